@@ -1,0 +1,1 @@
+"""The `manyi` command: composition by lazy imports."""

@@ -1,0 +1,1 @@
+"""The city: ingest, ledger, series, board, wall."""

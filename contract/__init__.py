@@ -1,0 +1,1 @@
+"""What crosses a wire: structs, codec, topics, signing, errors; no I/O."""

@@ -1,0 +1,1 @@
+"""The node at the windows: buttons, debounce, session, lights, outbox."""

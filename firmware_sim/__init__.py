@@ -1,0 +1,1 @@
+"""Fingers, crowds, fleets and faults that drive the real edge and gateway code."""

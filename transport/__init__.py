@@ -1,0 +1,1 @@
+"""The durable hop, written once: link, outbox, sender, receiver."""
