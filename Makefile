@@ -1,0 +1,62 @@
+# The only entry points; CI calls the same ones.
+#   make demo    the city in a box, with nothing but git, make and Python 3.11
+#   make test    every test, with its own set-up
+#   make check   lint, format, types, import contracts
+#   make bench   the figures of docs/performance.md
+#   make setup   .venv with everything a developer needs
+
+SHELL := /bin/bash
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+PATHS := $(PATH):/usr/sbin:/sbin
+export PATH := $(PATHS)
+
+.PHONY: demo test check bench setup lock clean
+
+demo: .venv/.run
+	.venv/bin/manyi demo $(ARGS)
+
+test: .venv/.dev
+	@.ci/system
+	@.venv/bin/pytest $(ARGS)
+
+check: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/.dev
+	.venv/bin/python -m bench.latency $(ARGS)
+	.venv/bin/python -m bench.ingest $(ARGS)
+	.venv/bin/python -m bench.edge $(ARGS)
+
+setup: .venv/.dev
+
+# The locks hold a version and its hashes for every package, for any platform, and no address of where it came from.
+lock: .venv/.dev
+	.venv/bin/uv pip compile $(LOCK) --extra sim -o requirements/run.txt
+	.venv/bin/uv pip compile $(LOCK) --extra dev -c requirements/run.txt -o requirements/dev.txt
+LOCK = --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group build pyproject.toml
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+
+# A stamp is newer than the lock it was made from: what is there is not installed again.
+.venv/bin/python:
+	"$$(.ci/python)" -m venv .venv
+
+# A developer's .venv already holds all that the demo runs on.
+.venv/.run: requirements/run.txt pyproject.toml | .venv/bin/python
+	@[ ! .venv/.dev -nt requirements/run.txt ] || [ ! .venv/.dev -nt pyproject.toml ] || { touch $@; exit 0; }; \
+	$(call install,requirements/run.txt)
+	@touch $@
+
+.venv/.dev: requirements/dev.txt pyproject.toml | .venv/bin/python
+	$(call install,requirements/dev.txt)
+	@touch $@
+
+define install
+echo "installing $(1) into .venv ..." && \
+$(PIP) install --quiet --no-compile --require-hashes -r $(1) && \
+$(PIP) install --quiet --no-deps --no-build-isolation -e .
+endef
