@@ -1,0 +1,52 @@
+"""The signed batch: consecutive ratings of one stream, cut once, byte-identical ever after."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from contract.identity import EPOCH, NODE
+from contract.rating import Row
+
+MAX_ROWS = 500
+
+NodeName = Annotated[str, msgspec.Meta(pattern=f"^{NODE.pattern}$")]
+EpochName = Annotated[str, msgspec.Meta(pattern=f"^{EPOCH.pattern}$")]
+Number = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+# Until the year 5138: a JSON reader that keeps numbers as doubles still has them exactly.
+Millis = Annotated[int, msgspec.Meta(ge=0, le=100_000_000_000_000)]
+
+
+class StreamKey(NamedTuple):
+    """A stream is one epoch of one node: numbers run in it from 1 without gaps."""
+
+    node: str
+    epoch: str
+
+
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """`rows[i]` has the number `first + i` and happened at `t0 + rows[i].ms` (milliseconds since 1970, UTC).
+
+    `q` is the time quality of all rows. An epoch's first batch names in `prev` the epoch before it and that epoch's last
+    number. An estimated batch (`q` = 2) carries in `bounds` the earliest and the latest that `t0` can have been.
+    """
+
+    v: Literal[1]
+    node: NodeName
+    epoch: EpochName
+    first: Number
+    t0: Millis
+    q: Literal[0, 1, 2]
+    rows: Annotated[list[Row], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
+    prev: tuple[EpochName, Count] | None = None
+    bounds: tuple[Millis, Millis] | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of the last row."""
+        return self.first + len(self.rows) - 1
+
+    @property
+    def stream(self) -> StreamKey:
+        """The stream these numbers belong to."""
+        return StreamKey(self.node, self.epoch)

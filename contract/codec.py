@@ -1,0 +1,59 @@
+"""JSON to structs and back, by msgspec; the one place that knows which kinds there are.
+
+An entry whose JSON begins with `{"kind":"` is of that kind, and `kind` is always its first key; any other entry is a
+batch. So a batch needs no word for itself, and a reader can tell before it decodes.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from contract.ack import Ack, Receipt, Refusal
+from contract.batch import Batch
+from contract.config import NodeConfig, Roster
+from contract.errors import Reason, Refused
+from contract.hello import Hello, Welcome
+from contract.prompt import Prompt
+from contract.status import GatewayStatus, NodeStatus
+
+Entry = Hello | Welcome | Ack | Refusal | Receipt | NodeStatus | GatewayStatus | NodeConfig | Roster | Prompt
+
+_KIND = b'{"kind":"'
+_encoder = msgspec.json.Encoder()
+_batch = msgspec.json.Decoder(Batch)
+_entry = msgspec.json.Decoder(Entry)
+_T = TypeVar("_T")
+
+
+def encode(struct: Batch | Entry) -> bytes:
+    """The JSON bytes of `struct`; its keys stand in the struct's order, so equal structs give equal bytes."""
+    return _encoder.encode(struct)
+
+
+def is_batch(body: bytes) -> bool:
+    """Whether the entry `body` is a batch and not one of the named kinds."""
+    return not body.startswith(_KIND)
+
+
+def decode_batch(body: bytes) -> Batch:
+    """The batch in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
+    try:
+        return _batch.decode(body)
+    except (msgspec.DecodeError, RecursionError) as bad:
+        raise Refused(Reason.UNDECODABLE, f"batch: {bad}") from bad
+
+
+def decode(body: bytes) -> Entry:
+    """The entry in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
+    try:
+        return _entry.decode(body)
+    except (msgspec.DecodeError, RecursionError) as bad:
+        raise Refused(Reason.UNDECODABLE, f"entry: {bad}") from bad
+
+
+def decode_as(body: bytes, kind: type[_T]) -> _T:
+    """The entry in `body`, which must be a `kind`; raises `Refused` (undecodable) otherwise."""
+    entry = decode(body)
+    if not isinstance(entry, kind):
+        raise Refused(Reason.UNDECODABLE, f"expected {kind.__name__}, got {type(entry).__name__}")
+    return entry

@@ -1,0 +1,52 @@
+"""Names of places and things: township, county, node, window, epoch.
+
+A township is its 9-digit national statistics code, a county the first 6 digits of it. A node's name starts with its
+township (`371721121-a1`), a window's with its node (`371721121-a1/02`), so each name says where it belongs.
+"""
+
+import re
+
+from contract.errors import Reason, Refused
+
+TOWNSHIP = re.compile(r"\d{9}")
+NODE = re.compile(r"\d{9}-[a-z0-9]{1,16}")
+WINDOW = re.compile(r"[a-z0-9]{1,8}")
+EPOCH = re.compile(r"[A-Za-z0-9_-]{10}")
+EPOCH_BITS = 60
+
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def check_node(node: str) -> str:
+    """Return `node`, or raise `Refused` when it is no well-formed node name."""
+    if not NODE.fullmatch(node):
+        raise Refused(Reason.UNDECODABLE, f"node name {node!r}: expected township-name, e.g. 371721121-a1")
+    return node
+
+
+def township_of(node: str) -> str:
+    """The township (9 digits) that `node` belongs to."""
+    return node[:9]
+
+
+def county_of(place: str) -> str:
+    """The county (6 digits) of a township code or of a node or window name."""
+    return place[:6]
+
+
+def window_id(node: str, window: str) -> str:
+    """The city-wide name of a node's `window`."""
+    return f"{node}/{window}"
+
+
+def node_of(window: str) -> str:
+    """The node that the city-wide `window` name belongs to."""
+    return window.partition("/")[0]
+
+
+def epoch_text(bits: int) -> str:
+    """Sixty random bits as the 10 characters of an epoch; the caller brings the randomness."""
+    if not 0 <= bits < 1 << EPOCH_BITS:
+        message = f"an epoch is made of {EPOCH_BITS} bits, got {bits.bit_length()}"
+        raise ValueError(message)
+    return "".join(_DIGITS[bits >> shift & 63] for shift in range(EPOCH_BITS - 6, -6, -6))
