@@ -7,8 +7,8 @@
 
 SHELL := /bin/bash
 PIP := .venv/bin/python -m pip --disable-pip-version-check
-PATHS := $(PATH):/usr/sbin:/sbin
-export PATH := $(PATHS)
+# Debian keeps mosquitto where an ordinary user does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: demo test check bench setup lock clean
 
@@ -32,28 +32,29 @@ bench: .venv/.dev
 
 setup: .venv/.dev
 
+COMPILE := .venv/bin/uv pip compile pyproject.toml --group build --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate
+
 # The locks hold a version and its hashes for every package, for any platform, and no address of where it came from.
 lock: .venv/.dev
-	.venv/bin/uv pip compile $(LOCK) --extra sim -o requirements/run.txt
-	.venv/bin/uv pip compile $(LOCK) --extra dev -c requirements/run.txt -o requirements/dev.txt
-LOCK = --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group build pyproject.toml
+	$(COMPILE) --extra sim -o requirements/run.txt
+	$(COMPILE) --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 
-# A stamp is newer than the lock it was made from: what is there is not installed again.
 .venv/bin/python:
 	"$$(.ci/python)" -m venv .venv
 
-# A developer's .venv already holds all that the demo runs on.
+# A stamp is newer than the lock it was made from, so what is there is not installed again. A developer's .venv holds
+# all that the demo runs on, hence both stamps.
 .venv/.run: requirements/run.txt pyproject.toml | .venv/bin/python
-	@[ ! .venv/.dev -nt requirements/run.txt ] || [ ! .venv/.dev -nt pyproject.toml ] || { touch $@; exit 0; }; \
-	$(call install,requirements/run.txt)
+	@$(call install,requirements/run.txt)
 	@touch $@
 
 .venv/.dev: requirements/dev.txt pyproject.toml | .venv/bin/python
-	$(call install,requirements/dev.txt)
-	@touch $@
+	@$(call install,requirements/dev.txt)
+	@touch .venv/.run $@
 
 define install
 echo "installing $(1) into .venv ..." && \
