@@ -1,14 +1,24 @@
 """Answers to batches: what is held, what is settled, what was refused."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
 
 from contract.batch import EpochName, Millis, NodeName, Number, StreamKey
 from contract.errors import Reason
+from contract.identity import whole
 
 Pair = tuple[Number, Number]
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=whole(re.compile("[0-9a-f]{16}")))]
+
+
+def check_pairs(pairs: Iterable[tuple[int, int]]) -> None:
+    """Raise `ValueError` when a pair does not run from low to high; a decoder makes that "undecodable"."""
+    for lo, hi in pairs:
+        if lo > hi:
+            raise ValueError(f"a range runs from low to high, got {lo}..{hi}")
 
 
 class Ack(msgspec.Struct, frozen=True, tag_field="kind", tag="ack", omit_defaults=True):
@@ -22,6 +32,12 @@ class Ack(msgspec.Struct, frozen=True, tag_field="kind", tag="ack", omit_default
     held: list[Pair] = []
     settled: list[Pair] = []
     refused: list[tuple[Number, Number, Reason]] = []
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_pairs(self.held)
+        check_pairs(self.settled)
+        check_pairs((lo, hi) for lo, hi, _ in self.refused)
 
     @property
     def stream(self) -> StreamKey:
@@ -46,6 +62,10 @@ class Receipt(msgspec.Struct, frozen=True, tag_field="kind", tag="receipt"):
     epoch: EpochName
     settled: list[Pair]
     at: Millis
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_pairs(self.settled)
 
     @property
     def stream(self) -> StreamKey:

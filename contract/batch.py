@@ -4,16 +4,18 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from contract.identity import EPOCH, NODE
+from contract.identity import EPOCH, NODE, whole
 from contract.rating import Row
 
 MAX_ROWS = 500
 
-NodeName = Annotated[str, msgspec.Meta(pattern=f"^{NODE.pattern}$")]
-EpochName = Annotated[str, msgspec.Meta(pattern=f"^{EPOCH.pattern}$")]
-Number = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-# Until the year 5138: a JSON reader that keeps numbers as doubles still has them exactly.
+NodeName = Annotated[str, msgspec.Meta(pattern=whole(NODE))]
+EpochName = Annotated[str, msgspec.Meta(pattern=whole(EPOCH))]
+# A JSON reader that keeps numbers as doubles has all of these exactly.
+MAX_NUMBER = 1 << 53
+Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+# Until the year 5138.
 Millis = Annotated[int, msgspec.Meta(ge=0, le=100_000_000_000_000)]
 
 
@@ -27,14 +29,15 @@ class StreamKey(NamedTuple):
 class Batch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """`rows[i]` has the number `first + i` and happened at `t0 + rows[i].ms` (milliseconds since 1970, UTC).
 
-    `q` is the time quality of all rows. An epoch's first batch names in `prev` the epoch before it and that epoch's last
-    number. An estimated batch (`q` = 2) carries in `bounds` the earliest and the latest that `t0` can have been.
+    `q` is the time quality of all rows. An epoch's first batch names in `prev` the epoch before it and that epoch's
+    last number. An estimated batch (`q` = 2) carries in `bounds` the earliest and the latest that `t0` can have been.
     """
 
     v: Literal[1]
     node: NodeName
     epoch: EpochName
-    first: Number
+    # So that its last row has a number too.
+    first: Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER - MAX_ROWS + 1)]
     t0: Millis
     q: Literal[0, 1, 2]
     rows: Annotated[list[Row], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]

@@ -1,8 +1,8 @@
 """Framing: how entries stand one after the other in one MQTT payload.
 
-Every payload on every topic is a bundle: lines of JSON, each followed, where it is signed, by the line of its signature.
-A JSON line starts with `{`; a base64url signature never does, so no escaping is needed. A payload longer than 1 KiB is
-gzipped, told by its magic bytes. Limits hold before and after gunzip: 256 KiB compressed can become 270 MB.
+Every payload on every topic is a bundle: lines of JSON, each followed, where it is signed, by the line of its
+signature. A JSON line starts with `{`; a base64url signature never does, so no escaping is needed. A payload longer
+than 1 KiB is gzipped, told by its magic bytes. Limits hold before and after gunzip: 256 KiB can become 270 MB.
 """
 
 import hashlib
@@ -13,10 +13,13 @@ from typing import NamedTuple
 from contract.errors import Reason, Refused
 
 MAX_PAYLOAD = 256 * 1024
+# No entry of ours is shorter than 50 bytes; 256 KiB of brackets must not become 131,072 entries to refuse one by one.
+MAX_ENTRIES = MAX_PAYLOAD // 50
 GZIP_ABOVE = 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW_BITS = 31
 _GZIP_LEVEL = 1
+_BRACE = ord("{")
 
 
 class Signed(NamedTuple):
@@ -32,12 +35,15 @@ class Signed(NamedTuple):
 
 
 def digest(raw: bytes) -> str:
-    """The short name of bytes nobody could read: the first 16 hex digits of their SHA-256."""
+    """Return the short name of bytes nobody could read: the first 16 hex digits of their SHA-256."""
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
 def pack(entries: Iterable[bytes]) -> bytes:
-    """One payload of whole `entries` (as made by `Signer.entry` or `codec.encode`); the caller minds `MAX_PAYLOAD`."""
+    """Make one payload of whole `entries`, as made by `Signer.entry` or `codec.encode`.
+
+    The caller minds `MAX_PAYLOAD`, which holds for the entries and the newline between each two, before gzip.
+    """
     plain = b"\n".join(entries)
     if len(plain) <= GZIP_ABOVE:
         return plain
@@ -59,11 +65,13 @@ def _plain(payload: bytes) -> bytes:
         raise Refused(Reason.OVERSIZED, f"payload grows beyond {MAX_PAYLOAD} bytes when unzipped")
     if not swell.eof:
         raise Refused(Reason.UNDECODABLE, "gzip: the payload ends in the middle")
+    if swell.unused_data:
+        raise Refused(Reason.UNDECODABLE, f"gzip: {len(swell.unused_data)} bytes behind the end")
     return plain
 
 
 def unpack(payload: bytes) -> list[Signed]:
-    """The entries of `payload`; raises `Refused` (oversized, undecodable) when it is no bundle at all."""
+    """Return the entries of `payload`; raises `Refused` (oversized, undecodable) when it is no bundle at all."""
     lines = _plain(payload).split(b"\n")
     entries: list[Signed] = []
     count = len(lines)
@@ -73,9 +81,11 @@ def unpack(payload: bytes) -> list[Signed]:
         at += 1
         if not body:
             continue
-        if body[0] != 0x7B:  # "{"
+        if len(entries) == MAX_ENTRIES:
+            raise Refused(Reason.OVERSIZED, f"more than {MAX_ENTRIES} entries in one payload")
+        if body[0] != _BRACE:
             raise Refused(Reason.UNDECODABLE, f"line {at} is neither JSON nor the signature of the line before it")
-        if at < count and lines[at] and lines[at][0] != 0x7B:
+        if at < count and lines[at] and lines[at][0] != _BRACE:
             entries.append(Signed(body, lines[at]))
             at += 1
         else:

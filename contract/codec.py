@@ -21,12 +21,14 @@ Entry = Hello | Welcome | Ack | Refusal | Receipt | NodeStatus | GatewayStatus |
 _KIND = b'{"kind":"'
 _encoder = msgspec.json.Encoder()
 _batch = msgspec.json.Decoder(Batch)
-_entry = msgspec.json.Decoder(Entry)
+_entry: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+# What msgspec raises for bytes it cannot read; RecursionError for a tower of brackets.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _T = TypeVar("_T")
 
 
 def encode(struct: Batch | Entry) -> bytes:
-    """The JSON bytes of `struct`; its keys stand in the struct's order, so equal structs give equal bytes."""
+    """Return the JSON bytes of `struct`; its keys stand in the struct's order, so equal structs give equal bytes."""
     return _encoder.encode(struct)
 
 
@@ -35,24 +37,34 @@ def is_batch(body: bytes) -> bool:
     return not body.startswith(_KIND)
 
 
+def _check_text(body: bytes) -> None:
+    """Refuse bytes that are not UTF-8 also where msgspec skips them: other readers of the ledger would not."""
+    if not body.isascii():
+        body.decode()
+
+
 def decode_batch(body: bytes) -> Batch:
-    """The batch in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
+    """Read the batch in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
     try:
+        _check_text(body)
         return _batch.decode(body)
-    except (msgspec.DecodeError, RecursionError) as bad:
+    except _UNREADABLE as bad:
         raise Refused(Reason.UNDECODABLE, f"batch: {bad}") from bad
 
 
 def decode(body: bytes) -> Entry:
-    """The entry in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
+    """Read the entry in `body`; raises `Refused` (undecodable) saying what is wrong with it."""
+    if is_batch(body):
+        raise Refused(Reason.UNDECODABLE, f"entry: expected {_KIND.decode()} at its begin")
     try:
+        _check_text(body)
         return _entry.decode(body)
-    except (msgspec.DecodeError, RecursionError) as bad:
+    except _UNREADABLE as bad:
         raise Refused(Reason.UNDECODABLE, f"entry: {bad}") from bad
 
 
 def decode_as(body: bytes, kind: type[_T]) -> _T:
-    """The entry in `body`, which must be a `kind`; raises `Refused` (undecodable) otherwise."""
+    """Read the entry in `body`, which must be a `kind`; raises `Refused` (undecodable) otherwise."""
     entry = decode(body)
     if not isinstance(entry, kind):
         raise Refused(Reason.UNDECODABLE, f"expected {kind.__name__}, got {type(entry).__name__}")

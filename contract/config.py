@@ -1,14 +1,17 @@
 """What the city tells a township: who its nodes are, and how each is set up. Signed by the city; versions only rise."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
 
 from contract.batch import Count, NodeName
-from contract.identity import TOWNSHIP, WINDOW
+from contract.identity import TOWNSHIP, WINDOW, whole
+from contract.signing import PUBLIC_KEY
 
-TownshipCode = Annotated[str, msgspec.Meta(pattern=f"^{TOWNSHIP.pattern}$")]
-WindowName = Annotated[str, msgspec.Meta(pattern=f"^{WINDOW.pattern}$")]
+TownshipCode = Annotated[str, msgspec.Meta(pattern=whole(TOWNSHIP))]
+WindowName = Annotated[str, msgspec.Meta(pattern=whole(WINDOW))]
+KeyText = Annotated[str, msgspec.Meta(pattern=whole(PUBLIC_KEY))]
 # Broadcom numbers of a 40-pin Pi header.
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 
@@ -25,6 +28,23 @@ class WindowPins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     light_dissatisfied: Pin | None = None
 
 
+def check_windows(windows: Iterable[WindowPins]) -> None:
+    """Raise `ValueError` when two windows have one name, or one pin has two duties."""
+    names: set[str] = set()
+    duties: dict[int, str] = {}
+    for window in windows:
+        if window.id in names:
+            raise ValueError(f"window {window.id} is named twice")
+        names.add(window.id)
+        for duty in WindowPins.__struct_fields__[1:]:
+            pin: int | None = getattr(window, duty)
+            if pin is None:
+                continue
+            if pin in duties:
+                raise ValueError(f"pin {pin} is both {duties[pin]} and {duty} of window {window.id}")
+            duties[pin] = f"{duty} of window {window.id}"
+
+
 class NodeConfig(msgspec.Struct, frozen=True, tag_field="kind", tag="config"):
     """A node's set-up. `settle_ms` and `cooldown_ms` as in the design's section on the button."""
 
@@ -34,12 +54,16 @@ class NodeConfig(msgspec.Struct, frozen=True, tag_field="kind", tag="config"):
     settle_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     cooldown_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
+    def __post_init__(self) -> None:
+        """Check the wiring."""
+        check_windows(self.windows)
+
 
 class RosterNode(msgspec.Struct, frozen=True):
     """A node that the gateway takes ratings from, with its public key (base64url)."""
 
     node: NodeName
-    key: str
+    key: KeyText
 
 
 class Roster(msgspec.Struct, frozen=True, tag_field="kind", tag="roster"):

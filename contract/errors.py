@@ -1,3 +1,4 @@
+# ruff: noqa: N818 (the names say what happened and what to do, as the table has it; "Error" adds nothing)
 """The whole error tree, named by what the caller does about each branch.
 
 | raised                | the caller                                                             |

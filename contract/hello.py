@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contract.ack import Ack, Pair
+from contract.ack import Ack, Pair, check_pairs
 from contract.batch import Count, EpochName, Millis, NodeName, StreamKey
 
 Nonce = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
@@ -20,6 +20,10 @@ class Stream(msgspec.Struct, frozen=True):
     node: NodeName
     epoch: EpochName
     has: list[Pair]
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_pairs(self.has)
 
     @property
     def key(self) -> StreamKey:

@@ -8,13 +8,19 @@ import re
 
 from contract.errors import Reason, Refused
 
-TOWNSHIP = re.compile(r"\d{9}")
-NODE = re.compile(r"\d{9}-[a-z0-9]{1,16}")
+# Not \d, which takes the digits of every script.
+TOWNSHIP = re.compile(r"[0-9]{9}")
+NODE = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
 WINDOW = re.compile(r"[a-z0-9]{1,8}")
 EPOCH = re.compile(r"[A-Za-z0-9_-]{10}")
 EPOCH_BITS = 60
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def whole(pattern: re.Pattern[str]) -> str:
+    """Return `pattern` as a schema's text for a whole string; Python's `$` alone lets a final newline pass."""
+    return f"^{pattern.pattern}$(?!\\n)"
 
 
 def check_node(node: str) -> str:
@@ -25,28 +31,27 @@ def check_node(node: str) -> str:
 
 
 def township_of(node: str) -> str:
-    """The township (9 digits) that `node` belongs to."""
+    """Return the township (9 digits) that `node` belongs to."""
     return node[:9]
 
 
 def county_of(place: str) -> str:
-    """The county (6 digits) of a township code or of a node or window name."""
+    """Return the county (6 digits) of a township code or of a node or window name."""
     return place[:6]
 
 
 def window_id(node: str, window: str) -> str:
-    """The city-wide name of a node's `window`."""
+    """Return the city-wide name of a node's `window`."""
     return f"{node}/{window}"
 
 
 def node_of(window: str) -> str:
-    """The node that the city-wide `window` name belongs to."""
+    """Return the node that the city-wide `window` name belongs to."""
     return window.partition("/")[0]
 
 
 def epoch_text(bits: int) -> str:
-    """Sixty random bits as the 10 characters of an epoch; the caller brings the randomness."""
+    """Write sixty random bits as the 10 characters of an epoch; the caller brings the randomness."""
     if not 0 <= bits < 1 << EPOCH_BITS:
-        message = f"an epoch is made of {EPOCH_BITS} bits, got {bits.bit_length()}"
-        raise ValueError(message)
+        raise ValueError(f"an epoch is made of {EPOCH_BITS} bits, got {bits}")
     return "".join(_DIGITS[bits >> shift & 63] for shift in range(EPOCH_BITS - 6, -6, -6))

@@ -3,10 +3,11 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
+
 class Ranges:
     """An immutable set of integers, as sorted, disjoint, non-adjacent closed pairs `(lo, hi)`.
 
-    Adding at the tail, which is what a living stream does, costs a constant number of steps.
+    Adding at the tail, which is what a living stream does, searches nothing.
     """
 
     __slots__ = ("_pairs",)
@@ -16,8 +17,7 @@ class Ranges:
         merged: list[tuple[int, int]] = []
         for lo, hi in sorted((pair[0], pair[1]) for pair in pairs):
             if lo > hi:
-                message = f"a range runs from low to high, got {lo}..{hi}"
-                raise ValueError(message)
+                raise ValueError(f"a range runs from low to high, got {lo}..{hi}")
             if merged and lo <= merged[-1][1] + 1:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], hi))
             else:
@@ -27,7 +27,7 @@ class Ranges:
     @classmethod
     def _of(cls, pairs: tuple[tuple[int, int], ...]) -> "Ranges":
         made = cls.__new__(cls)
-        made._pairs = pairs
+        made._pairs = pairs  # noqa: SLF001 (its own class)
         return made
 
     @property
@@ -64,17 +64,19 @@ class Ranges:
         return self.covers(number, number)
 
     def covers(self, lo: int, hi: int) -> bool:
-        """Whether every number of `lo..hi` is in the set."""
+        """Whether every number of `lo..hi` (lo <= hi) is in the set."""
         at = bisect_right(self._pairs, (lo, float("inf"))) - 1
         return at >= 0 and self._pairs[at][1] >= hi
 
     def touches(self, lo: int, hi: int) -> bool:
-        """Whether any number of `lo..hi` is in the set."""
+        """Whether any number of `lo..hi` (lo <= hi) is in the set."""
         at = bisect_right(self._pairs, (hi, float("inf"))) - 1
         return at >= 0 and self._pairs[at][1] >= lo
 
     def add(self, lo: int, hi: int) -> "Ranges":
-        """The set with `lo..hi` in it."""
+        """Return the set with `lo..hi` in it; `ValueError` when lo > hi."""
+        if lo > hi:
+            raise ValueError(f"a range runs from low to high, got {lo}..{hi}")
         pairs = self._pairs
         if not pairs or lo > pairs[-1][1] + 1:
             return Ranges._of((*pairs, (lo, hi)))
@@ -88,7 +90,7 @@ class Ranges:
         return Ranges._of((*pairs[:start], (lo, hi), *pairs[end:]))
 
     def __or__(self, other: "Ranges") -> "Ranges":
-        """The union."""
+        """Return the union."""
         if not other._pairs or self._pairs == other._pairs:
             return self
         if not self._pairs:
@@ -98,7 +100,7 @@ class Ranges:
         return Ranges((*self._pairs, *other._pairs))
 
     def __sub__(self, other: "Ranges") -> "Ranges":
-        """What is in this set and not in `other`."""
+        """Return what is in this set and not in `other`."""
         left: list[tuple[int, int]] = []
         taken = other._pairs
         for lo, hi in self._pairs:

@@ -4,6 +4,7 @@ A signed entry is one line of JSON, a newline, and the base64url signature (no p
 JSON bytes. PyNaCl (libsodium) verified 15,800 signatures a second on one core where OpenSSL did 8,500.
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from nacl.bindings import (
@@ -16,15 +17,20 @@ from nacl.bindings import (
 )
 from nacl.exceptions import BadSignatureError
 
-SIGNATURE_TEXT_LENGTH = 86
+PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def _to_text(raw: bytes) -> bytes:
     return urlsafe_b64encode(raw).rstrip(b"=")
 
 
-def _from_text(text: bytes) -> bytes:
-    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+def _from_text(text: bytes) -> bytes | None:
+    """Return what `text` says, or None unless it is the one text that says it: Python's decoder takes many more."""
+    try:
+        raw = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return raw if _to_text(raw) == text else None
 
 
 class Signer:
@@ -35,13 +41,12 @@ class Signer:
     def __init__(self, seed: bytes) -> None:
         """Derive the key pair from `seed` (32 bytes)."""
         if len(seed) != crypto_sign_SEEDBYTES:
-            message = f"a signing key is {crypto_sign_SEEDBYTES} bytes, got {len(seed)}"
-            raise ValueError(message)
+            raise ValueError(f"a signing key is {crypto_sign_SEEDBYTES} bytes, got {len(seed)}")
         raw_public, self._secret = crypto_sign_seed_keypair(seed)
         self.public = _to_text(raw_public).decode()
 
     def sign(self, body: bytes) -> bytes:
-        """The signature of `body` as it stands on its own line."""
+        """Return the signature of `body` as it stands on its own line."""
         return _to_text(crypto_sign(body, self._secret)[:crypto_sign_BYTES])
 
     def entry(self, body: bytes) -> bytes:
@@ -50,24 +55,23 @@ class Signer:
 
 
 def public_key(text: str) -> bytes:
-    """The 32 raw bytes of a public key given as base64url text; `ValueError` says what is wrong with it."""
-    try:
-        raw = _from_text(text.encode("ascii"))
-    except (ValueError, UnicodeEncodeError) as bad:
-        message = f"a public key is base64url text of {crypto_sign_PUBLICKEYBYTES} bytes, got {text!r}"
-        raise ValueError(message) from bad
-    if len(raw) != crypto_sign_PUBLICKEYBYTES:
-        message = f"a public key has {crypto_sign_PUBLICKEYBYTES} bytes, got {len(raw)}"
-        raise ValueError(message)
+    """Return the 32 raw bytes of a public key given as base64url text; `ValueError` says what is wrong with it."""
+    raw = _from_text(text.encode())
+    if raw is None or len(raw) != crypto_sign_PUBLICKEYBYTES:
+        raise ValueError(f"a public key is {crypto_sign_PUBLICKEYBYTES} bytes as base64url text, got {text!r}")
     return raw
 
 
 def verify(body: bytes, signature: bytes, key: bytes) -> bool:
-    """Whether `signature` (86 characters of base64url) is `key`'s over exactly `body`. Releases the GIL while it checks."""
-    if len(signature) != SIGNATURE_TEXT_LENGTH:
+    """Whether `signature` (86 characters of base64url) is that of `key` (32 raw bytes) over exactly `body`.
+
+    Releases the GIL while it checks.
+    """
+    raw = _from_text(signature)
+    if raw is None or len(raw) != crypto_sign_BYTES or len(key) != crypto_sign_PUBLICKEYBYTES:
         return False
     try:
-        crypto_sign_open(_from_text(signature) + body, key)
-    except (BadSignatureError, ValueError):
+        crypto_sign_open(raw + body, key)
+    except BadSignatureError:
         return False
     return True

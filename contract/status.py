@@ -36,7 +36,7 @@ class NodeStatus(msgspec.Struct, frozen=True, tag_field="kind", tag="node", omit
 
 
 class NodeHealth(msgspec.Struct, frozen=True):
-    """A node as its gateway sees it; `since` is when (gateway's city time, ms) its state last changed, None if unknown."""
+    """A node as its gateway sees it; `since` is when its state last changed (city time, ms), None if unknown."""
 
     status: NodeStatus
     since: Millis | None
