@@ -1,0 +1,1 @@
+"""The city's ledger: every signed batch as received, in one gapless order."""

@@ -1,0 +1,113 @@
+"""The registry as everybody looks at it: an immutable snapshot with dictionary look-ups. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from contract.identity import township_of
+
+Kind = Literal["node", "gateway"]
+
+
+class Place(NamedTuple):
+    """A township (9 digits) or county (6 digits) with its names in Chinese and English, long and short."""
+
+    code: str
+    zh: str
+    en: str
+    short_zh: str
+    short_en: str
+
+
+class County(NamedTuple):
+    """A county and its townships, by code."""
+
+    place: Place
+    townships: tuple[Place, ...]
+
+
+class RegisteredNode(NamedTuple):
+    """A node or gateway under one key (32 raw bytes), valid from `valid_from` until before `valid_to`, ms."""
+
+    node: str
+    kind: Kind
+    township: str
+    key: bytes
+    valid_from: int
+    valid_to: int | None
+
+
+class RegisteredWindow(NamedTuple):
+    """A window by its city-wide name `id`, valid from `valid_from` until before `valid_to`, ms."""
+
+    id: str
+    valid_from: int
+    valid_to: int | None
+
+
+class RegisteredConfig(NamedTuple):
+    """A node's set-up: the JSON of a `contract.config.NodeConfig`, as it will be signed."""
+
+    node: str
+    body: bytes
+
+
+class Registry:
+    """All that was registered at `version`, by name. `places` are those valid when it was loaded."""
+
+    __slots__ = ("_keys", "_periods", "configs", "counties", "gateways", "nodes", "places", "townships", "version")
+
+    def __init__(
+        self,
+        version: int = 0,
+        *,
+        counties: Iterable[County] = (),
+        nodes: Iterable[RegisteredNode] = (),
+        windows: Iterable[RegisteredWindow] = (),
+        configs: Iterable[RegisteredConfig] = (),
+    ) -> None:
+        """Index everything by name. A node may have several keys and a window several periods, one after the other."""
+        self.version = version
+        self.counties: tuple[County, ...] = tuple(counties)
+        self.places: Mapping[str, Place] = {
+            place.code: place for county in self.counties for place in (county.place, *county.townships)
+        }
+        self.townships: frozenset[str] = frozenset(p.code for county in self.counties for p in county.townships)
+        self._keys: dict[str, tuple[RegisteredNode, ...]] = {}
+        for known in sorted(nodes, key=lambda node: node.valid_from, reverse=True):
+            self._keys[known.node] = (*self._keys.get(known.node, ()), known)
+        newest = [keys[0] for keys in self._keys.values()]
+        self.nodes: Mapping[str, RegisteredNode] = {known.node: known for known in newest if known.kind == "node"}
+        self.gateways: Mapping[str, RegisteredNode] = {known.node: known for known in newest if known.kind == "gateway"}
+        periods: defaultdict[str, list[tuple[int, int | None]]] = defaultdict(list)
+        for window in windows:
+            periods[window.id].append((window.valid_from, window.valid_to))
+        self._periods = dict(periods)
+        self.configs: Mapping[str, RegisteredConfig] = {config.node: config for config in configs}
+
+    def node(self, name: str) -> RegisteredNode | None:
+        """The newest registration of node or gateway `name`."""
+        keys = self._keys.get(name)
+        return keys[0] if keys else None
+
+    def keys(self, name: str) -> tuple[RegisteredNode, ...]:
+        """Every registration of `name`, newest first: what came before a change of key may still be under way."""
+        return self._keys.get(name, ())
+
+    def has_window(self, window: str, at: int) -> bool:
+        """Whether the city-wide `window` was registered at `at` (ms)."""
+        periods = self._periods.get(window)
+        return periods is not None and any(start <= at and (end is None or at < end) for start, end in periods)
+
+    @property
+    def windows(self) -> Iterable[str]:
+        """Every window that ever was registered, by its city-wide name."""
+        return self._periods.keys()
+
+    def windows_at(self, at: int) -> list[str]:
+        """The windows registered at `at` (ms)."""
+        return [window for window in self._periods if self.has_window(window, at)]
+
+    def served_townships(self) -> set[str]:
+        """The townships with a node or a gateway."""
+        return {township_of(name) for name in self._keys}
