@@ -38,7 +38,8 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --group build --quiet --no-co
 # The locks hold a version and its hashes for every package, for any platform, and no address of where it came from.
 lock: .venv/.dev
 	$(COMPILE) --extra sim -o requirements/run.txt
-	$(COMPILE) --extra dev -c requirements/run.txt -o requirements/dev.txt
+	for extra in dev edge gateway cloud; do \
+		$(COMPILE) --extra $$extra -c requirements/run.txt -o requirements/$$extra.txt || exit 1; done
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov

@@ -1,0 +1,26 @@
+# The city.
+#   docker build -f docker/cloud.Dockerfile -t manyi-cloud .     (from the project's top folder)
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/manyi
+COPY requirements/cloud.txt requirements/
+RUN /opt/manyi/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/cloud.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY contract contract
+COPY transport transport
+COPY proof proof
+COPY edge edge
+COPY gateway gateway
+COPY cloud cloud
+COPY firmware_sim firmware_sim
+COPY cli cli
+RUN /opt/manyi/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /var/lib/manyi --create-home manyi
+COPY --from=build /opt/manyi /opt/manyi
+USER manyi
+WORKDIR /var/lib/manyi
+VOLUME /var/lib/manyi
+ENTRYPOINT ["/opt/manyi/bin/manyi", "cloud", "run"]
+CMD ["--config", "/etc/manyi/cloud.toml"]
