@@ -1,0 +1,25 @@
+"""Wiring: one name a window, one duty a pin."""
+
+import pytest
+
+from contract.config import WindowPins, check_windows
+
+FIRST = WindowPins("01", 1, 2, 3, light_satisfied=4)
+
+
+def test_windows_that_share_nothing_are_fine() -> None:
+    check_windows([FIRST, WindowPins("02", 5, 6, 7), WindowPins("03", 8, 9, 10, 11, 12, 13)])
+
+
+@pytest.mark.parametrize(
+    ("other", "complaint"),
+    [
+        (WindowPins("01", 5, 6, 7), "window 01 is named twice"),
+        (WindowPins("02", 5, 1, 7), "pin 1 is both satisfied of window 01 and basic of window 02"),
+        (WindowPins("02", 5, 6, 7, 8, 8), "pin 8 is both light_satisfied of window 02 and light_basic of window 02"),
+        (WindowPins("02", 4, 6, 7), "pin 4 is both light_satisfied of window 01 and satisfied of window 02"),
+    ],
+)
+def test_a_name_or_pin_given_twice_is_named(other: WindowPins, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        check_windows([FIRST, other])
