@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from contract.identity import EPOCH, NODE, whole
-from contract.rating import Row
+from contract.rating import Quality, Row
 
 MAX_ROWS = 500
 
@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     # So that its last row has a number too.
     first: Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER - MAX_ROWS + 1)]
     t0: Millis
-    q: Literal[0, 1, 2]
+    q: Quality
     rows: Annotated[list[Row], msgspec.Meta(min_length=1, max_length=MAX_ROWS)]
     prev: tuple[EpochName, Count] | None = None
     bounds: tuple[Millis, Millis] | None = None

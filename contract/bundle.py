@@ -28,6 +28,12 @@ class Signed(NamedTuple):
     body: bytes
     signature: bytes
 
+    @classmethod
+    def of(cls, raw: bytes) -> "Signed":
+        """The entry whose `raw` bytes a store kept."""
+        body, _, signature = raw.partition(b"\n")
+        return cls(body, signature)
+
     @property
     def raw(self) -> bytes:
         """The entry as it travels and as stores keep it."""

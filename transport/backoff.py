@@ -1,0 +1,37 @@
+"""How long to wait before the next try: exponential, with full jitter.
+
+Full jitter (a uniform draw from zero to the present ceiling) spreads a whole city's reconnects after an outage evenly;
+see Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+"""
+
+from collections.abc import Callable
+
+FIRST_CEILING_S = 1.0
+LAST_CEILING_S = 120.0
+
+
+class Backoff:
+    """Delays for one connection; `uniform(lo, hi)` brings the randomness."""
+
+    def __init__(
+        self,
+        uniform: Callable[[float, float], float],
+        *,
+        first_s: float = FIRST_CEILING_S,
+        last_s: float = LAST_CEILING_S,
+    ) -> None:
+        """Start with a ceiling of `first_s` seconds, doubling up to `last_s`."""
+        self._uniform = uniform
+        self._first_s = first_s
+        self._last_s = last_s
+        self._ceiling_s = first_s
+
+    def next_s(self) -> float:
+        """Seconds to wait now; the ceiling of the following wait is twice as high."""
+        wait = self._uniform(0.0, self._ceiling_s)
+        self._ceiling_s = min(self._last_s, self._ceiling_s * 2)
+        return wait
+
+    def reset(self) -> None:
+        """A connection succeeded: begin small again."""
+        self._ceiling_s = self._first_s

@@ -1,0 +1,21 @@
+"""This machine's own clock: its boot id and CLOCK_BOOTTIME, which no time server and no hand can step."""
+
+import time
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot."""
+    return _BOOT_ID.read_text(encoding="ascii").strip()
+
+
+def boottime_ns() -> int:
+    """Nanoseconds since this boot, sleep included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def boottime_ms() -> int:
+    """Milliseconds since this boot, sleep included."""
+    return boottime_ns() // 1_000_000

@@ -1,0 +1,102 @@
+"""What a receiver makes of what arrives: verified batches and hellos, refusals, and the answers. Pure.
+
+Input that is not what it should be is refused with its reason and stops nothing beside or behind it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from contract.ack import Ack, Pair, Refusal
+from contract.batch import Batch, StreamKey
+from contract.bundle import Signed, digest, unpack
+from contract.codec import decode_as, decode_batch, encode, is_batch
+from contract.errors import Reason, Refused
+from contract.hello import Clock, Hello, Welcome
+from contract.ranges import Ranges
+from contract.signing import verify
+
+Verified = tuple[Batch, bytes]
+
+
+class Quarantined(NamedTuple):
+    """Input that was refused: on whose topic, why, and the bytes."""
+
+    sender: str
+    refused: Refused
+    raw: bytes
+
+
+class Group(NamedTuple):
+    """What one commit is about: `batches` and `hellos` are verified; `refusals` holds answers by sender."""
+
+    batches: list[Verified]
+    hellos: list[tuple[Hello, bytes]]
+    quarantined: list[Quarantined]
+    refusals: dict[str, list[bytes]]
+
+
+def gather(arrivals: list[tuple[str, bytes]], key_of: Callable[[str], bytes | None]) -> Group:
+    """Read `arrivals`, pairs of sender and payload; `key_of` knows the public keys of the roster."""
+    group = Group([], [], [], {})
+    for sender, payload in arrivals:
+        try:
+            entries = unpack(payload)
+        except Refused as refused:
+            _refuse(group, Quarantined(sender, refused, payload), None)
+            continue
+        for entry in entries:
+            batch: Batch | None = None
+            try:
+                if is_batch(entry.body):
+                    batch = decode_batch(entry.body)
+                    _check(sender, batch.node, entry, key_of)
+                    group.batches.append((batch, entry.raw))
+                else:
+                    hello = decode_as(entry.body, Hello)
+                    _check(sender, hello.node, entry, key_of)
+                    group.hellos.append((hello, entry.raw))
+            except Refused as refused:
+                _refuse(group, Quarantined(sender, refused, entry.raw), batch)
+    return group
+
+
+def _check(sender: str, node: str, entry: Signed, key_of: Callable[[str], bytes | None]) -> None:
+    if node != sender:
+        raise Refused(Reason.WRONG_SENDER, f"{node} on the topic of {sender}")
+    key = key_of(node)
+    if key is None:
+        raise Refused(Reason.UNKNOWN_NODE, f"{node} is not on the roster")
+    if not entry.signature:
+        raise Refused(Reason.UNSIGNED, node)
+    if not verify(entry.body, entry.signature, key):
+        raise Refused(Reason.WRONG_SIGNATURE, node)
+
+
+def _refuse(group: Group, bad: Quarantined, batch: Batch | None) -> None:
+    group.quarantined.append(bad)
+    answer: Ack | Refusal = Refusal(digest(bad.raw), bad.refused.reason)
+    if batch is not None and batch.node == bad.sender:
+        answer = Ack(batch.node, batch.epoch, refused=[(batch.first, batch.last, bad.refused.reason)])
+    group.refusals.setdefault(bad.sender, []).append(encode(answer))
+
+
+def held(batches: list[Verified]) -> dict[str, list[bytes]]:
+    """By node, the acks of batches that are on disk."""
+    numbers: dict[StreamKey, list[Pair]] = {}
+    for batch, _ in batches:
+        numbers.setdefault(batch.stream, []).append((batch.first, batch.last))
+    acks: dict[str, list[bytes]] = {}
+    for stream, pairs in numbers.items():
+        acks.setdefault(stream.node, []).append(encode(Ack(*stream, held=list(Ranges(pairs).pairs))))
+    return acks
+
+
+def welcome(
+    hello: Hello, *, by: str, clock: Clock, standing: Callable[[StreamKey], tuple[Ranges, Ranges]]
+) -> Welcome:
+    """The answer to `hello`; `standing` tells what is held and what is settled of a stream. Nobody is told of others'."""
+    streams = []
+    for stream in hello.streams:
+        here, settled = standing(stream.key) if stream.node == hello.node else (Ranges(), Ranges())
+        streams.append(Ack(*stream.key, held=list(here.pairs), settled=list(settled.pairs)))
+    return Welcome(hello.node, hello.nonce, by, clock, streams)

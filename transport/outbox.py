@@ -1,0 +1,245 @@
+"""A node's ratings on disk: appended as they settle, dated as the time becomes known, cut into signed batches once.
+
+An epoch is one run of the node's process. Numbers are given in the present epoch only, from 1 without gaps, and a
+number is given by the commit that stores its rating. What an older epoch left uncut is still cut under its own name.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from contract.batch import MAX_ROWS, Batch, StreamKey
+from contract.codec import encode
+from contract.rating import Quality, Row
+from contract.signing import Signer
+from transport.dating import Dated
+from transport.disk import Disk
+from transport.lanes import Item
+from transport.shelf import ADD_BATCH, SCHEMA, Shelf
+
+_SCHEMA = (
+    SCHEMA
+    + """
+CREATE TABLE IF NOT EXISTS boot (
+    id INTEGER PRIMARY KEY,              -- in the order in which they were lived
+    name TEXT NOT NULL UNIQUE,
+    last_boottime INTEGER NOT NULL       -- latest moment known of it, ms
+);
+CREATE TABLE IF NOT EXISTS rating (
+    stream INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    boot INTEGER NOT NULL,
+    boottime INTEGER NOT NULL,           -- CLOCK_BOOTTIME of the press, ms
+    window TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    presses INTEGER NOT NULL,
+    at INTEGER,                          -- the city's time, ms; NULL until dated
+    q INTEGER,
+    earliest INTEGER,
+    latest INTEGER,
+    PRIMARY KEY (stream, seq)
+) WITHOUT ROWID;
+"""
+)
+
+_ADD_RATING = "INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_BOOT = """
+INSERT INTO boot (name, last_boottime) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET last_boottime = max(last_boottime, excluded.last_boottime)
+"""
+# The stream before this one that gave any number, and its last.
+_BEFORE = """
+SELECT s.epoch, max(s.last,
+    coalesce((SELECT max(b.last) FROM batch b WHERE b.stream = s.id), 0),
+    coalesce((SELECT max(r.seq) FROM rating r WHERE r.stream = s.id), 0)) AS given
+FROM stream s WHERE s.id < ? AND given > 0 ORDER BY s.id DESC LIMIT 1
+"""
+_UNCUT = "SELECT count(*), count(*) FILTER (WHERE at IS NULL) FROM rating"
+_CUTTABLE = "SELECT DISTINCT stream FROM rating ORDER BY stream"
+# The dated beginning of a stream's uncut ratings: an undated one holds back those after it.
+_HEAD = """
+SELECT seq, boot, window, level, presses, at, q, coalesce(earliest, at), coalesce(latest, at) FROM rating
+WHERE stream = :stream
+AND seq < coalesce((SELECT min(seq) FROM rating WHERE stream = :stream AND at IS NULL), 1 << 60)
+ORDER BY seq LIMIT :most
+"""
+_UNDATED = """
+SELECT r.stream, r.seq, b.name, r.boottime FROM rating r JOIN boot b ON b.id = r.boot WHERE r.at IS NULL
+ORDER BY r.stream, r.seq LIMIT ?
+"""
+_DATE = "UPDATE rating SET at = ?, q = ?, earliest = ?, latest = ? WHERE stream = ? AND seq = ?"
+
+
+class Settled(NamedTuple):
+    """A settled choice; `boottime` (CLOCK_BOOTTIME, ms) is when it was pressed, `dated` the same in the city's time."""
+
+    window: str
+    level: int
+    presses: int
+    boottime: int
+    dated: Dated | None
+
+
+class Outbox(Shelf):
+    """`uncut` and `undated` count the ratings that are not in a batch yet, and those without a time."""
+
+    schema = _SCHEMA
+
+    def __init__(self, disk: Disk) -> None:
+        """Use `open`, then `begin`."""
+        super().__init__(disk)
+        self.last = 0
+        self.uncut = 0
+        self.undated = 0
+        self._appending = asyncio.Lock()
+        # For each stream that may still cut its first batch: the epoch before it, and that epoch's last number.
+        self._before: dict[int, tuple[str, int]] = {}
+
+    async def begin(self, stream: StreamKey, signer: Signer, boot: str) -> None:
+        """Begin the epoch `stream`, signed for by `signer`, in this `boot` of the machine. Called once, first."""
+        self.stream = stream
+        self._signer = signer
+        await self.disk.write(_ADD_BOOT, (boot, 0))
+        self._boot = (await self.disk.read("SELECT id FROM boot WHERE name = ?", (boot,)))[0][0]
+        self._stream = await self.stream_id(stream)
+        for (stream_row,) in [*await self.disk.read(_CUTTABLE), (self._stream,)]:
+            before = await self.disk.read(_BEFORE, (stream_row,))
+            if before:
+                self._before[stream_row] = (before[0][0], before[0][1])
+        self.uncut, self.undated = (await self.disk.read(_UNCUT))[0]
+
+    async def append(self, choice: Settled, *, cut: bool) -> list[Item]:
+        """Commit one settled choice under the next number; it is on disk when this returns.
+
+        With `cut`, a dated choice with nothing uncut before it goes straight into a batch of its own, in the same
+        single commit: the batch is the answer. Otherwise the list is empty, and `cut` makes the batch later. Raises
+        `StoreFull`, and then nothing was stored and no number given.
+        """
+        async with self._appending:
+            self.disk.require_room()
+            seq = self.last + 1
+            if cut and choice.dated is not None and not self.uncut:
+                batch, raw = self._sign(self.stream, seq, [self._row(choice, choice.dated)])
+                id_ = self._last_id + 1
+                await self.disk.write(ADD_BATCH, (id_, self._stream, seq, seq, raw))
+                self.last = seq
+                return [self.shelved(id_, batch, len(raw))]
+            dated = choice.dated
+            await self.disk.write(
+                _ADD_RATING,
+                (
+                    *(self._stream, seq, self._boot, choice.boottime, choice.window, choice.level, choice.presses),
+                    *((dated.at, dated.q, *(dated.bounds or (None, None))) if dated else (None, None, None, None)),
+                ),
+            )
+            self.last = seq
+            self.uncut += 1
+            self.undated += dated is None
+            return []
+
+    async def date(self, later: Callable[[str, int], Dated | None], most: int = 5000) -> int:
+        """Date what had no time when it was pressed; `later(boot, boottime)` answers None while it cannot. How many."""
+        if not self.undated:
+            return 0
+        async with self._appending:
+            found = []
+            for stream, seq, boot, boottime in await self.disk.read(_UNDATED, (most,)):
+                dated = later(boot, boottime)
+                if dated is not None:
+                    found.append((dated.at, dated.q, *(dated.bounds or (None, None)), stream, seq))
+            if found:
+                async with self.disk.transaction() as db:
+                    await db.executemany(_DATE, found)
+                self.undated -= len(found)
+            return len(found)
+
+    async def lived(self, boot: str, boottime: int) -> None:
+        """Note that `boot` has come as far as `boottime` (ms): a bound for what it never learns to date."""
+        await self.disk.write(_ADD_BOOT, (boot, boottime))
+
+    async def boots(self) -> list[tuple[str, int]]:
+        """Every boot that was noted, in the order they were lived, with the latest moment known of each (ms)."""
+        return [
+            (name, last)
+            for name, last in await self.disk.read(
+                "SELECT name, max(last_boottime, coalesce((SELECT max(boottime) FROM rating WHERE boot = b.id), 0)) "
+                "FROM boot b ORDER BY id"
+            )
+        ]
+
+    async def cut(self, most: int = 64) -> list[Item]:
+        """Cut what is dated and uncut into at most `most` signed batches, oldest first, in one commit.
+
+        Within a stream nothing overtakes: an undated rating holds back those after it.
+        """
+        if self.uncut == self.undated:
+            return []
+        async with self._appending:
+            made: list[tuple[int, Batch, bytes]] = []
+            async with self.disk.transaction() as db:
+                for (stream,) in await self.disk.read(_CUTTABLE):
+                    while len(made) < most:
+                        head = await self.disk.read(_HEAD, {"stream": stream, "most": MAX_ROWS})
+                        run = _run(_Uncut._make(row) for row in head)
+                        if not run:
+                            break
+                        batch, raw = self._cut(self._keys[stream], run)
+                        id_ = self._last_id + len(made) + 1
+                        await db.execute(ADD_BATCH, (id_, stream, batch.first, batch.last, raw))
+                        await db.execute("DELETE FROM rating WHERE stream = ? AND seq <= ?", (stream, batch.last))
+                        made.append((id_, batch, raw))
+            self.uncut -= sum(len(batch.rows) for _, batch, _ in made)
+            return [self.shelved(id_, batch, len(raw)) for id_, batch, raw in made]
+
+    def _cut(self, stream: StreamKey, run: Sequence["_Uncut"]) -> tuple[Batch, bytes]:
+        return self._sign(stream, run[0].seq, run)
+
+    def _row(self, choice: Settled, dated: Dated) -> "_Uncut":
+        bounds = dated.bounds or (dated.at, dated.at)
+        own = (choice.window, choice.level, choice.presses)
+        return _Uncut(self.last + 1, self._boot, *own, dated.at, dated.q, *bounds)
+
+    def _sign(self, stream: StreamKey, first: int, rows: Sequence["_Uncut"]) -> tuple[Batch, bytes]:
+        t0 = min(row.at for row in rows)
+        bounds = None
+        if rows[0].q == Quality.ESTIMATED:
+            # Each row's own bounds stand as far from it as the batch's from t0: they came from one boot.
+            early = max(row.at - row.earliest for row in rows)
+            late = max(row.latest - row.at for row in rows)
+            bounds = (max(0, t0 - early), t0 + late)
+        batch = Batch(
+            v=1,
+            node=stream.node,
+            epoch=stream.epoch,
+            first=first,
+            t0=t0,
+            q=rows[0].q,
+            rows=[Row(row.at - t0, row.window, row.level, row.presses) for row in rows],
+            prev=self._before.get(self._ids[stream]) if first == 1 else None,
+            bounds=bounds,
+        )
+        return batch, self._signer.entry(encode(batch))
+
+
+class _Uncut(NamedTuple):
+    """A dated rating that is not in a batch: the columns of `_HEAD`."""
+
+    seq: int
+    boot: int
+    window: str
+    level: int
+    presses: int
+    at: int
+    q: Quality
+    earliest: int
+    latest: int
+
+
+def _run(head: Iterable[_Uncut]) -> list[_Uncut]:
+    """The longest beginning of `head` that can be one batch: of one time quality, estimates of one boot."""
+    run: list[_Uncut] = []
+    for row in head:
+        if run and (row.q != run[0].q or (row.q == Quality.ESTIMATED and row.boot != run[0].boot)):
+            break
+        run.append(row)
+    return run

@@ -1,0 +1,191 @@
+"""Signed batches on disk, from their first commit until long after they are settled.
+
+The outbox of a node and the journal of a gateway are shelves. What is acknowledged is not written down (a welcome tells
+it again after a restart); what a signed receipt settled is, and only that may ever be deleted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from contract.batch import Batch, StreamKey
+from contract.ranges import Ranges
+from transport.dating import Anchor, Dating, Tie
+from transport.disk import RESERVE_BYTES, Disk, marks
+from transport.lanes import Item
+
+KEEP_MS = 30 * 24 * 3600 * 1000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS stream (
+    id INTEGER PRIMARY KEY,
+    node TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    last INTEGER NOT NULL DEFAULT 0,     -- highest number that was ever pruned
+    UNIQUE (node, epoch)
+);
+CREATE TABLE IF NOT EXISTS batch (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    settled_at INTEGER,                  -- the city's time of the receipt, ms
+    raw BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS anchor (boot TEXT, boottime INTEGER, at INTEGER, error INTEGER);
+CREATE TABLE IF NOT EXISTS tie (boot TEXT, boottime INTEGER, peer_boot TEXT, peer_boottime INTEGER, error INTEGER);
+CREATE INDEX IF NOT EXISTS batch_numbers ON batch (stream, first);
+CREATE INDEX IF NOT EXISTS batch_settled ON batch (settled_at) WHERE settled_at IS NOT NULL;
+"""
+
+ADD_BATCH = "INSERT INTO batch (id, stream, first, last, raw) VALUES (?, ?, ?, ?, ?)"
+_ADD_STREAM = "INSERT INTO stream (node, epoch) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_STREAMS = "SELECT id, node, epoch FROM stream"
+_NUMBERS = "SELECT stream, first, last FROM batch ORDER BY stream, first"
+_LAST_ID = "SELECT coalesce(max(id), 0) FROM batch"
+_UNSETTLED = "SELECT id, stream, first, last, length(raw) FROM batch WHERE settled_at IS NULL ORDER BY id"
+_OVERLAPPING = """
+SELECT id, stream, first, last, length(raw) FROM batch WHERE stream = ? AND first <= ? AND last >= ? ORDER BY id
+"""
+_SAME = "SELECT 1 FROM batch WHERE stream = ? AND first = ? AND last = ? AND raw = ?"
+_SETTLE = """
+UPDATE batch SET settled_at = ? WHERE stream = ? AND first >= ? AND last <= ? AND settled_at IS NULL
+"""
+_OLDEST_SETTLED = """
+SELECT id, stream, first, last FROM batch WHERE settled_at < ? ORDER BY settled_at, id LIMIT ?
+"""
+
+
+class Shelf:
+    """`kept` tells, at any time and without reading the disk, which numbers of which stream are here."""
+
+    schema = SCHEMA
+
+    def __init__(self, disk: Disk) -> None:
+        """Use `open`."""
+        self.disk = disk
+        self._ids: dict[StreamKey, int] = {}
+        self._keys: dict[int, StreamKey] = {}
+        self._kept: dict[StreamKey, Ranges] = {}
+        self._last_id = 0
+
+    @classmethod
+    async def open(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
+        """Open or make the store at `path`; see `Disk.open` for the errors."""
+        shelf = cls(await Disk.open(path, cls.schema, reserve=reserve))
+        await shelf._load()
+        return shelf
+
+    async def _load(self) -> None:
+        for id_, node, epoch in await self.disk.read(_STREAMS):
+            self._name(StreamKey(node, epoch), id_)
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        for stream, first, last in await self.disk.read(_NUMBERS):
+            pairs.setdefault(stream, []).append((first, last))
+        self._kept = {self._keys[stream]: Ranges(numbers) for stream, numbers in pairs.items()}
+        self._last_id = (await self.disk.read(_LAST_ID))[0][0]
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self.disk.close()
+
+    def _name(self, key: StreamKey, id_: int) -> None:
+        self._ids[key] = id_
+        self._keys[id_] = key
+
+    @property
+    def kept(self) -> Mapping[StreamKey, Ranges]:
+        """The numbers on the shelf, settled or not."""
+        return self._kept
+
+    async def stream_id(self, key: StreamKey) -> int:
+        """The row of a stream, made at its first mention."""
+        if key not in self._ids:
+            await self.disk.write(_ADD_STREAM, key)
+            for id_, node, epoch in await self.disk.read(_STREAMS + " WHERE node = ? AND epoch = ?", key):
+                self._name(StreamKey(node, epoch), id_)
+        return self._ids[key]
+
+    async def put(self, batches: Sequence[tuple[Batch, bytes]]) -> list[Item]:
+        """Record signed batches in one commit; raises `StoreFull` and then records none."""
+        self.disk.require_room()
+        rows = []
+        for place, (batch, raw) in enumerate(batches, self._last_id + 1):
+            rows.append((place, await self.stream_id(batch.stream), batch.first, batch.last, raw))
+        async with self.disk.transaction() as db:
+            await db.executemany(ADD_BATCH, rows)
+        return [self.shelved(row[0], batch, len(row[4])) for row, (batch, _) in zip(rows, batches, strict=True)]
+
+    def shelved(self, id_: int, batch: Batch, size: int) -> Item:
+        """Remember a batch that was just committed."""
+        self._last_id = max(self._last_id, id_)
+        self._kept[batch.stream] = self._kept.get(batch.stream, Ranges()).add(batch.first, batch.last)
+        return Item(id_, batch.stream, batch.first, batch.last, size)
+
+    async def holds(self, batch: Batch, raw: bytes) -> bool:
+        """Whether exactly these bytes are here already."""
+        known = self._kept.get(batch.stream)
+        if known is None or not known.covers(batch.first, batch.last):
+            return False
+        same = await self.disk.read(_SAME, (self._ids[batch.stream], batch.first, batch.last, raw))
+        return bool(same)
+
+    async def raws(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The bytes of batches, exactly as signed."""
+        rows = await self.disk.read(f"SELECT id, raw FROM batch WHERE id IN ({marks(ids)})", ids)  # noqa: S608
+        return {row[0]: row[1] for row in rows}
+
+    async def unsettled(self) -> list[Item]:
+        """Everything that no receipt covers, oldest first."""
+        return [self._item(row) for row in await self.disk.read(_UNSETTLED)]
+
+    async def within(self, stream: StreamKey, numbers: Ranges) -> list[Item]:
+        """The batches that hold any of `numbers`, oldest first."""
+        found: dict[int, Item] = {}
+        for lo, hi in numbers if stream in self._ids else ():
+            for row in await self.disk.read(_OVERLAPPING, (self._ids[stream], hi, lo)):
+                found[row[0]] = self._item(row)
+        return sorted(found.values())
+
+    def _item(self, row: Sequence[int]) -> Item:
+        return Item(row[0], self._keys[row[1]], row[2], row[3], row[4])
+
+    async def settle(self, stream: StreamKey, numbers: Ranges, at: int) -> None:
+        """A receipt of `at` (city's time, ms) covers `numbers`."""
+        if stream not in self._ids:
+            return
+        async with self.disk.transaction() as db:
+            for lo, hi in numbers:
+                await db.execute(_SETTLE, (at, self._ids[stream], lo, hi))
+
+    async def prune(self, before: int, most: int = 1000) -> int:
+        """Delete up to `most` batches settled before `before` (city's time, ms), oldest first; how many went."""
+        rows = await self.disk.read(_OLDEST_SETTLED, (before, most))
+        await self._delete(rows)
+        return len(rows)
+
+    async def drop(self, items: Iterable[Item]) -> None:
+        """Give up batches that the next end refused and the end before still has."""
+        await self._delete([(item.id, self._ids[item.stream], item.first, item.last) for item in items])
+
+    async def _delete(self, rows: Sequence[Sequence[int]]) -> None:
+        if not rows:
+            return
+        async with self.disk.transaction() as db:
+            await db.executemany("UPDATE stream SET last = max(last, ?) WHERE id = ?", [(r[3], r[1]) for r in rows])
+            await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
+        gone: dict[StreamKey, list[tuple[int, int]]] = {}
+        for _, stream, first, last in rows:
+            gone.setdefault(self._keys[stream], []).append((first, last))
+        for key, pairs in gone.items():
+            self._kept[key] -= Ranges(pairs)
+
+    async def remember(self, learnt: Anchor | Tie) -> None:
+        """Keep what was learnt about time."""
+        table = "anchor" if isinstance(learnt, Anchor) else "tie"
+        await self.disk.write(f"INSERT INTO {table} VALUES ({marks(learnt)})", learnt)  # noqa: S608  (one of two names)
+
+    async def dating(self) -> Dating:
+        """All that was learnt about time, in this run and earlier ones."""
+        anchors = [Anchor(*row) for row in await self.disk.read("SELECT * FROM anchor ORDER BY rowid")]
+        return Dating(anchors, [Tie(*row) for row in await self.disk.read("SELECT * FROM tie ORDER BY rowid")])

@@ -1,0 +1,85 @@
+"""What time is it, here: a machine's boot clock and all that its peers told about the city's time."""
+
+from collections.abc import Callable
+
+from contract.hello import Clock
+from transport.dating import Anchor, Dated, Dating, Tie, estimate
+
+# An anchor no better than what is known is still taken after this long, to measure the crystal by.
+_RENEW_MS = 600_000
+
+
+class Timepiece:
+    """`boottime_ms` reads CLOCK_BOOTTIME, `wall_ms` the wall clock, which is only ever reported, never used."""
+
+    def __init__(
+        self, dating: Dating, *, boot: str, boottime_ms: Callable[[], int], wall_ms: Callable[[], int]
+    ) -> None:
+        """A timepiece that knows what `dating` knows."""
+        self.boot = boot
+        self.boottime_ms = boottime_ms
+        self.wall_ms = wall_ms
+        self._dating = dating
+        self._last_learnt: int | None = None
+
+    def now(self) -> Dated | None:
+        """The city's time now, None while unknown."""
+        return self._dating.now(self.boot, self.boottime_ms())
+
+    def at(self, boottime: int) -> Dated | None:
+        """The city's time of a moment of this boot just gone by, None while unknown."""
+        return self._dating.now(self.boot, boottime)
+
+    def clock(self) -> Clock:
+        """What a welcome says about time."""
+        boottime = self.boottime_ms()
+        moment = self._dating.now(self.boot, boottime)
+        if moment is None:
+            return Clock(self.boot, boottime)
+        return Clock(self.boot, boottime, moment.at, moment.error)
+
+    def heard(self, clock: Clock, round_trip_s: float) -> Anchor | Tie | None:
+        """Learn from a welcome: what is worth keeping on disk, or None when nothing new was said.
+
+        The answer was given somewhere in the round trip; taking its middle is wrong by half of it at most.
+        """
+        half_ms = round(round_trip_s * 500)
+        moment = self.boottime_ms() - half_ms
+        if clock.at is None:
+            if clock.boot == self.boot:
+                return None
+            tie = Tie(self.boot, moment, clock.boot, clock.boottime, half_ms + 1)
+            self._dating.tie(tie)
+            return tie
+        anchor = Anchor(self.boot, moment, clock.at, clock.error + half_ms + 1)
+        if clock.boot != self.boot:
+            # Whatever was tied to the peer's boot is dated by this too.
+            self._dating.learn(Anchor(clock.boot, clock.boottime, clock.at, clock.error))
+        known = self._dating.now(self.boot, moment)
+        fresh = self._last_learnt is not None and moment - self._last_learnt < _RENEW_MS
+        if known is not None and known.error <= anchor.error and fresh:
+            return None
+        self._last_learnt = moment
+        self._dating.learn(anchor)
+        return anchor
+
+    def later(self, boots: list[tuple[str, int]]) -> Callable[[str, int], Dated | None]:
+        """A judge of moments that had no time when they happened, given all boots lived here and how far each came.
+
+        A past boot that nothing dates is estimated between its neighbours, once the present time is known.
+        """
+        order = {boot: place for place, (boot, _) in enumerate(boots)}
+
+        def judge(boot: str, boottime: int) -> Dated | None:
+            dated = self._dating.later(boot, boottime, running=boot == self.boot)
+            if dated is not None or boot == self.boot or boot not in order:
+                return dated
+            place = order[boot]
+            before = next((began for b, _ in boots[place + 1 :] if (began := self._dating.began(b)) is not None), None)
+            if before is None:
+                return None
+            spans = (self._dating.known_span(b) for b, _ in reversed(boots[:place]))
+            after = next((span[1] for span in spans if span is not None), None)
+            return estimate(boottime, last_boottime=boots[place][1], after=after, before=before)
+
+        return judge
