@@ -1,0 +1,1 @@
+"""The board: what the wall shows now, and the stream that carries it there."""

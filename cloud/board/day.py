@@ -1,0 +1,60 @@
+"""The counts of one day by window, township, county and city; they add up because one addition feeds all four. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from cloud.board.picture import Unit
+from contract.identity import county_of, township_of
+from proof.scores import BINS, Counts, colour_bin, percent
+
+_ZERO: Counts = (0, 0, 0)
+
+
+def unit(n: Counts, least: int) -> Unit:
+    """Return what is shown of a place with counts `n`."""
+    score = percent(n)
+    return Unit(n, score, colour_bin(score, sum(n), least=least, edges=BINS))
+
+
+class Day:
+    """Counts of one day, and which places changed since `changed` was last taken.
+
+    `townships` are always there, with zeros before the first rating; a township that the registry does not know still
+    counts, so that the city stays the sum of its parts.
+    """
+
+    def __init__(self, townships: Iterable[str] = ()) -> None:
+        self.windows: defaultdict[str, Counts] = defaultdict(lambda: _ZERO)
+        self.townships: dict[str, Counts] = {}
+        self.counties: dict[str, Counts] = {}
+        self.city: Counts = _ZERO
+        self.changed: set[str] = set()
+        self.know(townships)
+
+    def know(self, townships: Iterable[str]) -> None:
+        """Take part of further `townships` (and their counties), as yet without ratings."""
+        for township in townships:
+            if township not in self.townships:
+                self.townships[township] = _ZERO
+                self.counties.setdefault(county_of(township), _ZERO)
+                self.changed.add(township)
+
+    def add(self, window: str, n: Counts) -> None:
+        """Count `n` at the city-wide `window`."""
+        satisfied, basic, dissatisfied = n
+        before = self.windows[window]
+        self.windows[window] = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+        township = township_of(window)
+        before = self.townships.get(township, _ZERO)
+        self.townships[township] = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+        county = county_of(window)
+        before = self.counties.get(county, _ZERO)
+        self.counties[county] = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+        before = self.city
+        self.city = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+        self.changed.add(township)
+
+    def add_all(self, windows: Mapping[str, Counts]) -> None:
+        """Count many windows at once."""
+        for window, n in windows.items():
+            self.add(window, n)

@@ -1,0 +1,144 @@
+"""The board's JSON: one whole picture, and a diff that is the same object with only what changed. Pure structs.
+
+A diff's `counties` and `townships` are merged by key into what a page holds; every other key replaces the whole part.
+Moments are milliseconds since 1970 UTC, scores and shares are percent with one decimal.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from proof.scores import Counts
+
+Trouble = Literal["offline", "full", "stuck", "unsynced"]
+# Start of the bucket, score (null where nobody rated), count.
+Point = tuple[int, float | None, int]
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """A place's day: counts (satisfied, basic, dissatisfied), score, and colour bin (null below `least` ratings)."""
+
+    n: Counts
+    score: float | None
+    bin: int | None
+
+
+class City(Unit, frozen=True):
+    """The whole city, with the 95 % interval of the score and the shares of both outer levels; null without ratings."""
+
+    low: float | None
+    high: float | None
+    top: float | None
+    bottom: float | None
+
+
+class LowWindow(msgspec.Struct, frozen=True):
+    """One of the worst windows of today; `number` is its own short name, as a number where it is one."""
+
+    window: str
+    township: str
+    number: int | str
+    n: Counts
+    score: float
+    low: float
+    high: float
+
+
+class FeedItem(msgspec.Struct, frozen=True):
+    """One rating, with its township only: a single rating is never shown with its window."""
+
+    at: int
+    township: str
+    level: int
+    channel: str
+    late: bool
+
+
+class Trends(msgspec.Struct, frozen=True):
+    """The city's score over 60 minutes, 24 hours and 30 days; oldest first, without gaps."""
+
+    minute: list[Point]
+    hour: list[Point]
+    day: list[Point]
+
+
+class Path(msgspec.Struct, frozen=True):
+    """How ratings travel.
+
+    `rate`: ratings counted in the last 60 s; `p50_ms`, `p99_ms`: from the settled choice to the ledger, of those that
+    came live in the last 60 s (null if none); `quarantined`: entries today; `uncounted`: rows held uncounted now.
+    """
+
+    rate: int
+    p50_ms: int | None
+    p99_ms: int | None
+    quarantined: int
+    uncounted: int
+
+
+class Ailing(msgspec.Struct, frozen=True):
+    """A device in trouble since `since`; `windows` is how many windows it serves."""
+
+    node: str
+    township: str
+    windows: int
+    state: Trouble
+    since: int
+
+
+class Nodes(msgspec.Struct, frozen=True, rename={"worst": "list"}):
+    """Devices: `waiting` ratings not yet in the ledger, the oldest `oldest_ms` old; `worst` is `list` in JSON."""
+
+    online: int = 0
+    offline: int = 0
+    waiting: int = 0
+    oldest_ms: int | None = None
+    worst: list[Ailing] = []
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """All that the wall shows, including ledger position `position`, at the city's time `now`."""
+
+    id: str
+    position: int
+    now: int
+    day: str
+    zone: str
+    total: int
+    weights: tuple[float, float, float]
+    least: int
+    bins: tuple[float, ...]
+    city: City
+    counties: dict[str, Unit]
+    townships: dict[str, Unit]
+    lowest: list[LowWindow]
+    feed: list[FeedItem]
+    trends: Trends
+    path: Path
+    nodes: Nodes
+
+
+class Diff(msgspec.Struct, frozen=True):
+    """What changed since the diff before; numbers in `id` follow each other without a gap within one boot."""
+
+    id: str
+    position: int
+    now: int
+    day: str | UnsetType = UNSET
+    total: int | UnsetType = UNSET
+    city: City | UnsetType = UNSET
+    counties: dict[str, Unit] | UnsetType = UNSET
+    townships: dict[str, Unit] | UnsetType = UNSET
+    lowest: list[LowWindow] | UnsetType = UNSET
+    feed: list[FeedItem] | UnsetType = UNSET
+    trends: Trends | UnsetType = UNSET
+    path: Path | UnsetType = UNSET
+    nodes: Nodes | UnsetType = UNSET
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """A sign of life every second: the city's time, and the id a page that missed nothing holds."""
+
+    now: int
+    id: str

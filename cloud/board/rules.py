@@ -1,0 +1,257 @@
+"""The board: a pure fold of commits into what the wall shows.
+
+It is loaded from the tallies once and then told every commit. `snapshot` is the whole picture, `diff` what changed
+since the diff before; both hold absolute values, so a page that merges a diff twice, or one that its snapshot already
+contained, still shows the truth.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from cloud.board.day import Day, unit
+from cloud.board.lowest import Lowest
+from cloud.board.pace import Pace
+from cloud.board.picture import City, Diff, FeedItem, LowWindow, Nodes, Path, Picture, Tick, Unit
+from cloud.board.trends import Trends, plus
+from cloud.calendar import MINUTE_MS, Calendar
+from cloud.ledger.commit import Commit
+from contract.identity import county_of, township_of
+from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, shares
+
+LOWEST = 5
+FEED = 8
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the stores knew at ledger position `position`.
+
+    `ahead`: counts by day and window, of today and of any later day (a rating may be dated a little into the future);
+    `minutes`: the city's counts by minute number, as far back as the trends reach; `days`: the same by day; `total`: of
+    all days ever; `quarantined`: entries today; `uncounted`: rows held now.
+    """
+
+    position: int = 0
+    ahead: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    minutes: Mapping[int, Counts] = field(default_factory=dict)
+    days: Mapping[str, Counts] = field(default_factory=dict)
+    total: int = 0
+    quarantined: int = 0
+    uncounted: int = 0
+    feed: Sequence[FeedItem] = ()
+
+
+class _Parts(NamedTuple):
+    """The parts of a picture that a diff replaces whole."""
+
+    day: str
+    total: int
+    city: City
+    lowest: list[LowWindow]
+    feed: list[FeedItem]
+    trends: object
+    path: Path
+    nodes: Nodes
+
+
+class Board:
+    """One boot of the board; `boot` is its name in ids. `townships` are the codes that always have a tile."""
+
+    def __init__(
+        self, loaded: Loaded, *, boot: str, now: int, calendar: Calendar, least: int, townships: Iterable[str]
+    ) -> None:
+        self.position = loaded.position
+        self._boot = boot
+        self._number = 0
+        self._calendar = calendar
+        self._least = least
+        self._now = now
+        self._today = calendar.day(now)
+        self._ahead: defaultdict[str, Day] = defaultdict(Day)
+        for day, windows in loaded.ahead.items():
+            self._ahead[day].add_all(windows)
+        self._trends = Trends(calendar, loaded.minutes, loaded.days)
+        self._total = loaded.total
+        self._quarantined = loaded.quarantined
+        self._uncounted = loaded.uncounted
+        self._feed = list(loaded.feed)[:FEED]
+        self._pace = Pace()
+        self._nodes = Nodes()
+        self._lowest = Lowest(least)
+        self._rated: set[str] = set()
+        self._shown: dict[str, Unit] = {}
+        self._day = Day(townships)
+        self._open_day()
+        self._sent = self._parts()
+        self._sent_position = self.position
+        self._show_changed()
+
+    @property
+    def id(self) -> str:
+        """The id of the newest diff: what a page that missed nothing holds."""
+        return f"{self._boot}-{self._number}"
+
+    def apply(self, commit: Commit) -> None:
+        """Count what `commit` brought; one that the loaded tallies already held is skipped."""
+        if commit.position <= self.position:
+            return
+        self.position = commit.position
+        minutes: defaultdict[int, Counts] = defaultdict(lambda: (0, 0, 0))
+        days: dict[int, Day | None] = {}
+        for (window, minute), n in commit.cells.items():
+            minutes[minute] = plus(minutes[minute], n)
+            if minute not in days:
+                day = self._calendar.day(minute * MINUTE_MS)
+                days[minute] = self._ahead[day] if day >= self._today else None
+            counted = days[minute]
+            if counted is not None:
+                counted.add(window, n)
+                if counted is self._day:
+                    self._rated.add(window)
+        count = 0
+        for minute, n in minutes.items():
+            self._trends.add(minute, self._calendar.day(minute * MINUTE_MS), n)
+            count += sum(n)
+        self._total += count
+        self._quarantined += commit.quarantined
+        self._uncounted += commit.uncounted
+        self._pace.add(commit.at, count, commit.delays)
+        fresh = [FeedItem(r.at, township_of(r.window), r.level, r.channel, r.late) for r in commit.newest]
+        self._feed = sorted(fresh + self._feed, key=lambda item: -item.at)[:FEED]
+
+    def tell(self, nodes: Nodes) -> None:
+        """Take the newest picture of the devices."""
+        self._nodes = nodes
+
+    def know(self, townships: Iterable[str]) -> None:
+        """Take part of further `townships`: the registry changed."""
+        self._day.know(townships)
+
+    def misdated(self, now: int) -> bool:
+        """Whether the clock went back so far that what was dropped is needed again: then load anew."""
+        return now < self._now - MINUTE_MS or self._calendar.day(now) < self._today
+
+    def advance(self, now: int) -> None:
+        """Move the clock to `now` (ms): windows of time move on, and at midnight a new day is counted from zero."""
+        if now // MINUTE_MS != self._now // MINUTE_MS:
+            self._trends.forget(now)
+        self._now = now
+        self._pace.forget(now)
+        today = self._calendar.day(now)
+        if today > self._today:
+            self._today = today
+            self._quarantined = 0
+            self._open_day()
+
+    def snapshot(self) -> Picture:
+        """Return the whole picture, as of the newest diff or later."""
+        parts = self._parts()
+        return Picture(
+            id=self.id,
+            position=self.position,
+            now=self._now,
+            zone=self._calendar.zone,
+            weights=WEIGHTS,
+            least=self._least,
+            bins=BINS,
+            counties={code: unit(n, self._least) for code, n in self._day.counties.items()},
+            townships={code: unit(n, self._least) for code, n in self._day.townships.items()},
+            **parts._asdict(),
+        )
+
+    def diff(self) -> Diff | None:
+        """Return what changed since the diff before, under the next id; None when nothing did."""
+        parts = self._parts()
+        changed = {
+            name: part
+            for name, part, before in zip(_Parts._fields, parts, self._sent, strict=True)
+            if part is not before and part != before
+        }
+        townships, counties = self._show_changed()
+        if townships:
+            changed["townships"] = townships
+        if counties:
+            changed["counties"] = counties
+        if not changed and self.position == self._sent_position:
+            return None
+        self._sent = parts
+        self._sent_position = self.position
+        self._number += 1
+        return msgspec.structs.replace(Diff(self.id, self.position, self._now), **changed)
+
+    def tick(self) -> Tick:
+        """Return a sign of life."""
+        return Tick(self._now, self.id)
+
+    def _open_day(self) -> None:
+        for day in [day for day in self._ahead if day < self._today]:
+            del self._ahead[day]
+        # A place that once had a tile keeps it.
+        known, self._day = self._day.townships, self._ahead[self._today]
+        self._day.know(known)
+        self._day.changed.update(self._day.townships)
+        self._lowest.clear()
+        self._rated = set(self._day.windows)
+
+    def _show_changed(self) -> tuple[dict[str, Unit], dict[str, Unit]]:
+        """Return the townships and counties whose shown figures are others than before."""
+        changed, self._day.changed = self._day.changed, set()
+        townships = self._fresh({code: self._day.townships[code] for code in sorted(changed)})
+        counties = self._fresh({code: self._day.counties[code] for code in sorted({county_of(c) for c in changed})})
+        return townships, counties
+
+    def _fresh(self, places: Mapping[str, Counts]) -> dict[str, Unit]:
+        fresh = {}
+        for code, n in places.items():
+            before = self._shown.get(code)
+            if before is None or before.n != n:
+                fresh[code] = self._shown[code] = unit(n, self._least)
+        return fresh
+
+    def _parts(self) -> _Parts:
+        for window in self._rated:
+            self._lowest.put(window, self._day.windows[window])
+        self._rated.clear()
+        return _Parts(
+            day=self._today,
+            total=self._total,
+            city=_city(self._day.city, self._least),
+            lowest=[_low_window(window, n) for window, n in self._lowest.pick(LOWEST)],
+            feed=self._feed,
+            trends=self._trends.picture(self._now),
+            path=Path(
+                rate=self._pace.rate,
+                p50_ms=self._pace.quantile(0.5),
+                p99_ms=self._pace.quantile(0.99),
+                quarantined=self._quarantined,
+                uncounted=self._uncounted,
+            ),
+            nodes=self._nodes,
+        )
+
+
+def _city(n: Counts, least: int) -> City:
+    plain = unit(n, least)
+    split = shares(n)
+    if split is None:
+        return City(n, None, None, low=None, high=None, top=None, bottom=None)
+    low, high = percent_interval(interval(n))
+    return City(n, plain.score, plain.bin, low=low, high=high, top=split.satisfied, bottom=split.dissatisfied)
+
+
+def _low_window(window: str, n: Counts) -> LowWindow:
+    name = window.partition("/")[2]
+    low, high = percent_interval(interval(n))
+    return LowWindow(
+        window=window,
+        township=township_of(window),
+        number=int(name) if name.isdecimal() and name.isascii() else name,
+        n=n,
+        score=percent(n) or 0.0,
+        low=low,
+        high=high,
+    )

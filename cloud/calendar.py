@@ -1,0 +1,50 @@
+"""Days and hours of the city's zone, as milliseconds since 1970 UTC. Pure: the zone table is all it reads."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+
+
+class Calendar:
+    """Answers which day a moment belongs to and when a day begins, in one zone.
+
+    A day is written as ISO text, "2026-11-22". Consecutive questions mostly fall on one day, so the bounds of the last
+    answer are kept: asking again costs two comparisons.
+    """
+
+    def __init__(self, zone: str) -> None:
+        """Take the IANA name of the zone; raises `zoneinfo.ZoneInfoNotFoundError` for one that is not known."""
+        self.zone = zone
+        self._info = ZoneInfo(zone)
+        self._day = ""
+        self._from = 0
+        self._until = 0
+
+    def day(self, at: int) -> str:
+        """Return the day that `at` (ms) falls on."""
+        if not self._from <= at < self._until:
+            # Whole seconds: a float of milliseconds could round up into the next day.
+            local = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).date()
+            self._day = local.isoformat()
+            self._from = self._midnight(local)
+            self._until = self._midnight(local + timedelta(days=1))
+        return self._day
+
+    def start(self, day: str) -> int:
+        """Return when `day` begins (ms)."""
+        return self._midnight(date.fromisoformat(day))
+
+    def hour(self, at: int) -> int:
+        """Return when the hour begins that `at` (ms) falls in; zones half an hour off UTC have their own full hours."""
+        offset = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).utcoffset() or timedelta(0)
+        return at - (at + offset // timedelta(milliseconds=1)) % HOUR_MS
+
+    def last_days(self, day: str, count: int) -> list[str]:
+        """Return `count` days up to and including `day`, oldest first."""
+        last = date.fromisoformat(day)
+        return [(last - timedelta(days=back)).isoformat() for back in range(count - 1, -1, -1)]
+
+    def _midnight(self, day: date) -> int:
+        return int(datetime.combine(day, time(), self._info).timestamp()) * 1000

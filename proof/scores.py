@@ -1,0 +1,137 @@
+"""From three counts to a score and how sure it is. Pure, standard library only, so that anybody can recompute it.
+
+A count triple is `(satisfied, basic, dissatisfied)`. The score is the mean of the weights 1 / 0.6 / 0, in percent.
+
+Rounding. What is printed is computed from the counts in exact integers, never from another rounded figure:
+
+- the score rounds half up to one decimal, and a tile's colour follows the printed score, so 95.0 never shows the
+  colour of 94.9;
+- the shares round their running sums half up, so satisfied + basic + dissatisfied is always exactly 100.0;
+- an interval rounds outwards, so the printed one still covers what the exact one covers.
+"""
+
+from collections.abc import Sequence
+from math import ceil, floor, log
+from typing import NamedTuple
+
+Counts = tuple[int, int, int]
+
+WEIGHTS = (1.0, 0.6, 0.0)
+# The same in tenths: sums of them are exact.
+_TENTHS = (10, 6, 0)
+BINS = (80.0, 88.0, 92.0, 95.0)
+# One-sided 97.5 % on each side is 95 % two-sided.
+ALPHA = 0.025
+# Bisection halves [0, 1] this often: the bound is off by less than 1e-9, and always to the outside.
+_HALVINGS = 30
+
+
+class Interval(NamedTuple):
+    """Lower and upper bound of a mean, both within [0, 1]."""
+
+    low: float
+    high: float
+
+
+class Shares(NamedTuple):
+    """The three levels in percent, one decimal; they add up to 100.0."""
+
+    satisfied: float
+    basic: float
+    dissatisfied: float
+
+
+def mean(n: Counts) -> float:
+    """Return the weighted mean of `n` in [0, 1]; `ValueError` without ratings."""
+    return _points(n) / (10 * _some(n))
+
+
+def percent(n: Counts) -> float | None:
+    """Return the score that is shown: the weighted mean in percent, half up to one decimal; None without ratings."""
+    count = sum(n)
+    return None if count == 0 else _half_up(100 * _points(n), count) / 10
+
+
+def shares(n: Counts) -> Shares | None:
+    """Top-box, middle and bottom-box in percent, one decimal each, exactly 100.0 together; None without ratings."""
+    count = sum(n)
+    if count == 0:
+        return None
+    top = _half_up(1000 * n[0], count)
+    top_two = _half_up(1000 * (n[0] + n[1]), count)
+    return Shares(top / 10, (top_two - top) / 10, (1000 - top_two) / 10)
+
+
+def colour_bin(score: float | None, count: int, *, least: int, edges: Sequence[float] = BINS) -> int | None:
+    """Return the bin of a printed `score`: 0 below the first edge, `len(edges)` from the last one on.
+
+    None where there are fewer than `least` ratings: a small sample never colours a tile.
+    """
+    if score is None or count < least:
+        return None
+    return sum(score >= edge for edge in edges)
+
+
+def divergence(p: float, q: float) -> float:
+    """Kullback-Leibler divergence of two coins, `p` from `q`, in nats; infinite where q excludes what p allows."""
+    if (p > 0 and q <= 0) or (p < 1 and q >= 1):
+        return float("inf")
+    here = p * log(p / q) if p > 0 else 0.0
+    there = (1 - p) * log((1 - p) / (1 - q)) if p < 1 else 0.0
+    return here + there
+
+
+def upper(average: float, count: int, alpha: float = ALPHA) -> float:
+    """Return the largest mean in [0, 1] that `count` ratings averaging `average` do not refute at `alpha`.
+
+    Chernoff-Hoeffding: for independent values in [0, 1] with mean m, an average at or below x < m has probability at
+    most exp(-n kl(x, m)) (Hoeffding 1963, theorem 1); inverted as by Garivier and Cappe 2011 (KL-UCB). It holds at
+    every n, unlike a normal or a Wilson interval, and for any three weights, not only for yes and no.
+    """
+    if count == 0:
+        return 1.0
+    limit = -log(alpha) / count
+    low, high = average, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if divergence(average, middle) > limit:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def lower(average: float, count: int, alpha: float = ALPHA) -> float:
+    """Return the smallest mean in [0, 1] not refuted at level `alpha`; the mirror image of `upper`."""
+    return 1.0 - upper(1.0 - average, count, alpha)
+
+
+def interval(n: Counts, alpha: float = ALPHA) -> Interval:
+    """Both bounds of the mean of `n`, each at level `alpha`; (0, 1) without ratings."""
+    count = sum(n)
+    if count == 0:
+        return Interval(0.0, 1.0)
+    average = mean(n)
+    return Interval(lower(average, count, alpha), upper(average, count, alpha))
+
+
+def percent_interval(bounds: Interval) -> Interval:
+    """`bounds` in percent, one decimal, rounded outwards."""
+    return Interval(floor(1000 * bounds.low) / 10, ceil(1000 * bounds.high) / 10)
+
+
+def _points(n: Counts) -> int:
+    """Ten times the sum of the weights."""
+    return _TENTHS[0] * n[0] + _TENTHS[1] * n[1] + _TENTHS[2] * n[2]
+
+
+def _some(n: Counts) -> int:
+    count = sum(n)
+    if count == 0:
+        raise ValueError("no ratings, no mean")
+    return count
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    """`numerator / denominator` to the nearest whole, halves up, both not negative."""
+    return (2 * numerator + denominator) // (2 * denominator)

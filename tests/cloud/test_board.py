@@ -1,0 +1,237 @@
+"""The board against a naive recount: whatever commits come, in whatever order, the wall's numbers add up."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud.board.picture import Nodes, Picture
+from cloud.board.rules import Board, Loaded
+from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.ledger.commit import Commit, Counted
+from proof.scores import Counts, interval, percent
+
+CALENDAR = Calendar("Asia/Shanghai")
+DAY_MS = 86_400_000
+MIDNIGHT = CALENDAR.start("2026-11-22")
+NOW = MIDNIGHT + 10 * HOUR_MS + 5 * MINUTE_MS
+TOWNSHIPS = ["371721121", "371721122", "371702001"]
+WINDOWS = ["371721121-a1/01", "371721121-a1/02", "371721122-a1/01", "371702001-b7/x", "371703999-a1/01"]
+LEAST = 5
+
+
+def board(now: int = NOW, loaded: Loaded | None = None) -> Board:
+    return Board(loaded or Loaded(), boot="boot", now=now, calendar=CALENDAR, least=LEAST, townships=TOWNSHIPS)
+
+
+def commit(position: int, cells: dict[tuple[str, int], Counts], *, at: int = NOW, **more: object) -> Commit:
+    plain = Commit(position=position, at=at, cells=cells, newest=(), delays=(), quarantined=0, uncounted=0)
+    return Commit(**{**{name: getattr(plain, name) for name in Commit.__slots__}, **more})
+
+
+def one(position: int, window: str, level: int, at: int) -> Commit:
+    n = (int(level == 3), int(level == 2), int(level == 1))
+    newest = [Counted(at, window, level, "button", late=False)]
+    return commit(position, {(window, at // MINUTE_MS): n}, at=at, newest=newest, delays=[9])
+
+
+def total(parts: Iterable[Counts]) -> Counts:
+    sums = [0, 0, 0]
+    for n in parts:
+        for level in range(3):
+            sums[level] += n[level]
+    return sums[0], sums[1], sums[2]
+
+
+def merged(page: Picture, diff: object) -> Picture:
+    """Merge as the wall does: places by key, everything else whole."""
+    fresh = msgspec.to_builtins(diff)
+    held = msgspec.to_builtins(page)
+    for places in ("counties", "townships"):
+        held[places].update(fresh.pop(places, {}))
+    return msgspec.convert({**held, **fresh}, Picture)
+
+
+CELLS = st.dictionaries(
+    st.tuples(
+        st.sampled_from(WINDOWS),
+        # From two days ago to a minute of tomorrow.
+        st.integers((NOW - 2 * DAY_MS) // MINUTE_MS, (MIDNIGHT + DAY_MS) // MINUTE_MS + 1),
+    ),
+    st.tuples(*[st.integers(0, 9)] * 3),
+    max_size=6,
+)
+STEPS = st.lists(st.tuples(CELLS, st.sampled_from([0, 200, MINUTE_MS, HOUR_MS, 5 * HOUR_MS])), max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_the_walls_numbers_add_up_and_equal_a_naive_recount(
+    steps: list[tuple[dict[tuple[str, int], Counts], int]],
+) -> None:
+    tested = board()
+    page = tested.snapshot()
+    ratings: list[tuple[str, int, Counts]] = []
+    now = NOW
+    for position, (cells, pause) in enumerate(steps, start=1):
+        now += pause
+        tested.advance(now)
+        tested.apply(commit(position, cells, at=now))
+        ratings += [(window, minute, n) for (window, minute), n in cells.items()]
+        diff = tested.diff()
+        if diff is not None:
+            page = merged(page, diff)
+        whole = tested.snapshot()
+        assert msgspec.structs.replace(page, now=now) == whole
+
+        today = CALENDAR.day(now)
+        counted = [(w, n) for w, minute, n in ratings if CALENDAR.day(minute * MINUTE_MS) == today]
+        assert whole.day == today
+        assert whole.city.n == total(n for _, n in counted)
+        assert whole.city.n == total(unit.n for unit in whole.counties.values())
+        assert whole.city.n == total(unit.n for unit in whole.townships.values())
+        for code, unit in {**whole.townships, **whole.counties}.items():
+            assert unit.n == total(n for w, n in counted if w.startswith(code))
+            assert unit.score == percent(unit.n)
+        assert whole.total == sum(sum(n) for _, _, n in ratings)
+        for points, width in (
+            (whole.trends.minute, MINUTE_MS),
+            (whole.trends.hour, HOUR_MS),
+            (whole.trends.day, DAY_MS),
+        ):
+            for start, score, count in points:
+                inside = total(n for _, minute, n in ratings if start <= minute * MINUTE_MS < start + width)
+                assert (score, count) == (percent(inside), sum(inside))
+        by_window: dict[str, Counts] = defaultdict(lambda: (0, 0, 0))
+        for window, n in counted:
+            by_window[window] = total([by_window[window], n])
+        ranked = {window: interval(n).high for window, n in by_window.items() if sum(n) >= LEAST}
+        assert [ranked[low.window] for low in whole.lowest] == sorted(ranked.values())
+        assert all(low.n == by_window[low.window] for low in whole.lowest)
+
+
+def test_trends_have_no_gaps_and_end_now() -> None:
+    trends = board().snapshot().trends
+    assert [len(trends.minute), len(trends.hour), len(trends.day)] == [60, 24, 30]
+    assert trends.minute[-1][0] == NOW // MINUTE_MS * MINUTE_MS
+    assert trends.hour[-1][0] == MIDNIGHT + 10 * HOUR_MS
+    assert trends.day[-1][0] == MIDNIGHT
+    for points, width in ((trends.minute, MINUTE_MS), (trends.hour, HOUR_MS), (trends.day, DAY_MS)):
+        assert {after[0] - before[0] for before, after in pairwise(points)} == {width}
+
+
+def test_nothing_new_is_no_diff_and_ids_have_no_gap() -> None:
+    tested = board()
+    assert tested.diff() is None
+    assert tested.id == "boot-0"
+    for number in (1, 2, 3):
+        tested.apply(one(number, WINDOWS[0], 3, NOW))
+        diff = tested.diff()
+        assert diff is not None
+        assert diff.id == f"boot-{number}"
+        assert tested.diff() is None
+
+
+def test_a_diff_holds_only_what_changed() -> None:
+    tested = board()
+    tested.apply(one(1, WINDOWS[0], 3, NOW))
+    diff = msgspec.to_builtins(tested.diff())
+    assert set(diff["townships"]) == {"371721121"}
+    assert set(diff["counties"]) == {"371721"}
+    assert not {"day", "nodes", "lowest", "zone", "bins"} & set(diff)
+    assert {"city", "total", "feed", "trends", "path"} < set(diff)
+    tested.tell(Nodes(online=3))
+    assert set(msgspec.to_builtins(tested.diff())) == {"id", "position", "now", "nodes"}
+
+
+def test_a_commit_already_in_the_loaded_tallies_is_not_counted_twice() -> None:
+    tested = board(loaded=Loaded(position=7, total=3))
+    tested.apply(one(7, WINDOWS[0], 3, NOW))
+    assert tested.snapshot().total == 3
+    tested.apply(one(8, WINDOWS[0], 3, NOW))
+    assert tested.snapshot().total == 4
+
+
+def test_a_rating_of_an_earlier_day_changes_trends_and_total_only() -> None:
+    tested = board()
+    tested.apply(one(1, WINDOWS[0], 1, NOW - DAY_MS))
+    whole = tested.snapshot()
+    assert whole.city.n == (0, 0, 0)
+    assert whole.total == 1
+    assert whole.trends.day[-2][1:] == (0.0, 1)
+
+
+def test_midnight_starts_a_new_day_and_keeps_what_was_dated_into_it() -> None:
+    late = MIDNIGHT + DAY_MS - 5_000
+    tested = board(now=late)
+    tested.apply(one(1, WINDOWS[0], 1, late))
+    tested.apply(one(2, WINDOWS[2], 3, late + 10_000))
+    assert tested.snapshot().city.n == (0, 0, 1)
+    tested.diff()
+    tested.advance(late + 6_000)
+    diff = tested.diff()
+    assert diff is not None
+    assert diff.day == "2026-11-23"
+    assert msgspec.to_builtins(diff)["townships"] == {
+        "371721121": {"n": (0, 0, 0), "score": None, "bin": None},
+        "371721122": {"n": (1, 0, 0), "score": 100.0, "bin": None},
+    }
+    assert tested.snapshot().total == 2
+
+
+def test_a_clock_set_back_asks_for_a_new_load() -> None:
+    tested = board()
+    assert not tested.misdated(NOW + DAY_MS)
+    assert not tested.misdated(NOW - 1_000)
+    assert tested.misdated(NOW - 2 * MINUTE_MS)
+
+
+def test_what_was_loaded_shows() -> None:
+    loaded = Loaded(
+        position=5,
+        ahead={"2026-11-22": {WINDOWS[0]: (8, 1, 1)}},
+        minutes={NOW // MINUTE_MS: (1, 0, 0)},
+        days={"2026-11-22": (8, 1, 1), "2026-11-21": (0, 0, 4)},
+        total=99,
+        quarantined=2,
+        uncounted=1,
+    )
+    whole = board(loaded=loaded).snapshot()
+    assert whole.city.n == whole.townships["371721121"].n == (8, 1, 1)
+    assert whole.city.score == 86.0
+    assert (whole.city.top, whole.city.bottom) == (80.0, 10.0)
+    assert whole.trends.minute[-1][1:] == (100.0, 1)
+    assert [point[1:] for point in whole.trends.day[-2:]] == [(0.0, 4), (86.0, 10)]
+    assert (whole.total, whole.path.quarantined, whole.path.uncounted) == (99, 2, 1)
+    assert whole.lowest[0].window == WINDOWS[0]
+
+
+def test_pace_and_delay_cover_the_last_minute() -> None:
+    tested = board()
+    for number in range(100):
+        tested.apply(commit(number + 1, {(WINDOWS[0], NOW // MINUTE_MS): (1, 0, 0)}, delays=[number]))
+    path = tested.snapshot().path
+    assert (path.rate, path.p50_ms, path.p99_ms) == (100, 49, 98)
+    tested.advance(NOW + 59_000)
+    assert tested.snapshot().path.rate == 100
+    tested.advance(NOW + 62_000)
+    path = tested.snapshot().path
+    assert (path.rate, path.p50_ms, path.p99_ms) == (0, None, None)
+
+
+def test_the_feed_holds_the_newest_without_their_windows() -> None:
+    tested = board()
+    for number in range(12):
+        tested.apply(one(number + 1, WINDOWS[0], 3, NOW + number))
+    feed = tested.snapshot().feed
+    assert [item.at - NOW for item in feed] == [11, 10, 9, 8, 7, 6, 5, 4]
+    assert not hasattr(feed[0], "window")
+
+
+def test_a_window_name_that_is_no_number_stays_text() -> None:
+    tested = board()
+    tested.apply(commit(1, {(WINDOWS[3], NOW // MINUTE_MS): (0, 0, 9), (WINDOWS[1], NOW // MINUTE_MS): (0, 0, 5)}))
+    assert [low.number for low in tested.snapshot().lowest] == ["x", 2]

@@ -1,0 +1,141 @@
+"""Scores against exact fractions and a naive model; the bounds against enumeration."""
+
+from fractions import Fraction
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proof.scores import (
+    BINS,
+    Counts,
+    Interval,
+    colour_bin,
+    interval,
+    lower,
+    mean,
+    percent,
+    percent_interval,
+    shares,
+    upper,
+)
+
+COUNTS = st.tuples(*[st.integers(0, 5_000)] * 3)
+RATED = COUNTS.filter(lambda n: sum(n) > 0)
+
+
+def exact(n: Counts) -> Fraction:
+    return (n[0] + Fraction(6, 10) * n[1]) / sum(n)
+
+
+@given(RATED)
+def test_the_score_is_the_weighted_mean_rounded_half_up(n: Counts) -> None:
+    score = percent(n)
+    assert score is not None
+    error = Fraction(score).limit_denominator(10) - 100 * exact(n)
+    assert -Fraction(1, 20) < error <= Fraction(1, 20)
+    assert mean(n) == pytest.approx(float(exact(n)), abs=1e-12)
+
+
+def test_halves_round_up() -> None:
+    assert percent((1, 0, 7)) == 12.5
+    assert percent((1, 0, 1999)) == 0.1
+    assert percent((1, 0, 2001)) == 0.0
+
+
+def test_without_ratings_there_is_no_score_and_nothing_is_excluded() -> None:
+    assert percent((0, 0, 0)) is None
+    assert shares((0, 0, 0)) is None
+    assert interval((0, 0, 0)) == Interval(0.0, 1.0)
+    assert upper(0.5, 0) == 1.0
+    with pytest.raises(ValueError, match="no ratings"):
+        mean((0, 0, 0))
+
+
+@given(RATED)
+def test_the_printed_shares_add_up(n: Counts) -> None:
+    split = shares(n)
+    assert split is not None
+    tenths = [round(share * 10) for share in split]
+    assert sum(tenths) == 1000
+    assert all(tenth >= 0 for tenth in tenths)
+    for tenth, count in zip(tenths, n, strict=True):
+        assert abs(tenth - Fraction(1000 * count, sum(n))) <= 1
+
+
+@given(RATED)
+def test_the_interval_holds_the_mean_and_the_printed_one_holds_the_printed_score(n: Counts) -> None:
+    bounds = interval(n)
+    assert 0 <= bounds.low <= mean(n) <= bounds.high <= 1
+    printed = percent_interval(bounds)
+    score = percent(n)
+    assert score is not None
+    assert 0 <= printed.low <= score <= printed.high <= 100
+
+
+@given(st.floats(0, 1), st.integers(1, 10_000), st.integers(1, 1_000))
+def test_more_ratings_of_the_same_mean_narrow_the_interval(average: float, count: int, more: int) -> None:
+    assert upper(average, count + more) <= upper(average, count)
+    assert lower(average, count + more) >= lower(average, count)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 1_000))
+def test_a_better_mean_has_no_lower_bounds(one: float, other: float, count: int) -> None:
+    worse, better = sorted((one, other))
+    assert upper(worse, count) <= upper(better, count) + 1e-9
+    assert lower(worse, count) <= lower(better, count) + 1e-9
+
+
+def test_known_bounds() -> None:
+    # All satisfied: kl(1, q) = -ln q, so the bound is alpha ** (1/n); none satisfied is its mirror image.
+    assert lower(1.0, 50) == pytest.approx(0.025 ** (1 / 50), abs=1e-8)
+    assert upper(0.0, 50) == pytest.approx(1 - 0.025 ** (1 / 50), abs=1e-8)
+    assert upper(1.0, 50) == 1.0
+
+
+@pytest.mark.parametrize("truth", [0.5, 0.85, 0.95, 0.99])
+@pytest.mark.parametrize("n", [1, 2, 5, 10, 20, 40])
+def test_the_bound_fails_at_most_as_often_as_it_says_for_two_levels(n: int, truth: float) -> None:
+    """Enumerate all outcomes of n independent yes/no ratings."""
+    too_low = too_high = 0.0
+    for k in range(n + 1):
+        chance = comb(n, k) * truth**k * (1 - truth) ** (n - k)
+        too_low += chance * (upper(k / n, n) < truth)
+        too_high += chance * (lower(k / n, n) > truth)
+    assert too_low <= 0.025
+    assert too_high <= 0.025
+
+
+@pytest.mark.parametrize("chances", [(0.8, 0.15, 0.05), (0.3, 0.4, 0.3), (0.97, 0.02, 0.01)])
+@pytest.mark.parametrize("n", [3, 12, 30])
+def test_the_bound_fails_at_most_as_often_as_it_says_for_three_levels(
+    n: int, chances: tuple[float, float, float]
+) -> None:
+    truth = chances[0] + 0.6 * chances[1]
+    outside = 0.0
+    for satisfied in range(n + 1):
+        for basic in range(n + 1 - satisfied):
+            counts = (satisfied, basic, n - satisfied - basic)
+            ways = comb(n, satisfied) * comb(n - satisfied, basic)
+            chance = ways * chances[0] ** counts[0] * chances[1] ** counts[1] * chances[2] ** counts[2]
+            bounds = interval(counts)
+            outside += chance * (not bounds.low <= truth <= bounds.high)
+    assert outside <= 0.05
+
+
+@given(RATED, st.integers(1, 100))
+def test_a_tile_is_coloured_by_its_printed_score_and_never_by_a_small_sample(n: Counts, least: int) -> None:
+    score = percent(n)
+    assert score is not None
+    chosen = colour_bin(score, sum(n), least=least)
+    if sum(n) < least:
+        assert chosen is None
+    else:
+        assert chosen is not None
+        assert chosen == 0 or score >= BINS[chosen - 1]
+        assert chosen == len(BINS) or score < BINS[chosen]
+
+
+def test_nothing_rated_has_no_colour() -> None:
+    assert colour_bin(None, 0, least=0) is None
