@@ -16,7 +16,7 @@ MAX_PAYLOAD = 256 * 1024
 # No entry of ours is shorter than 50 bytes; 256 KiB of brackets must not become 131,072 entries to refuse one by one.
 MAX_ENTRIES = MAX_PAYLOAD // 50
 GZIP_ABOVE = 1024
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW_BITS = 31
 _GZIP_LEVEL = 1
 _BRACE = ord("{")
@@ -60,7 +60,7 @@ def pack(entries: Iterable[bytes]) -> bytes:
 def _plain(payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD:
         raise Refused(Reason.OVERSIZED, f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD} are allowed")
-    if not payload.startswith(_GZIP_MAGIC):
+    if not payload.startswith(GZIP_MAGIC):
         return payload
     swell = zlib.decompressobj(_GZIP_WINDOW_BITS)
     try:
