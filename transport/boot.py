@@ -1,4 +1,7 @@
-"""This machine's own clock: its boot id and CLOCK_BOOTTIME, which no time server and no hand can step."""
+"""This machine's own clocks: its boot id and CLOCK_BOOTTIME, which no time server and no hand can step.
+
+The wall clock is read in one place, to be reported in a hello, and nothing is ever dated by it.
+"""
 
 import time
 from pathlib import Path
@@ -19,3 +22,8 @@ def boottime_ns() -> int:
 def boottime_ms() -> int:
     """Milliseconds since this boot, sleep included."""
     return boottime_ns() // 1_000_000
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970 as this machine believes."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000_000

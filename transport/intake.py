@@ -91,10 +91,8 @@ def held(batches: list[Verified]) -> dict[str, list[bytes]]:
     return acks
 
 
-def welcome(
-    hello: Hello, *, by: str, clock: Clock, standing: Callable[[StreamKey], tuple[Ranges, Ranges]]
-) -> Welcome:
-    """The answer to `hello`; `standing` tells what is held and what is settled of a stream. Nobody is told of others'."""
+def welcome(hello: Hello, *, by: str, clock: Clock, standing: Callable[[StreamKey], tuple[Ranges, Ranges]]) -> Welcome:
+    """The answer to `hello`; `standing` tells what is held and what is settled of a stream, of its own streams only."""
     streams = []
     for stream in hello.streams:
         here, settled = standing(stream.key) if stream.node == hello.node else (Ranges(), Ranges())

@@ -153,6 +153,12 @@ class Outbox(Shelf):
                 self.undated -= len(found)
             return len(found)
 
+    async def oldest_uncut(self) -> int | None:
+        """When the oldest rating of this boot that is not in a batch was pressed (CLOCK_BOOTTIME, ms)."""
+        rows = await self.disk.read("SELECT min(boottime) FROM rating WHERE boot = ?", (self._boot,))
+        oldest: int | None = rows[0][0]
+        return oldest
+
     async def lived(self, boot: str, boottime: int) -> None:
         """Note that `boot` has come as far as `boottime` (ms): a bound for what it never learns to date."""
         await self.disk.write(_ADD_BOOT, (boot, boottime))

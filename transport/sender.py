@@ -13,7 +13,7 @@ from typing import Protocol
 from contract.ack import Ack, Receipt, Refusal
 from contract.batch import StreamKey
 from contract.bundle import Signed, digest, pack, unpack
-from contract.codec import decode, encode
+from contract.codec import decode, decode_batch, encode
 from contract.errors import Reason, Refused, StoreFull
 from contract.hello import MAX_STREAMS, Hello, Stream, Welcome
 from contract.ranges import Ranges
@@ -90,6 +90,13 @@ class Sender:
     def lanes(self) -> Lanes:
         """What waits and what flies."""
         return self._lanes
+
+    async def waiting(self) -> tuple[int, int | None]:
+        """How many ratings on the shelf are unacknowledged, and since when the oldest waits (city's time, ms)."""
+        items = self._lanes.unacknowledged()
+        raws = await self._shelf.raws([items[0].id]) if items else {}
+        oldest = [decode_batch(Signed.of(raw).body).t0 for raw in raws.values()]
+        return sum(item.last - item.first + 1 for item in items), min(oldest, default=None)
 
     def link_up(self) -> None:
         """A connection stands: greet."""

@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS batch (
 );
 CREATE TABLE IF NOT EXISTS anchor (boot TEXT, boottime INTEGER, at INTEGER, error INTEGER);
 CREATE TABLE IF NOT EXISTS tie (boot TEXT, boottime INTEGER, peer_boot TEXT, peer_boottime INTEGER, error INTEGER);
+CREATE TABLE IF NOT EXISTS paper (
+    name TEXT PRIMARY KEY,               -- what it is about: "config", "roster", "receipt node epoch"
+    raw BLOB NOT NULL                    -- as signed by the city
+);
 CREATE INDEX IF NOT EXISTS batch_numbers ON batch (stream, first);
 CREATE INDEX IF NOT EXISTS batch_settled ON batch (settled_at) WHERE settled_at IS NOT NULL;
 """
@@ -48,6 +52,7 @@ _OVERLAPPING = """
 SELECT id, stream, first, last, length(raw) FROM batch WHERE stream = ? AND first <= ? AND last >= ? ORDER BY id
 """
 _SAME = "SELECT 1 FROM batch WHERE stream = ? AND first = ? AND last = ? AND raw = ?"
+_KEEP = "INSERT INTO paper VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET raw = excluded.raw"
 _SETTLE = """
 UPDATE batch SET settled_at = ? WHERE stream = ? AND first >= ? AND last <= ? AND settled_at IS NULL
 """
@@ -164,6 +169,13 @@ class Shelf:
         await self._delete(rows)
         return len(rows)
 
+    async def make_room(self, now: int) -> None:
+        """Delete what was settled 30 days before `now` (city's time, ms); when the disk is full, the oldest settled."""
+        while await self.prune(now - KEEP_MS):
+            pass
+        while not self.disk.free() and await self.prune(now):
+            pass
+
     async def drop(self, items: Iterable[Item]) -> None:
         """Give up batches that the next end refused and the end before still has."""
         await self._delete([(item.id, self._ids[item.stream], item.first, item.last) for item in items])
@@ -179,6 +191,19 @@ class Shelf:
             gone.setdefault(self._keys[stream], []).append((first, last))
         for key, pairs in gone.items():
             self._kept[key] -= Ranges(pairs)
+
+    async def keep(self, name: str, raw: bytes) -> None:
+        """Keep the newest paper that the city signed under `name`."""
+        await self.disk.write(_KEEP, (name, raw))
+
+    async def papers(self) -> dict[str, bytes]:
+        """All papers, by name."""
+        return {row[0]: row[1] for row in await self.disk.read("SELECT name, raw FROM paper ORDER BY name")}
+
+    async def discard(self, names: Iterable[str]) -> None:
+        """Delete papers that the city took back."""
+        async with self.disk.transaction() as db:
+            await db.executemany("DELETE FROM paper WHERE name = ?", [(name,) for name in names])
 
     async def remember(self, learnt: Anchor | Tie) -> None:
         """Keep what was learnt about time."""

@@ -1,0 +1,177 @@
+"""A node: the composition of its outbox, its windows and its uplink, and their supervisor."""
+
+import asyncio
+import logging
+import secrets
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from contract.batch import StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_as
+from contract.config import NodeConfig
+from contract.errors import StoreFull
+from contract.identity import EPOCH_BITS, epoch_text
+from contract.signing import Signer, public_key
+from contract.status import NodeStatus
+from contract.version import __version__
+from edge.panel import Panel
+from edge.pins import Factory
+from edge.session import Choice
+from edge.settings import Settings, Timing
+from edge.uplink import Uplink
+from transport.boot import boot_id, boottime_ms, boottime_ns, wall_ms
+from transport.outbox import Outbox, Settled
+from transport.station import Station
+from transport.timepiece import Timepiece
+
+logger = logging.getLogger(__name__)
+
+PRUNE_S = 3600.0
+# How often the node looks whether its condition changed (a stuck button, a full disk) between two heartbeats.
+LOOK_S = 10.0
+
+
+class Node:
+    """`run` until `stop`; `ready` is set once the windows are served and the outbox is open."""
+
+    def __init__(self, settings: Settings, *, factory: Factory, signer: Signer) -> None:
+        """Prepare a node with the key `signer` on the pins of `factory`; nothing is opened yet."""
+        self.ready = asyncio.Event()
+        self._settings = settings
+        self._factory = factory
+        self._signer = signer
+        self._stopping = asyncio.Event()
+        self._report_due = asyncio.Event()
+        self._reconfigured = asyncio.Event()
+        self._new_config: tuple[NodeConfig, bytes] | None = None
+        self._config_version = 0
+
+    def stop(self) -> None:
+        """Make `run` end: the windows first, then the uplink, then the store."""
+        self._stopping.set()
+        self._reconfigured.set()
+
+    async def run(self) -> None:
+        """Open, serve, work. Raises what a supervisor cannot mend (`StoreDamaged`), with everything closed."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            async with asyncio.TaskGroup() as tasks:
+                work = [
+                    tasks.create_task(self._uplink.sender.run(), name="sender"),
+                    tasks.create_task(self._report(), name="report"),
+                    tasks.create_task(self._prune(), name="prune"),
+                ]
+                while not self._stopping.is_set():
+                    await self._serve()
+                for task in work:
+                    task.cancel()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        self._outbox = await Outbox.open(Path(settings.store))
+        stack.push_async_callback(self._outbox.close)
+        boot, self._epoch = boot_id(), epoch_text(secrets.randbits(EPOCH_BITS))
+        await self._outbox.begin(StreamKey(settings.node, self._epoch), self._signer, boot)
+        kept = (await self._outbox.papers()).get("config")
+        if kept is not None:
+            self._configure(decode_as(Signed.of(kept).body, NodeConfig))
+        self._timepiece = Timepiece(await self._outbox.dating(), boot=boot, boottime_ms=boottime_ms, wall_ms=wall_ms)
+        station = Station(settings.node, self._epoch, self._signer, public_key(settings.city_key), self._timepiece)
+        self._uplink = Uplink(
+            settings.broker,
+            station,
+            self._outbox,
+            monotonic=time.monotonic,
+            config_version=self._config_version,
+            configured=self._take_config,
+            on_up=self._report_due.set,
+        )
+        await stack.enter_async_context(self._uplink)
+
+    async def _serve(self) -> None:
+        """Serve the windows as they are configured now, until that changes or the node stops."""
+        settings = self._settings
+        self._panel = Panel(
+            settings.window, settings.timing, factory=self._factory, record=self._record, monotonic_ns=boottime_ns
+        )
+        async with self._panel:
+            self.ready.set()
+            self._report_due.set()
+            await self._reconfigured.wait()
+        self._reconfigured.clear()
+        if self._new_config is not None:
+            config, raw = self._new_config
+            self._new_config = None
+            await self._outbox.keep("config", raw)
+            self._configure(config)
+
+    async def _record(self, choice: Choice) -> None:
+        boottime = choice.pressed_ns // 1_000_000
+        dated = self._timepiece.at(boottime)
+        await self._uplink.record(Settled(choice.window, choice.level, choice.presses, boottime, dated))
+
+    def _take_config(self, config: NodeConfig, raw: bytes) -> None:
+        self._new_config = (config, raw)
+        self._reconfigured.set()
+
+    def _configure(self, config: NodeConfig) -> None:
+        self._config_version = config.version
+        timing = Timing(settle_s=config.settle_ms / 1000, cooldown_s=config.cooldown_ms / 1000)
+        self._settings = msgspec.structs.replace(self._settings, window=list(config.windows), timing=timing)
+
+    async def _report(self) -> None:
+        last: tuple[object, ...] = ()
+        due = 0.0
+        while True:
+            status = await self._status()
+            condition = (status.full, status.stuck, status.clock_error_ms is None, status.config)
+            if condition != last or self._report_due.is_set() or time.monotonic() >= due:
+                self._uplink.report(status)
+                last, due = condition, time.monotonic() + self._settings.heartbeat_s
+            self._report_due.clear()
+            if status.clock_error_ms is None:
+                # A bound for what this boot may never learn to date.
+                await self._outbox.lived(self._timepiece.boot, boottime_ms())
+            try:
+                async with asyncio.timeout(min(LOOK_S, self._settings.heartbeat_s)):
+                    await self._report_due.wait()
+            except TimeoutError:
+                continue
+
+    async def _status(self) -> NodeStatus:
+        shelved, oldest_at = await self._uplink.sender.waiting()
+        uncut = await self._outbox.oldest_uncut() if self._outbox.uncut else None
+        now = self._timepiece.now()
+        ages = [now.at - oldest_at] if now and oldest_at else []
+        ages += [boottime_ms() - uncut] if uncut else []
+        free = self._outbox.disk.free()
+        return NodeStatus(
+            node=self._settings.node,
+            state="up",
+            version=__version__,
+            epoch=self._epoch,
+            config=self._config_version,
+            windows=[window.id for window in self._settings.window],
+            queue=shelved + self._outbox.uncut,
+            oldest_ms=max(0, *ages, 0),
+            disk_free=free,
+            stuck=self._panel.stuck(),
+            full=not free,
+            clock_error_ms=now.error if now else None,
+            settled=self._panel.settled,
+            ignored=self._panel.ignored,
+        )
+
+    async def _prune(self) -> None:
+        while True:
+            now = self._timepiece.now()
+            try:
+                if now is not None:
+                    await self._outbox.make_room(now.at)
+            except StoreFull as full:
+                logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
+            await asyncio.sleep(PRUNE_S)

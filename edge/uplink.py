@@ -1,0 +1,149 @@
+"""Towards the gateway: what the outbox holds goes out; acks, the time and the configuration come in."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Self
+
+from contract import topics
+from contract.ack import Ack, Receipt
+from contract.batch import StreamKey
+from contract.bundle import Signed, unpack
+from contract.codec import decode_as, encode
+from contract.config import NodeConfig
+from contract.errors import Reason, Refused
+from contract.hello import Welcome
+from contract.ranges import Ranges
+from contract.signing import verify
+from contract.status import NodeStatus
+from transport.lanes import Item, Lane, Lanes
+from transport.link import Broker, Link
+from transport.outbox import Outbox, Settled
+from transport.sender import Sender
+from transport.station import Station
+
+logger = logging.getLogger(__name__)
+
+
+class Uplink:
+    """`record` puts a settled choice on disk and on its way; `configured` is called with what the city signed."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        station: Station,
+        outbox: Outbox,
+        *,
+        monotonic: Callable[[], float],
+        config_version: int,
+        configured: Callable[[NodeConfig, bytes], None],
+        on_up: Callable[[], None],
+    ) -> None:
+        """Send what `outbox` holds to the gateway behind `broker`."""
+        self._station = station
+        self._outbox = outbox
+        self._config_version = config_version
+        self._configured = configured
+        self._on_up = on_up
+        self.sender = Sender(station, outbox, Lanes(), self, publish=self._publish, monotonic=monotonic)
+        self._link = Link(
+            broker,
+            client_id=station.name,
+            subscribe=[self._topic("acks"), self._topic("config")],
+            on_receive=self._arrived,
+            on_up=self._up,
+            on_down=self.sender.link_down,
+            will=(self._topic("status"), encode(NodeStatus(station.name, "down"))),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self._link.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Say goodbye and disconnect."""
+        self.report(NodeStatus(self._station.name, "down"))
+        await self._link.__aexit__()
+
+    async def record(self, choice: Settled) -> None:
+        """Commit a settled choice; raises `StoreFull`. When the line is idle it leaves at once, else with the next."""
+        items = await self._outbox.append(choice, cut=self.sender.lanes.idle)
+        if items:
+            self.sender.offer(items)
+        else:
+            self.sender.poke()
+
+    def report(self, status: NodeStatus) -> None:
+        """Publish how the node is, retained."""
+        self._link.publish(self._topic("status"), encode(status), retain=True)
+
+    def _topic(self, leaf: topics.NodeLeaf) -> str:
+        return topics.node(self._station.name, leaf)
+
+    def _up(self) -> None:
+        self.sender.link_up()
+        self._on_up()
+
+    def _publish(self, _: Lane, payload: bytes) -> bool:
+        return self._link.publish(self._topic("ratings"), payload)
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        if topic == self._topic("acks"):
+            self.sender.receive(payload)
+            return
+        try:
+            for entry in unpack(payload):
+                self._configure(entry)
+        except Refused as bad:
+            logger.warning("%s: a configuration was not taken: %s", self._station.name, bad)
+
+    def _configure(self, entry: Signed) -> None:
+        if not verify(entry.body, entry.signature, self._station.city_key):
+            raise Refused(Reason.WRONG_SIGNATURE, "the city did not sign it")
+        config = decode_as(entry.body, NodeConfig)
+        if config.node != self._station.name:
+            raise Refused(Reason.WRONG_SENDER, f"it is for {config.node}")
+        if config.version > self._config_version:
+            self._config_version = config.version
+            self._configured(config, entry.raw)
+
+    # What the sender asks its owner:
+
+    def last_number(self) -> int:
+        """The highest number given in this epoch."""
+        return self._outbox.last
+
+    def config_version(self) -> int:
+        """The configuration in force; 0 for that of the settings file."""
+        return self._config_version
+
+    async def replenish(self) -> Iterable[Item]:
+        """Cut what has gathered."""
+        return await self._outbox.cut()
+
+    async def welcomed(self, welcome: Welcome, round_trip_s: float, missing: Mapping[StreamKey, Ranges]) -> None:
+        """Learn the time, and date what was pressed without it."""
+        if missing:
+            logger.info("%s: %d streams are to be sent again", self._station.name, len(missing))
+        timepiece = self._station.timepiece
+        learnt = timepiece.heard(welcome.clock, round_trip_s)
+        if learnt is not None:
+            await self._outbox.remember(learnt)
+        if self._outbox.undated:
+            while await self._outbox.date(timepiece.later(await self._outbox.boots())):
+                pass
+
+    def answered(self, ack: Ack) -> None:
+        """Nothing more to do: the lanes have taken it in."""
+
+    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+        """Nothing more to do: the shelf has been marked."""
+
+    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
+        """Keep it and try again in an hour: the reason may lie with the other side (a roster, a key)."""
+        for item in items:
+            logger.error(
+                "%s: numbers %d to %d of epoch %s were refused: %s; trying again in an hour",
+                *(self._station.name, item.first, item.last, item.stream.epoch, reason),
+            )
+        return True

@@ -1,0 +1,71 @@
+"""The gateway's command line: `python -m gateway run --config FILE`, also as `manyi gateway`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from contract.errors import SettingsError
+from contract.settings import parse
+from contract.signing import public_key
+from contract.version import __version__
+from gateway.post import Gateway
+from gateway.settings import Settings
+from transport.keys import new_key, read_key
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv`; the exit code, 2 after one line on stderr where settings cannot be used."""
+    parser = argparse.ArgumentParser(prog="manyi gateway", description="A township's gateway.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="take ratings from the nodes and pass them on to the city")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's TOML file")
+    keygen = commands.add_parser("keygen", help="make the gateway's private key and print its public one")
+    keygen.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.command == "keygen":
+            print(new_key(arguments.file))
+            return 0
+        settings = read(arguments.config)
+        gateway = Gateway(settings, read_key(Path(settings.key)))
+    except SettingsError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(_serve(gateway))
+    return 0
+
+
+def read(file: Path) -> Settings:
+    """Read the settings in `file`, its relative paths made relative to the file's folder; `SettingsError` otherwise."""
+    try:
+        settings = parse(file.read_text(encoding="utf-8"), Settings, file=str(file))
+    except (OSError, UnicodeDecodeError) as bad:
+        raise SettingsError(f"{file}: cannot be read: {bad}") from bad
+    for where, key in [("city_key", settings.city_key), *((f"roster: {n.node}", n.key) for n in settings.roster)]:
+        try:
+            public_key(key)
+        except ValueError as bad:
+            raise SettingsError(f"{file}: {where}: {bad}") from bad
+    folder = file.resolve().parent
+    if not (folder / settings.store).parent.is_dir():
+        raise SettingsError(f"{file}: store: there is no folder {(folder / settings.store).parent}")
+    return msgspec.structs.replace(settings, store=str(folder / settings.store), key=str(folder / settings.key))
+
+
+async def _serve(gateway: Gateway) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    await gateway.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Towards the city: what the journal holds goes out, what the city says comes in."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import Self
+
+from contract import topics
+from contract.ack import Ack, Receipt
+from contract.batch import StreamKey
+from contract.bundle import Signed, pack
+from contract.codec import encode
+from contract.errors import Reason, Refused
+from contract.hello import Welcome
+from contract.ranges import Ranges
+from contract.status import GatewayStatus
+from gateway.papers import Papers, receipt_name
+from gateway.settings import Settings
+from transport.intake import Verified
+from transport.lanes import Item, Lane, Lanes, Limits
+from transport.link import Link
+from transport.sender import Sender
+from transport.shelf import Shelf
+from transport.station import Station
+
+logger = logging.getLogger(__name__)
+
+# A rating older than this at its arrival is backlog: it must not travel before newer ones.
+LIVE_MS = 60_000
+_LIMITS = Limits(live_flights=4)
+
+
+class Forwarder:
+    """`tell(node, entries)` passes the city's word on to a node; `configured` is called when papers were news."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        station: Station,
+        journal: Shelf,
+        papers: Papers,
+        *,
+        monotonic: Callable[[], float],
+        tell: Callable[[str, list[bytes]], None],
+        configured: Callable[[Mapping[str, bytes]], None],
+    ) -> None:
+        """Two connections to the city's broker: backlog never stands in the way of live."""
+        self._station = station
+        self._journal = journal
+        self._papers = papers
+        self._tell = tell
+        self._configured = configured
+        self._township = settings.township
+        self._acks, self._config = self._topic("acks"), self._topic("config")
+        self.sender = Sender(station, journal, Lanes(_LIMITS), self, publish=self._publish, monotonic=monotonic)
+        down = encode(GatewayStatus(station.name, "down"))
+        self._live = Link(
+            settings.city_broker,
+            client_id=f"{station.name}-live",
+            subscribe=[self._acks, self._config],
+            on_receive=self._arrived,
+            on_up=self.sender.link_up,
+            on_down=self.sender.link_down,
+            will=(self._topic("status"), down),
+        )
+        self._backlog = Link(
+            settings.city_broker,
+            client_id=f"{station.name}-backlog",
+            subscribe=[],
+            on_receive=self._arrived,
+            on_up=self.sender.poke,
+            on_down=self.sender.poke,
+        )
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self._stack.enter_async_context(self._live)
+        await self._stack.enter_async_context(self._backlog)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Say goodbye and disconnect."""
+        self.report(GatewayStatus(self._station.name, "down"))
+        await self._stack.aclose()
+
+    def report(self, status: GatewayStatus) -> None:
+        """Publish how the gateway is."""
+        self._live.publish(self._topic("status"), encode(status), retain=True)
+
+    def pass_on(self, entries: Iterable[bytes]) -> None:
+        """Publish signed entries that are not on the shelf (nodes' hellos); lost ones come again in a minute."""
+        self._live.publish(self._topic("live"), pack(entries))
+
+    def recorded(self, items: list[Item], batches: list[Verified]) -> None:
+        """New in the journal: what is fresh goes out live, what is old behind."""
+        now = self._station.timepiece.now()
+        live: dict[int, bytes] = {}
+        for item, (batch, raw) in zip(items, batches, strict=True):
+            if now is not None and batch.t0 + batch.rows[-1].ms > now.at - LIVE_MS:
+                live[item.id] = raw
+        self.sender.offer([item for item in items if item.id in live], live)
+        self.sender.refill([item for item in items if item.id not in live])
+
+    def _topic(self, leaf: topics.TownshipLeaf) -> str:
+        return topics.township(self._township, leaf)
+
+    def _publish(self, lane: Lane, payload: bytes) -> bool:
+        link = self._live if lane is Lane.LIVE else self._backlog
+        return link.publish(self._topic(lane.value), payload)
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        if topic == self._acks:
+            self.sender.receive(payload)
+        elif topic == self._config:
+            try:
+                news = self._papers.read(payload)
+            except (Refused, ValueError) as bad:
+                logger.warning("%s: the city's papers: %s", self._station.name, bad)
+            else:
+                self._configured(news)
+
+    # What the sender asks its owner:
+
+    def last_number(self) -> int:
+        """A gateway gives no numbers."""
+        return 0
+
+    def config_version(self) -> int:
+        """The roster's version."""
+        return self._papers.version
+
+    async def replenish(self) -> Iterable[Item]:
+        """Nothing is made here: all there is comes through `recorded`."""
+        return ()
+
+    async def welcomed(self, welcome: Welcome, round_trip_s: float, missing: Mapping[StreamKey, Ranges]) -> None:
+        """Learn the time; forget the receipts of what the city has lost."""
+        learnt = self._station.timepiece.heard(welcome.clock, round_trip_s)
+        if learnt is not None:
+            await self._journal.remember(learnt)
+        void = self._papers.take_back(missing)
+        if void:
+            logger.warning("%s: the city asks again for %d streams that it had settled", self._station.name, len(void))
+            await self._journal.discard(receipt_name(stream) for stream in void)
+
+    def answered(self, ack: Ack) -> None:
+        """Remember what is settled, for the nodes' welcomes."""
+        if ack.settled:
+            self._papers.settle(ack.stream, Ranges(ack.settled))
+
+    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+        """Keep the receipt and pass it on."""
+        name = self._papers.take_in(Signed.of(raw))
+        if name is not None:
+            await self._journal.keep(name, raw)
+        self._tell(receipt.node, [raw])
+
+    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
+        """The node still has it: give it up here and let the node know."""
+        items = list(items)
+        await self._journal.drop(items)
+        for item in items:
+            refused = Ack(*item.stream, refused=[(item.first, item.last, reason)])
+            self._tell(item.stream.node, [encode(refused)])
+        return False

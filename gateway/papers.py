@@ -1,0 +1,117 @@
+"""What the city signed for this township: the roster, the nodes' configurations, the receipts. Pure.
+
+Versions only rise: an old paper that comes again, from a retained message or a hand that kept it, changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from contract.ack import Receipt
+from contract.batch import StreamKey
+from contract.bundle import Signed, unpack
+from contract.codec import decode
+from contract.config import NodeConfig, Roster, RosterNode
+from contract.errors import Reason, Refused
+from contract.identity import township_of
+from contract.ranges import Ranges
+from contract.signing import public_key, verify
+
+
+class Papers:
+    """The newest of each. `city_key` is the only signature that counts."""
+
+    def __init__(self, township: str, city_key: bytes, roster: Iterable[RosterNode]) -> None:
+        """Begin with the roster of the settings file."""
+        self._township = township
+        self._city_key = city_key
+        self._keys = {node.node: public_key(node.key) for node in roster}
+        self._roster_version = 0
+        self._configs: dict[str, tuple[int, bytes]] = {}
+        self._receipts: dict[StreamKey, bytes] = {}
+        self._settled: dict[StreamKey, Ranges] = {}
+
+    def read(self, payload: bytes) -> dict[str, bytes]:
+        """Take in a bundle of papers; those that were news, under the names to keep them by.
+
+        Raises `Refused` at the first one that is not the city's; the ones before it have been taken in.
+        """
+        news: dict[str, bytes] = {}
+        for entry in unpack(payload):
+            name = self.take_in(entry)
+            if name:
+                news[name] = entry.raw
+        return news
+
+    def take_in(self, entry: Signed) -> str | None:
+        """Take in one paper; the name to keep it by, or None when it is no news."""
+        if not verify(entry.body, entry.signature, self._city_key):
+            raise Refused(Reason.WRONG_SIGNATURE, "a paper that the city did not sign")
+        match decode(entry.body):
+            case Roster() as roster if roster.township == self._township:
+                return self._new_roster(roster)
+            case NodeConfig() as config if township_of(config.node) == self._township:
+                return self._new_config(config, entry.raw)
+            case Receipt() as receipt if township_of(receipt.node) == self._township:
+                self._receipts[receipt.stream] = entry.raw
+                self._settled[receipt.stream] = self.settled_of(receipt.stream) | Ranges(receipt.settled)
+                return receipt_name(receipt.stream)
+            case other:
+                raise Refused(Reason.WRONG_SENDER, f"{type(other).__name__} is not for township {self._township}")
+
+    def _new_roster(self, roster: Roster) -> str | None:
+        if roster.version <= self._roster_version:
+            return None
+        self._roster_version = roster.version
+        self._keys = {node.node: public_key(node.key) for node in roster.nodes}
+        return "roster"
+
+    def _new_config(self, config: NodeConfig, raw: bytes) -> str | None:
+        if config.version <= self._configs.get(config.node, (0, b""))[0]:
+            return None
+        self._configs[config.node] = (config.version, raw)
+        return f"config {config.node}"
+
+    def settle(self, stream: StreamKey, numbers: Ranges) -> None:
+        """The city acknowledged `numbers`: known, but no leave to delete."""
+        self._settled[stream] = self.settled_of(stream) | numbers
+
+    def take_back(self, missing: Mapping[StreamKey, Ranges]) -> list[StreamKey]:
+        """The city has lost `missing` of what it had settled: the streams whose receipts are void."""
+        void = []
+        for stream, numbers in missing.items():
+            if any(self.settled_of(stream).touches(lo, hi) for lo, hi in numbers):
+                self._settled[stream] = self.settled_of(stream) - numbers
+                if self._receipts.pop(stream, None):
+                    void.append(stream)
+        return void
+
+    @property
+    def version(self) -> int:
+        """The version of the roster in force; 0 for that of the settings file."""
+        return self._roster_version
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names on the roster."""
+        return sorted(self._keys)
+
+    @property
+    def configs(self) -> dict[str, bytes]:
+        """Each node's newest configuration, as signed."""
+        return {node: raw for node, (_, raw) in self._configs.items()}
+
+    def key_of(self, node: str) -> bytes | None:
+        """The public key of a node on the roster."""
+        return self._keys.get(node)
+
+    def settled_of(self, stream: StreamKey) -> Ranges:
+        """What is known to be in the ledger of one stream."""
+        return self._settled.get(stream, Ranges())
+
+    def receipt_of(self, stream: StreamKey) -> bytes | None:
+        """The newest receipt for a stream, as signed."""
+        return self._receipts.get(stream)
+
+
+def receipt_name(stream: StreamKey) -> str:
+    """The name that a stream's receipt is kept under."""
+    return f"receipt {stream.node} {stream.epoch}"

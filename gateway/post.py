@@ -1,0 +1,176 @@
+"""A township's gateway: the composition of its journal, its reception and its forwarder, and their supervisor."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from contract.bundle import Signed
+from contract.errors import Refused, StoreFull
+from contract.identity import EPOCH_BITS, epoch_text
+from contract.signing import Signer, public_key
+from contract.status import GatewayStatus
+from contract.version import __version__
+from gateway.forwarder import Forwarder
+from gateway.health import Health
+from gateway.papers import Papers
+from gateway.reception import Reception
+from gateway.settings import Settings
+from transport.boot import boot_id, boottime_ms, wall_ms
+from transport.shelf import Shelf
+from transport.station import Station
+from transport.timepiece import Timepiece
+
+logger = logging.getLogger(__name__)
+
+HELLOS_S = 20.0
+PRUNE_S = 600.0
+# A change in a node's condition is reported this soon; further ones in between travel along.
+REPORT_S = 2.0
+_HELLOS_AT_ONCE = 200
+
+
+class Gateway:
+    """`run` until `stop`; `ready` is set once both brokers are being connected to and the journal is open."""
+
+    def __init__(self, settings: Settings, signer: Signer) -> None:
+        """Prepare a gateway with the key `signer`; nothing is opened yet."""
+        self.ready = asyncio.Event()
+        self._settings = settings
+        self._signer = signer
+        self._stopping = asyncio.Event()
+        self._report_due = asyncio.Event()
+        self._health = Health()
+        self._news: dict[str, bytes] = {}
+        self._news_due = asyncio.Event()
+
+    def stop(self) -> None:
+        """Make `run` end: intake first, then everything else."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Open, connect, work. Raises what a supervisor cannot mend (`StoreDamaged`), with everything closed."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            async with asyncio.TaskGroup() as tasks:
+                work = [
+                    tasks.create_task(self._forwarder.sender.run(), name="forwarder"),
+                    tasks.create_task(self._reception.receiver.run(), name="reception"),
+                    tasks.create_task(self._file(), name="papers"),
+                    tasks.create_task(self._report(), name="report"),
+                    tasks.create_task(self._pass_hellos_on(), name="hellos"),
+                    tasks.create_task(self._prune(), name="prune"),
+                ]
+                self.ready.set()
+                await self._stopping.wait()
+                for task in work:
+                    task.cancel()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        self._journal = await Shelf.open(Path(settings.store))
+        stack.push_async_callback(self._journal.close)
+        city_key = public_key(settings.city_key)
+        self._papers = Papers(settings.township, city_key, settings.roster)
+        for name, raw in (await self._journal.papers()).items():
+            try:
+                self._papers.take_in(Signed.of(raw))
+            except Refused as refused:
+                logger.warning("%s: the paper kept as %r is void: %s", settings.node, name, refused)
+        self._timepiece = Timepiece(
+            await self._journal.dating(),
+            boot=boot_id(),
+            boottime_ms=boottime_ms,
+            wall_ms=wall_ms,
+        )
+        self._epoch = epoch_text(secrets.randbits(EPOCH_BITS))
+        station = Station(settings.node, self._epoch, self._signer, city_key, self._timepiece)
+        self._forwarder = Forwarder(
+            settings,
+            station,
+            self._journal,
+            self._papers,
+            monotonic=time.monotonic,
+            tell=self._tell,
+            configured=self._configured,
+        )
+        self._reception = Reception(
+            settings,
+            station,
+            self._journal,
+            self._papers,
+            self._health,
+            recorded=self._forwarder.recorded,
+            changed=self._report_due.set,
+        )
+        await stack.enter_async_context(self._forwarder)
+        await stack.enter_async_context(self._reception)
+
+    def _tell(self, node: str, entries: list[bytes]) -> None:
+        self._reception.tell(node, entries)
+
+    def _configured(self, news: Mapping[str, bytes]) -> None:
+        self._reception.configured(self._papers.configs)
+        self._news.update(news)
+        self._news_due.set()
+
+    async def _file(self) -> None:
+        """Keep the city's papers on disk, so that a restart without the city knows its nodes."""
+        while True:
+            await self._news_due.wait()
+            self._news_due.clear()
+            while self._news:
+                name, raw = next(iter(self._news.items()))
+                await self._journal.keep(name, raw)
+                self._news.pop(name)
+
+    async def _report(self) -> None:
+        while True:
+            self._forwarder.report(await self._status())
+            await asyncio.sleep(REPORT_S)
+            try:
+                async with asyncio.timeout(self._settings.heartbeat_s):
+                    await self._report_due.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._report_due.clear()
+
+    async def _status(self) -> GatewayStatus:
+        queue, oldest = await self._forwarder.sender.waiting()
+        now = self._timepiece.now()
+        free = self._journal.disk.free()
+        return GatewayStatus(
+            node=self._settings.node,
+            state="up",
+            version=__version__,
+            epoch=self._epoch,
+            config=self._papers.version,
+            queue=queue,
+            oldest_ms=max(0, now.at - oldest) if now and oldest else 0,
+            disk_free=free,
+            full=not free,
+            clock_error_ms=now.error if now else None,
+            quarantined=dict(self._reception.counts),
+            nodes=self._health.of(self._papers.nodes),
+        )
+
+    async def _pass_hellos_on(self) -> None:
+        while True:
+            hellos = self._reception.hellos()
+            for start in range(0, len(hellos), _HELLOS_AT_ONCE):
+                self._forwarder.pass_on(hellos[start : start + _HELLOS_AT_ONCE])
+            await asyncio.sleep(HELLOS_S)
+
+    async def _prune(self) -> None:
+        while True:
+            now = self._timepiece.now()
+            try:
+                if now is not None:
+                    await self._journal.make_room(now.at)
+            except StoreFull as full:
+                logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
+            await asyncio.sleep(PRUNE_S)

@@ -1,0 +1,144 @@
+"""Towards the nodes: their ratings come into the journal, the acks and the city's word go out."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import Self
+
+from contract import topics
+from contract.batch import StreamKey
+from contract.bundle import pack
+from contract.codec import decode_as, encode
+from contract.errors import Reason, Refused
+from contract.hello import Hello, Welcome
+from contract.ranges import Ranges
+from contract.status import NodeStatus
+from gateway.health import Health
+from gateway.papers import Papers
+from gateway.settings import Settings
+from transport.intake import Quarantined, Verified
+from transport.lanes import Item
+from transport.link import Link
+from transport.receiver import Receiver
+from transport.shelf import Shelf
+from transport.station import Station
+
+logger = logging.getLogger(__name__)
+
+
+class Reception:
+    """`recorded` hands new batches to the forwarder; `changed` tells that a node's condition did."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        station: Station,
+        journal: Shelf,
+        papers: Papers,
+        health: Health,
+        *,
+        recorded: Callable[[list[Item], list[Verified]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """Take ratings from the nodes on the roster in `papers`."""
+        self.counts: Counter[Reason] = Counter()
+        self.recorded = recorded
+        self._settings = settings
+        self._station = station
+        self._papers = papers
+        self._health = health
+        self._changed = changed
+        self._hellos: dict[str, bytes] = {}
+        self.receiver = Receiver(station, journal, self, answer=self._answer)
+        self._link = Link(
+            settings.node_broker,
+            client_id=f"{station.name}-nodes",
+            subscribe=self._topics(),
+            on_receive=self._arrived,
+            on_up=self._up,
+            on_down=lambda: None,
+        )
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self._stack.enter_async_context(self._link)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
+
+    def _topics(self) -> list[str]:
+        if not self._settings.shared_broker:
+            return [topics.every_node("ratings"), topics.every_node("status")]
+        return [topics.node(node, leaf) for node in self._papers.nodes for leaf in ("ratings", "status")]
+
+    def _up(self) -> None:
+        """Tell every node that this process is here: who knew another one says hello and is welcomed anew."""
+        for node in self._papers.nodes:
+            nobody = Welcome(node, "-", self._station.epoch, self._station.timepiece.clock(), [])
+            self._answer(node, encode(nobody))
+        self.configured(self._papers.configs)
+
+    def configured(self, configs: Mapping[str, bytes]) -> None:
+        """Pass configurations on, retained; listen to the roster as it is now."""
+        self._link.subscribe(self._topics())
+        for node, raw in configs.items():
+            self._link.publish(topics.node(node, "config"), raw, retain=True)
+
+    def tell(self, node: str, entries: list[bytes]) -> None:
+        """Pass the city's word on to a node."""
+        self._answer(node, pack(entries))
+
+    def hellos(self) -> list[bytes]:
+        """The newest hello of each node since the last call, for the city."""
+        taken = list(self._hellos.values())
+        self._hellos.clear()
+        return taken
+
+    def _answer(self, node: str, payload: bytes) -> None:
+        self._link.publish(topics.node(node, "acks"), payload)
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        node = topics.writer(topic)
+        if topic.endswith("/ratings"):
+            self.receiver.receive(node, payload)
+        else:
+            self._status(node, payload)
+
+    def _status(self, node: str, payload: bytes) -> None:
+        try:
+            status = decode_as(payload, NodeStatus)
+        except Refused as refused:
+            self.quarantined(Quarantined(node, refused, payload))
+            return
+        if status.node != node:
+            stranger = Refused(Reason.WRONG_SENDER, f"status of {status.node} on the topic of {node}")
+            self.quarantined(Quarantined(node, stranger, payload))
+            return
+        now = self._station.timepiece.now()
+        if self._health.heard(status, now.at if now else None):
+            self._changed()
+
+    # What the receiver asks its owner:
+
+    def key_of(self, node: str) -> bytes | None:
+        """The public key of a node on the roster."""
+        return self._papers.key_of(node)
+
+    def settled_of(self, stream: StreamKey) -> Ranges:
+        """What is known to be in the ledger."""
+        return self._papers.settled_of(stream)
+
+    def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
+        """Keep the hello for the city; answer with the receipts that the node may have missed."""
+        self._hellos[hello.node] = raw
+        receipts = (self._papers.receipt_of(stream.key) for stream in hello.streams if stream.node == hello.node)
+        return [receipt for receipt in receipts if receipt is not None]
+
+    def quarantined(self, bad: Quarantined) -> None:
+        """Count it and say so; the node keeps what was good in it."""
+        self.counts[bad.refused.reason] += 1
+        logger.warning("%s: from %s: %s", self._station.name, bad.sender, bad.refused)

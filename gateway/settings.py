@@ -1,0 +1,34 @@
+"""A gateway's settings file."""
+
+from typing import Annotated
+
+import msgspec
+
+from contract.config import RosterNode, TownshipCode
+from transport.link import Broker
+
+GatewayName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$")]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`store`: the journal's file; `key`: the file of this gateway's private key; `city_key`: the city's public key.
+
+    The gateway's own name on the wire is `{township}-{name}`. `roster` serves until the city's own arrives. Where
+    several townships share one `node_broker`, `shared_broker` makes the gateway listen to its own roster only.
+    """
+
+    township: TownshipCode
+    store: str
+    key: str
+    city_key: str
+    node_broker: Broker
+    city_broker: Broker
+    name: GatewayName = "g0"
+    roster: list[RosterNode] = []
+    shared_broker: bool = False
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+
+    @property
+    def node(self) -> str:
+        """This gateway's name on the wire."""
+        return f"{self.township}-{self.name}"
