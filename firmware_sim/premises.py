@@ -1,0 +1,166 @@
+"""A planned city on disk: keys, settings files and the registration, as an installer would leave them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from firmware_sim.cityplan import GATEWAY, NodePlan, TownshipPlan
+from transport.keys import new_key
+
+Scalar = str | int | float | bool
+Table = Mapping[str, Scalar | Sequence[Scalar]]
+
+
+class Wires(NamedTuple):
+    """TCP ports on 127.0.0.1: the city's broker, the townships' one (they share it), the city's pages."""
+
+    city_broker: int
+    node_broker: int
+    http: int
+
+
+class Habits(NamedTuple):
+    """What all nodes and the city are told alike; seconds. Below `least` ratings a tile stays grey."""
+
+    settle_s: float = 0.8
+    cooldown_s: float = 3.0
+    heartbeat_s: float = 10.0
+    least: int = 20
+
+
+USUAL = Habits()
+
+
+class Premises(NamedTuple):
+    """The files that were written."""
+
+    cloud: Path
+    database: Path
+    registration: Path
+    gateways: tuple[Path, ...]
+    nodes: tuple[Path, ...]
+
+
+def build(plan: Sequence[TownshipPlan], folder: Path, *, wires: Wires, habits: Habits = USUAL) -> Premises:
+    """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside."""
+    city = _new_folder(folder / "cloud")
+    city_key = new_key(city / "city.key")
+    gateways: list[Path] = []
+    nodes: list[Path] = []
+    registered_nodes: list[dict[str, object]] = []
+    registered_gateways: list[dict[str, object]] = []
+    for township in plan:
+        roster = []
+        for node in township.nodes:
+            file, key = _node(node, _new_folder(folder / "nodes" / node.name), city_key, wires, habits)
+            nodes.append(file)
+            roster.append({"node": node.name, "key": key})
+            windows = [pins.id for pins in node.wiring]
+            registered_nodes.append({"node": node.name, "key": key, "windows": windows})
+        file, key = _gateway(
+            township, _new_folder(folder / "gateways" / township.code), city_key, wires, habits, roster
+        )
+        gateways.append(file)
+        registered_gateways.append({"node": township.gateway, "key": key})
+    registration = city / "registration.json"
+    registration.write_text(
+        json.dumps({"nodes": registered_nodes, "gateways": registered_gateways}, indent=1), encoding="utf-8"
+    )
+    settings = city / "cloud.toml"
+    settings.write_text(_cloud(wires, habits), encoding="utf-8")
+    return Premises(settings, city / "manyi.db", registration, tuple(gateways), tuple(nodes))
+
+
+def _cloud(wires: Wires, habits: Habits) -> str:
+    return toml(
+        {
+            "database": "manyi.db",
+            "key": "city.key",
+            # A box in a room dates by its own clock, whether or not its kernel is synchronised.
+            "clock": "trusted",
+            "least": habits.least,
+            "heartbeat_s": habits.heartbeat_s,
+        },
+        broker=_address(wires.city_broker),
+        http=_address(wires.http),
+    )
+
+
+def _gateway(
+    township: TownshipPlan,
+    folder: Path,
+    city_key: str,
+    wires: Wires,
+    habits: Habits,
+    roster: Sequence[Table],
+) -> tuple[Path, str]:
+    key = new_key(folder / "gateway.key")
+    file = folder / "gateway.toml"
+    file.write_text(
+        toml(
+            {
+                "township": township.code,
+                "name": GATEWAY,
+                "store": "journal.db",
+                "key": "gateway.key",
+                "city_key": city_key,
+                "shared_broker": True,
+                "heartbeat_s": habits.heartbeat_s,
+            },
+            node_broker=_address(wires.node_broker),
+            city_broker=_address(wires.city_broker),
+            roster=roster,
+        ),
+        encoding="utf-8",
+    )
+    return file, key
+
+
+def _node(node: NodePlan, folder: Path, city_key: str, wires: Wires, habits: Habits) -> tuple[Path, str]:
+    key = new_key(folder / "node.key")
+    file = folder / "edge.toml"
+    file.write_text(
+        toml(
+            {
+                "node": node.name,
+                "store": "outbox.db",
+                "key": "node.key",
+                "city_key": city_key,
+                "pins": "mock",
+                "heartbeat_s": habits.heartbeat_s,
+            },
+            broker=_address(wires.node_broker),
+            timing={"settle_s": habits.settle_s, "cooldown_s": habits.cooldown_s},
+            window=[msgspec.structs.asdict(pins) for pins in node.wiring],
+        ),
+        encoding="utf-8",
+    )
+    return file, key
+
+
+def _address(port: int) -> Table:
+    return {"host": "127.0.0.1", "port": port}
+
+
+def toml(top: Table, **sections: Table | Sequence[Table]) -> str:
+    """Write TOML: the keys of `top`, then a `[name]` for each table and a `[[name]]` for each of a list of tables."""
+    blocks = [_lines(top)]
+    for name, section in sections.items():
+        if isinstance(section, Mapping):
+            blocks.append(f"[{name}]\n{_lines(section)}")
+        else:
+            blocks.extend(f"[[{name}]]\n{_lines(table)}" for table in section)
+    return "\n".join(blocks)
+
+
+def _lines(table: Table) -> str:
+    # A JSON string, number, boolean or list of those is TOML too.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+
+
+def _new_folder(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path
