@@ -1,0 +1,65 @@
+"""A window's three lights: thanks for the choice that is on disk, and a loud refusal when the disk is full.
+
+All three levels have the same light for the same time. A refusal blinks all of them together, so it can be taken for
+nobody's thanks and tells no level.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from edge.pins import Pin
+
+THANKS_S = 2.0
+BLINKS = 3
+BLINK_S = 0.15
+
+Frame = tuple[frozenset[int], float]
+
+
+class Timer(Protocol):
+    """A pending call, as asyncio's `TimerHandle`."""
+
+    def cancel(self) -> None:
+        """Make it not happen."""
+
+
+class Lights:
+    """The lights of one window by level, active high; a window may have none.
+
+    `later(seconds, call)` is the loop's `call_later`; there is no timer while no light is on.
+    """
+
+    def __init__(self, pins: Mapping[int, Pin], *, later: Callable[[float, Callable[[], None]], Timer]) -> None:
+        """Take the pins as outputs, dark."""
+        self._pins = pins
+        self._later = later
+        self._timer: Timer | None = None
+        for pin in pins.values():
+            pin.output_with_state(0)
+
+    def thank(self, level: int) -> None:
+        """Light `level` alone for `THANKS_S`; to be called after its rating was committed, never before."""
+        self._play(iter([(frozenset({level}), THANKS_S)]))
+
+    def refuse(self) -> None:
+        """Blink all lights together `BLINKS` times."""
+        everything = frozenset(self._pins)
+        self._play(iter([(everything, BLINK_S), (frozenset[int](), BLINK_S)] * BLINKS))
+
+    def close(self) -> None:
+        """Go dark and give the pins back."""
+        self._play(iter(()))
+        for pin in self._pins.values():
+            pin.close()
+
+    def _play(self, frames: Iterable[Frame]) -> None:
+        """Show each frame for its time, then go dark; what was playing stops."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rest = iter(frames)
+        lit, seconds = next(rest, (frozenset[int](), 0.0))
+        for level, pin in self._pins.items():
+            pin.state = level in lit
+        if seconds:
+            self._timer = self._later(seconds, lambda: self._play(rest))

@@ -1,0 +1,142 @@
+"""One window: presses come in, the settled choice is recorded, and the light says thank you afterwards."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from contract.config import WindowPins
+from contract.errors import StoreFull
+from contract.rating import Level
+from edge.buttons import Button
+from edge.lights import Lights
+from edge.pins import Factory
+from edge.session import Choice, Session
+from edge.settings import Timing
+
+Record = Callable[[Choice], Awaitable[None]]
+
+_NS = 1_000_000_000
+
+
+class Press(NamedTuple):
+    """A debounced press; `at` in monotonic nanoseconds."""
+
+    level: int
+    at: int
+
+
+class Window:
+    """One window: its buttons, its lights and the worker that takes its presses in their order.
+
+    A press waits in the queue while the choice before it is being recorded. It carries its own time, so waiting
+    changes neither what it means nor what it is followed by.
+    """
+
+    def __init__(
+        self,
+        wiring: WindowPins,
+        timing: Timing,
+        *,
+        factory: Factory,
+        record: Record,
+        monotonic_ns: Callable[[], int],
+    ) -> None:
+        """Prepare; no pin is touched before `open`."""
+        self.name = wiring.id
+        self.session = Session(wiring.id, settle_ns=timing.settle_ns, cooldown_ns=timing.cooldown_ns)
+        self.settled = 0
+        self.refused = 0
+        self._wiring = wiring
+        self._factory = factory
+        self._record = record
+        self._monotonic_ns = monotonic_ns
+        self._presses: asyncio.Queue[Press | None] = asyncio.Queue()
+        self._buttons: list[Button] = []
+        self._lights: Lights | None = None
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the pins; presses are collected from here on."""
+        pins = {level: self._factory.pin(number) for level, number in _lights(self._wiring).items()}
+        self._lights = Lights(pins, later=loop.call_later)
+        for level, number in _buttons(self._wiring).items():
+            button = Button(
+                self._factory.pin(number),
+                level,
+                on_press=lambda level, at: self._presses.put_nowait(Press(level, at)),
+                hand_over=loop.call_soon_threadsafe,
+                monotonic_ns=self._monotonic_ns,
+            )
+            self._buttons.append(button)
+
+    def deafen(self) -> None:
+        """Listen to no button any more."""
+        while self._buttons:
+            self._buttons.pop().close()
+
+    def finish(self) -> None:
+        """Let the worker end after what was pressed before."""
+        self._presses.put_nowait(None)
+
+    def close(self) -> None:
+        """Give all pins back, dark."""
+        self.deafen()
+        if self._lights is not None:
+            self._lights.close()
+
+    def stuck(self) -> list[str]:
+        """Buttons held for 60 s or more, as "02/3"."""
+        return [f"{self.name}/{button.level}" for button in self._buttons if button.stuck()]
+
+    async def serve(self) -> None:
+        """Turn presses into recorded choices until `finish`; sleeps without a timer while nobody chooses."""
+        while True:
+            try:
+                async with asyncio.timeout(self._patience_s()):
+                    press = await self._presses.get()
+            except TimeoutError:
+                choice = self.session.settle(self._monotonic_ns())
+            else:
+                if press is None:
+                    await self._keep(self.session.finish())
+                    return
+                choice = self.session.press(press.level, press.at)
+            await self._keep(choice)
+
+    def _patience_s(self) -> float | None:
+        """How long the open session can go on without a press; None: nothing is open."""
+        due = self.session.due_ns
+        return None if due is None else max(0, due - self._monotonic_ns()) / _NS
+
+    async def _keep(self, choice: Choice | None) -> None:
+        """Record `choice` if there is one; the light comes on when, and only if, that returned."""
+        if choice is None:
+            return
+        self.settled += 1
+        try:
+            await self._record(choice)
+        except StoreFull:
+            self.refused += 1
+            if self._lights is not None:
+                self._lights.refuse()
+            return
+        if self._lights is not None:
+            self._lights.thank(choice.level)
+
+
+def _buttons(wiring: WindowPins) -> Mapping[int, int]:
+    """Return the buttons' pins by level."""
+    return {
+        Level.SATISFIED: wiring.satisfied,
+        Level.BASIC: wiring.basic,
+        Level.DISSATISFIED: wiring.dissatisfied,
+    }
+
+
+def _lights(wiring: WindowPins) -> Mapping[int, int]:
+    """Return the lights' pins by level, where there are any."""
+    pins = {
+        Level.SATISFIED: wiring.light_satisfied,
+        Level.BASIC: wiring.light_basic,
+        Level.DISSATISFIED: wiring.light_dissatisfied,
+    }
+    return {level: pin for level, pin in pins.items() if pin is not None}
