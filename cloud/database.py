@@ -5,16 +5,17 @@ All writing goes through `writer`, which has one connection; reading has a pool 
 tuples: SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's insert.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import URL, MetaData, event, make_url, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from contract.errors import SettingsError
+from contract.errors import SettingsError, Unavailable
 
 # Every room of the city adds its tables here.
 metadata = MetaData()
@@ -36,12 +37,36 @@ def _translated(sql: str, driver: str) -> str:
     return str(text(sql).compile(dialect=make_url(f"{driver}://").get_dialect()()))
 
 
-def sql_for(engine: AsyncEngine, sql: str) -> str:
-    """`sql` as `engine`'s driver takes it: values are given as a tuple in the order in which `:name` first appears.
+async def fetch(connection: AsyncConnection, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run `sql` with `values` in the order in which `:name` first appears, and fetch all rows.
 
     Each name must appear once only, since SQLite's driver counts places and PostgreSQL's counts names.
     """
-    return _translated(sql, engine.url.drivername)
+    found = await connection.exec_driver_sql(_translated(sql, connection.engine.url.drivername), tuple(values))
+    return [tuple(row) for row in found]
+
+
+async def fetch_value(connection: AsyncConnection, sql: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  (whatever stands in the column)
+    """The first column of the first row, or None where there is none; otherwise as `fetch`."""
+    rows = await fetch(connection, sql, values)
+    return rows[0][0] if rows else None
+
+
+async def write(connection: AsyncConnection, sql: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
+    """Run `sql` once for each of `rows`, whose values stand as in `fetch`."""
+    values = [tuple(row) for row in rows]
+    if values:
+        await connection.exec_driver_sql(_translated(sql, connection.engine.url.drivername), values)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Raise whatever goes wrong with the database inside as `Unavailable`: full, locked, gone, or its network."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as bad:
+        cause = bad.orig if isinstance(bad, DBAPIError) else bad
+        raise Unavailable(f"database: {cause}") from bad
 
 
 @dataclass(frozen=True, slots=True)

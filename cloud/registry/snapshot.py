@@ -96,8 +96,11 @@ class Registry:
 
     def has_window(self, window: str, at: int) -> bool:
         """Whether the city-wide `window` was registered at `at` (ms)."""
-        periods = self._periods.get(window)
-        return periods is not None and any(start <= at and (end is None or at < end) for start, end in periods)
+        # A plain loop: `any` with a generator took twice as long, once for every rating.
+        for start, end in self._periods.get(window, ()):  # noqa: SIM110
+            if start <= at and (end is None or at < end):
+                return True
+        return False
 
     @property
     def windows(self) -> Iterable[str]:

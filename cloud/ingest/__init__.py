@@ -1,0 +1,1 @@
+"""From the broker to the ledger: read, verify, fold, commit, answer."""

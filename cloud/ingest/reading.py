@@ -1,0 +1,137 @@
+"""Payloads to verified batches and refused input. Pure; run in threads, since libsodium releases the GIL.
+
+One bad entry never blocks its neighbours: each is judged alone, and only a payload that is no bundle fails as a whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from cloud.ledger.memory import Numbers
+from cloud.ledger.rules import Lane, Verified
+from cloud.quarantine.rules import Poison, poison
+from cloud.registry.snapshot import Registry
+from contract.ack import Refusal
+from contract.batch import Batch
+from contract.bundle import Signed, unpack
+from contract.codec import decode_as, decode_batch, is_batch
+from contract.errors import Reason, Refused
+from contract.hello import Hello
+from contract.identity import township_of
+from contract.signing import verify
+
+_MARK_BYTES = 16
+
+
+class Arrival(NamedTuple):
+    """A payload on a lane, by the township its topic belongs to."""
+
+    lane: Lane
+    township: str
+    payload: bytes
+
+
+class Refusing(NamedTuple):
+    """A range that a township is told was refused."""
+
+    township: str
+    lane: Lane
+    batch: Batch
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was found in some payloads, in their order.
+
+    `size` is the bytes they held. `again`: batches whose very bytes are in the ledger, by township and lane. `refused`
+    and `unreadable` are the answers to what `poisons` holds.
+    """
+
+    size: int = 0
+    rows: int = 0
+    batches: list[Verified] = field(default_factory=list)
+    again: list[tuple[str, Lane, Numbers]] = field(default_factory=list)
+    hellos: list[tuple[Hello, bytes, Lane]] = field(default_factory=list)
+    poisons: list[Poison] = field(default_factory=list)
+    refused: list[Refusing] = field(default_factory=list)
+    unreadable: list[tuple[str, Lane, Refusal]] = field(default_factory=list)
+
+
+def mark_of(raw: bytes) -> bytes:
+    """The short name of exact bytes that were verified once; long enough that nobody finds a second text for it."""
+    return blake2b(raw, digest_size=_MARK_BYTES).digest()
+
+
+def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[bytes, Numbers]) -> Reading:
+    """Unpack, decode and verify `arrivals`; what is known byte for byte (`in_ledger`) is not verified again."""
+    reading = Reading()
+    for arrival in arrivals:
+        reading.size += len(arrival.payload)
+        try:
+            entries = unpack(arrival.payload)
+        except Refused as refused:
+            _refuse(reading, arrival, refused, arrival.payload, None, "")
+            continue
+        for entry in entries:
+            _read_entry(reading, arrival, entry, registry, in_ledger)
+    return reading
+
+
+def _read_entry(
+    reading: Reading, arrival: Arrival, entry: Signed, registry: Registry, in_ledger: Mapping[bytes, Numbers]
+) -> None:
+    raw = entry.raw
+    mark = mark_of(raw)
+    numbers = in_ledger.get(mark)
+    if numbers is not None and township_of(numbers.stream.node) == arrival.township:
+        reading.again.append((arrival.township, arrival.lane, numbers))
+        return
+    batch: Batch | None = None
+    node = ""
+    try:
+        if is_batch(entry.body):
+            batch = decode_batch(entry.body)
+            node = batch.node
+            check_sender(node, entry, arrival.township, registry, batch.t0)
+            reading.batches.append(Verified(batch, raw, mark, arrival.township, arrival.lane))
+            reading.rows += len(batch.rows)
+        else:
+            hello = decode_as(entry.body, Hello)
+            node = hello.node
+            check_sender(node, entry, arrival.township, registry, None)
+            reading.hellos.append((hello, raw, arrival.lane))
+    except Refused as refused:
+        _refuse(reading, arrival, refused, raw, batch, node)
+
+
+def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int | None) -> None:
+    """Raise `Refused` unless `node` belongs to `township`, is registered, and signed `entry`.
+
+    An earlier key of the node holds for ratings from before it was replaced (`at` in ms; None: only the present key).
+    """
+    if township_of(node) != township:
+        raise Refused(Reason.WRONG_SENDER, f"{node} on the topic of township {township}")
+    keys = registry.keys(node)
+    if not keys:
+        raise Refused(Reason.UNKNOWN_NODE, f"{node} is not registered")
+    if not entry.signature:
+        raise Refused(Reason.UNSIGNED, node)
+    for known in keys:
+        if (at is None or known.valid_to is None or at < known.valid_to) and verify(
+            entry.body, entry.signature, known.key
+        ):
+            return
+        if at is None:
+            break
+    raise Refused(Reason.WRONG_SIGNATURE, node)
+
+
+def _refuse(reading: Reading, arrival: Arrival, refused: Refused, raw: bytes, batch: Batch | None, node: str) -> None:
+    bad = poison(arrival.township, node, refused.reason, refused.detail, raw)
+    reading.poisons.append(bad)
+    if batch is None:
+        reading.unreadable.append((arrival.township, arrival.lane, Refusal(bad.digest, refused.reason)))
+    else:
+        reading.refused.append(Refusing(arrival.township, arrival.lane, batch, refused.reason))

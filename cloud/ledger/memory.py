@@ -1,0 +1,72 @@
+"""What the city remembers of the ledger, so that a batch costs no query: numbers by stream, and the latest batches.
+
+Memory never runs ahead of the disk: it is told of a commit after it, and after a failed one it forgets everything and
+reads again.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cloud.ledger import store
+from cloud.ledger.rules import Verified
+from contract.batch import StreamKey
+from contract.ranges import Ranges
+
+# A stream takes some 400 bytes, a remembered batch some 250.
+MAX_STREAMS = 200_000
+MAX_BATCHES = 50_000
+
+
+class Numbers(NamedTuple):
+    """The numbers of one batch that is in the ledger."""
+
+    stream: StreamKey
+    first: int
+    last: int
+
+
+class Memory:
+    """Numbers in the ledger by stream, loaded when first asked for; the oldest-loaded are dropped beyond a bound."""
+
+    def __init__(self, reader: AsyncEngine) -> None:
+        """Read from `reader`."""
+        self._reader = reader
+        self._streams: dict[StreamKey, Ranges] = {}
+        # By the mark of their exact bytes. Looked at by reading threads, written by the loop.
+        self.batches: dict[bytes, Numbers] = {}
+
+    async def standing(self, streams: Iterable[StreamKey]) -> dict[StreamKey, Ranges]:
+        """The numbers in the ledger of each of `streams`."""
+        wanted = dict.fromkeys(streams)
+        unknown = [stream for stream in wanted if stream not in self._streams]
+        if unknown:
+            async with self._reader.connect() as connection:
+                for stream in unknown:
+                    self._streams[stream] = Ranges(await store.standing(connection, stream))
+        found = {stream: self._streams[stream] for stream in wanted}
+        self._trim()
+        return found
+
+    def committed(self, known: Mapping[StreamKey, Ranges], entries: Iterable[Verified]) -> None:
+        """A commit succeeded: `known` are the numbers now, `entries` the batches it brought."""
+        self._streams.update(known)
+        for entry in entries:
+            batch = entry.batch
+            self.batches[entry.mark] = Numbers(
+                StreamKey(batch.node, batch.epoch), batch.first, batch.first + len(batch.rows) - 1
+            )
+        self._trim()
+
+    def forget(self) -> None:
+        """What is on the disk is in doubt: read it again when asked."""
+        self._streams.clear()
+        self.batches.clear()
+
+    def _trim(self) -> None:
+        # Dictionaries keep their order, so the first keys are the oldest.
+        for _ in range(len(self._streams) - MAX_STREAMS):
+            del self._streams[next(iter(self._streams))]
+        for _ in range(len(self.batches) - MAX_BATCHES):
+            del self.batches[next(iter(self.batches))]

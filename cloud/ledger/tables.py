@@ -1,0 +1,74 @@
+"""The ledger's tables."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+
+from cloud.database import metadata
+
+# In SQLite only a column of exactly this type is the row's own number, which costs no second tree.
+_POSITION = BigInteger().with_variant(Integer, "sqlite")
+
+# One row: the highest position given. Whoever updates it holds the ledger's lock until the commit.
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+# `kind`: batch (`raw` is the signed batch as received), or admit (`raw` is JSON, see `cloud.ledger.admission`).
+# `first`..`last`: its numbers. `received_at`: city time, ms. `lane`: live or backlog.
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+# Unique, since an entry whose numbers are all known never enters: a second writer's mistake fails here.
+Index(
+    "ledger_entry_numbers",
+    ledger_entry.c.node,
+    ledger_entry.c.epoch,
+    ledger_entry.c.first,
+    ledger_entry.c.last,
+    unique=True,
+    sqlite_where=ledger_entry.c.kind == "batch",
+    postgresql_where=ledger_entry.c.kind == "batch",
+)
+
+# Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it
+# is well-formed. `admitted`: position of the entry that let it count after all.
+uncounted = Table(
+    "uncounted",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("admitted", BigInteger),
+    sqlite_with_rowid=False,
+)
+Index(
+    "uncounted_waiting",
+    uncounted.c.window,
+    uncounted.c.reason,
+    sqlite_where=uncounted.c.admitted.is_(None),
+    postgresql_where=uncounted.c.admitted.is_(None),
+)
+
+# The newest signed hello of each stream: how far it says that it goes.
+hello = Table(
+    "hello",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)

@@ -1,0 +1,168 @@
+"""Registering nodes, gateways and windows from a JSON document.
+
+```
+{"nodes": [{"node": "371721121-a1", "key": "...", "windows": ["01", {"id": "02", "to": "2027-01-01T00:00:00+08:00"}],
+            "config": {"windows": [...], "settle_ms": 800, "cooldown_ms": 3000}}],
+ "gateways": [{"node": "371721121-g0", "key": "..."}]}
+```
+
+It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
+ratings pressed before it count; another key holds from now on.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from cloud.database import write
+from cloud.registry import store
+from cloud.registry.snapshot import Kind, RegisteredNode
+from contract.batch import NodeName
+from contract.codec import encode
+from contract.config import KeyText, NodeConfig, WindowName, WindowPins
+from contract.errors import SettingsError
+from contract.identity import township_of, window_id
+from contract.signing import public_key
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class WindowForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A window with the dates it is open for; without them, always."""
+
+    id: WindowName
+    from_: _Moment | None = msgspec.field(default=None, name="from")
+    to: _Moment | None = None
+
+
+class ConfigForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a node is set up; what is left out is the design's default."""
+
+    windows: list[WindowPins]
+    settle_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 800
+    cooldown_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 3_000
+
+
+class NodeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A node with its public key and windows."""
+
+    node: NodeName
+    key: KeyText
+    windows: list[WindowName | WindowForm] = []
+    config: ConfigForm | None = None
+
+
+class GatewayForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gateway with its public key."""
+
+    node: NodeName
+    key: KeyText
+
+
+class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole document."""
+
+    nodes: list[NodeForm] = []
+    gateways: list[GatewayForm] = []
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What the registry holds of the document now: `added` are new names or new keys; `version` is the registry's."""
+
+    nodes: int
+    gateways: int
+    windows: int
+    added: int
+    version: int
+
+
+def read(text: str | bytes) -> Registration:
+    """Read the document; raises `SettingsError` with one line that says where it is wrong."""
+    try:
+        document = msgspec.json.decode(text, type=Registration)
+    except msgspec.DecodeError as bad:
+        raise SettingsError(f"registration: {bad}") from bad
+    seen: set[str] = set()
+    forms: list[NodeForm | GatewayForm] = [*document.nodes, *document.gateways]
+    for form in forms:
+        if form.node in seen:
+            raise SettingsError(f"registration: {form.node} is named twice")
+        seen.add(form.node)
+        try:
+            public_key(form.key)
+        except ValueError as bad:
+            raise SettingsError(f"registration: {form.node}: {bad}") from bad
+    for node in document.nodes:
+        names = [window if isinstance(window, str) else window.id for window in node.windows]
+        if len(set(names)) != len(names):
+            raise SettingsError(f"registration: {node.node}: a window is named twice")
+    return document
+
+
+async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
+    """Register what `text` names, at city time `now` (ms). Raises `SettingsError`; then nothing has changed."""
+    document = read(text)
+    await store.seed_places(engine)
+    async with engine.begin() as connection:
+        before = await store.load(connection, now)
+        for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
+            if township_of(name) not in before.townships:
+                raise SettingsError(f"registration: {name}: there is no township {township_of(name)}")
+        version = await store.raise_version(connection)
+        known = {row.node: row for row in await store.nodes(connection) if row.valid_to is None}
+        added = await _put_nodes(connection, document.nodes, "node", known, now)
+        added += await _put_nodes(connection, document.gateways, "gateway", known, now)
+        windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
+        await write(connection, store.PUT_WINDOW, windows)
+        configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
+        await write(connection, store.PUT_CONFIG, configs)
+    return Summary(len(document.nodes), len(document.gateways), len(windows), added, version)
+
+
+async def _put_nodes(
+    connection: AsyncConnection,
+    forms: Sequence[NodeForm | GatewayForm],
+    kind: Kind,
+    known: Mapping[str, RegisteredNode],
+    now: int,
+) -> int:
+    new: list[tuple[object, ...]] = []
+    closed: list[tuple[object, ...]] = []
+    for form in forms:
+        present = known.get(form.node)
+        if present is not None and present.kind != kind:
+            raise SettingsError(f"registration: {form.node} is registered as a {present.kind}, not as a {kind}")
+        if present is not None and present.key == public_key(form.key):
+            continue
+        if present is not None:
+            closed.append((now, form.node))
+        new.append((form.node, kind, township_of(form.node), form.key, 0 if present is None else now))
+    await write(connection, store.CLOSE_NODE, closed)
+    await write(connection, store.ADD_NODE, new)
+    return len(new)
+
+
+def _window_row(node: str, window: str | WindowForm) -> tuple[str, int, int | None]:
+    if isinstance(window, str):
+        return window_id(node, window), 0, None
+    start = 0 if window.from_ is None else _milliseconds(window.from_)
+    end = None if window.to is None else _milliseconds(window.to)
+    if end is not None and end <= start:
+        raise SettingsError(f"registration: {node}: window {window.id} ends before it begins")
+    return window_id(node, window.id), start, end
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp()) * 1000
+
+
+def _config(form: NodeForm, version: int) -> str:
+    assert form.config is not None  # noqa: S101  (the caller asks only for those that have one)
+    try:
+        config = NodeConfig(form.node, version, form.config.windows, form.config.settle_ms, form.config.cooldown_ms)
+    except ValueError as bad:
+        raise SettingsError(f"registration: {form.node}: config: {bad}") from bad
+    return encode(config).decode()

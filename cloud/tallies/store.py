@@ -1,0 +1,38 @@
+"""SQL of the tallies."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.database import write
+from cloud.tallies.rules import day_rows, minute_rows
+
+# Add to one cell; a cell that is not there yet begins with what is added.
+ADD_MINUTE = """
+INSERT INTO tally_minute (minute, "window", channel, satisfied, basic, dissatisfied)
+VALUES (:minute, :window, :channel, :satisfied, :basic, :dissatisfied)
+ON CONFLICT (minute, "window", channel) DO UPDATE SET
+    satisfied = tally_minute.satisfied + excluded.satisfied,
+    basic = tally_minute.basic + excluded.basic,
+    dissatisfied = tally_minute.dissatisfied + excluded.dissatisfied
+"""
+
+ADD_DAY = """
+INSERT INTO tally_day (day, "window", channel, satisfied, basic, dissatisfied)
+VALUES (:day, :window, :channel, :satisfied, :basic, :dissatisfied)
+ON CONFLICT (day, "window", channel) DO UPDATE SET
+    satisfied = tally_day.satisfied + excluded.satisfied,
+    basic = tally_day.basic + excluded.basic,
+    dissatisfied = tally_day.dissatisfied + excluded.dissatisfied
+"""
+
+
+async def add(
+    connection: AsyncConnection,
+    cells: Mapping[tuple[str, int], Sequence[int]],
+    channel: str,
+    day: Callable[[int], str],
+) -> None:
+    """Add `cells`, counts by (window, minute), within the transaction of `connection`."""
+    await write(connection, ADD_MINUTE, minute_rows(cells, channel))
+    await write(connection, ADD_DAY, day_rows(cells, channel, day))

@@ -1,0 +1,31 @@
+"""The tallies' tables."""
+
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
+
+from cloud.database import metadata
+
+# `minute`: milliseconds since 1970 UTC // 60000.
+tally_minute = Table(
+    "tally_minute",
+    metadata,
+    Column("minute", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("window", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("satisfied", BigInteger, nullable=False),
+    Column("basic", BigInteger, nullable=False),
+    Column("dissatisfied", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `day`: ISO text, in the city's zone.
+tally_day = Table(
+    "tally_day",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("window", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("satisfied", BigInteger, nullable=False),
+    Column("basic", BigInteger, nullable=False),
+    Column("dissatisfied", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
