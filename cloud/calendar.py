@@ -46,5 +46,9 @@ class Calendar:
         last = date.fromisoformat(day)
         return [(last - timedelta(days=back)).isoformat() for back in range(count - 1, -1, -1)]
 
+    def between(self, first: str, last: str) -> list[str]:
+        """Return the days from `first` to `last`, both included."""
+        return self.last_days(last, (date.fromisoformat(last) - date.fromisoformat(first)).days + 1)
+
     def _midnight(self, day: date) -> int:
         return int(datetime.combine(day, time(), self._info).timestamp()) * 1000

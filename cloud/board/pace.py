@@ -33,7 +33,9 @@ class Pace:
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append((second, 0, Counter()))
         known, before, counted = self._seconds[-1]
-        fresh = Counter(map(_coarse, delays))
+        fresh: Counter[int] = Counter()
+        for delay, times in Counter(delays).items():
+            fresh[_coarse(delay)] += times
         counted.update(fresh)
         self._seconds[-1] = (known, before + count, counted)
         self._count += count

@@ -1,0 +1,99 @@
+"""What the board starts from, read from the tallies in one transaction.
+
+Measured with a year of days and a day of minutes of 10,000 windows in SQLite: see docs/performance.md.
+"""
+
+from collections import defaultdict
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from cloud.board.picture import FeedItem
+from cloud.board.rules import FEED, Loaded
+from cloud.board.trends import DAYS, first_minute
+from cloud.calendar import HOUR_MS, Calendar
+from cloud.ledger.rules import BUTTON, LATE_MS
+from contract.bundle import unpack
+from contract.codec import decode_batch
+from contract.identity import township_of
+from proof.scores import Counts
+
+POSITION = text("SELECT position FROM ledger_head")
+
+# Today's windows, and those of a later day that a rating was dated into.
+WINDOWS = text("""
+SELECT day, "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
+WHERE day >= :today GROUP BY day, "window"
+""")
+
+# The key begins with the minute, so this reads exactly the minutes wanted.
+MINUTES = text("""
+SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_minute
+WHERE minute >= :first GROUP BY minute
+""")
+
+DAYS_SINCE = text("""
+SELECT day, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
+WHERE day >= :first GROUP BY day
+""")
+
+TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_day")
+
+# The hour is what the table has an index on.
+QUARANTINED = text("SELECT COALESCE(SUM(count), 0) FROM quarantine WHERE hour >= :hour AND at >= :since")
+
+UNCOUNTED = text("SELECT COUNT(*) FROM uncounted WHERE admitted IS NULL")
+
+NEWEST = text("""
+SELECT position, received_at, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position DESC LIMIT :most
+""")
+
+HELD = text('SELECT position, "row" FROM uncounted WHERE position >= :first AND admitted IS NULL')
+
+
+async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
+    """Read all that the board needs at `now` (ms), as of one ledger position."""
+    today = calendar.day(now)
+    first_day = calendar.last_days(today, DAYS)[0]
+    since = calendar.start(today)
+    async with reader.begin() as connection:
+        position = (await connection.execute(POSITION)).scalar() or 0
+        ahead: defaultdict[str, dict[str, Counts]] = defaultdict(dict)
+        for day, window, *n in await connection.execute(WINDOWS, {"today": today}):
+            ahead[day][window] = _counts(*n)
+        minutes = await connection.execute(MINUTES, {"first": first_minute(calendar, now)})
+        days = await connection.execute(DAYS_SINCE, {"first": first_day})
+        return Loaded(
+            position=position,
+            ahead=ahead,
+            minutes={minute: _counts(*n) for minute, *n in minutes},
+            days={day: _counts(*n) for day, *n in days},
+            total=int((await connection.execute(TOTAL)).scalar_one()),
+            quarantined=int(
+                (await connection.execute(QUARANTINED, {"hour": since // HOUR_MS, "since": since})).scalar_one()
+            ),
+            uncounted=(await connection.execute(UNCOUNTED)).scalar_one(),
+            feed=await _feed(connection),
+        )
+
+
+async def _feed(connection: AsyncConnection) -> list[FeedItem]:
+    """Read the newest counted ratings out of the newest entries."""
+    entries = (await connection.execute(NEWEST, {"most": FEED})).all()
+    if not entries:
+        return []
+    held = {(position, row) for position, row in await connection.execute(HELD, {"first": entries[-1][0]})}
+    items = []
+    for position, received_at, raw in entries:
+        batch = decode_batch(unpack(raw)[0].body)
+        for number, row in enumerate(batch.rows):
+            if (position, number) not in held:
+                at = batch.t0 + row.ms
+                late = received_at - at > LATE_MS
+                items.append(FeedItem(at, township_of(batch.node), row.level, BUTTON, late))
+    return sorted(items, key=lambda item: -item.at)[:FEED]
+
+
+def _counts(satisfied: int, basic: int, dissatisfied: int) -> Counts:
+    """PostgreSQL sums whole numbers to decimals."""
+    return int(satisfied), int(basic), int(dissatisfied)

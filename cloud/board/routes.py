@@ -1,0 +1,39 @@
+"""The board over HTTP: once, or as a stream."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+
+from cloud.board.picture import Picture
+from cloud.board.stream import CLIENTS, Stream
+from cloud.openapi import answer, described, problem, problems
+
+STREAM = """Server-sent events: `snapshot` (a whole picture) first, or the diffs after `Last-Event-ID` where they are
+all still kept; then `diff` (what changed; merge `counties` and `townships` by key, replace every other key) at most
+four times a second; `tick` every second."""
+EVENTS = {"description": STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+def router(stream: Stream) -> APIRouter:
+    """Return the routes on `stream`."""
+    board = APIRouter(tags=["board"])
+
+    @board.get("/api/board", responses=described(Picture, "What the wall shows now"), response_class=Response)
+    async def whole_board() -> Response:
+        """Return all that the wall shows."""
+        return answer(stream.picture())
+
+    @board.get(
+        "/api/stream",
+        response_class=StreamingResponse,
+        responses={200: EVENTS, **problems(_503="Too many open streams; try again later")},
+    )
+    async def open_stream(last_event_id: Annotated[str | None, Header()] = None) -> Response:
+        """Follow the board."""
+        if stream.clients >= CLIENTS:
+            return problem(503, f"{CLIENTS} streams are open already")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(stream.follow(last_event_id), headers=headers, media_type="text/event-stream")
+
+    return board

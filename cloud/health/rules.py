@@ -1,0 +1,170 @@
+"""From the gateways' statuses to the state of every device. Pure.
+
+A gateway that is down takes its nodes with it: nobody hears them, so they count as offline, though only the gateway is
+listed as the one to look after.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from cloud.board.picture import Ailing, Nodes, Trouble
+from contract.identity import township_of
+from contract.status import GatewayStatus, NodeHealth, NodeStatus
+
+State = Literal["online", "offline", "full", "stuck", "unsynced"]
+# Three heartbeats missed: a broker that was killed sends no will for its clients.
+SILENT_MS = 180_000
+# Time to say the first word after the city started, and to learn the time after a node did.
+GRACE_MS = 60_000
+LISTED = 4
+_RANK: Mapping[State, int] = {"offline": 0, "full": 1, "stuck": 2, "unsynced": 3, "online": 4}
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A node or gateway. `state` holds since `since` (ms); `heard`: when its gateway last reported it, null if never.
+
+    `queue`: ratings waiting in it, the oldest `oldest_ms` old; `disk_free`: bytes; `stuck`: "window/level" of buttons
+    held down; `clock_error_ms`: null while it does not know the time.
+    """
+
+    node: str
+    kind: Literal["node", "gateway"]
+    township: str
+    state: State
+    since: int
+    heard: int | None
+    version: str
+    windows: int
+    queue: int
+    oldest_ms: int
+    disk_free: int
+    stuck: list[str]
+    clock_error_ms: int | None
+
+
+class _Heard(NamedTuple):
+    status: GatewayStatus
+    at: int
+
+
+class Fleet:
+    """The newest status of every gateway, with since when each device has been as it is.
+
+    `started` is the city's time (ms) when it began to listen.
+    """
+
+    def __init__(self, started: int) -> None:
+        self._started = started
+        self._heard: dict[str, _Heard] = {}
+        self._since: dict[str, tuple[State, int]] = {}
+
+    def hear(self, status: GatewayStatus, at: int) -> None:
+        """Take in a gateway's `status` that arrived at `at` (ms); a will says no more than that it is down."""
+        before = self._heard.get(status.node)
+        if status.state == "down" and before is not None:
+            status = msgspec.structs.replace(before.status, state="down")
+        self._heard[status.node] = _Heard(status, at)
+
+    def devices(self, now: int, nodes: Collection[str], gateways: Collection[str]) -> list[Device]:
+        """Return all devices at `now` (ms): heard ones, and registered `nodes` and `gateways` never heard; by name."""
+        devices: dict[str, Device] = {}
+        for name, heard in self._heard.items():
+            down = heard.status.state == "down" or now - heard.at > SILENT_MS
+            for health in heard.status.nodes:
+                devices[health.status.node] = self._node(health, heard.at, now, lost=down)
+            devices[name] = self._gateway(heard, now, lost=down)
+        for names, silent in ((nodes, NodeStatus), (gateways, GatewayStatus)):
+            for name in names:
+                if name not in devices and now - self._started > GRACE_MS:
+                    devices[name] = self._never(silent(name, "down"))
+        return [devices[name] for name in sorted(devices)]
+
+    def _node(self, health: NodeHealth, heard: int, now: int, *, lost: bool) -> Device:
+        status = health.status
+        state = "offline" if lost else _state(status, stuck=bool(status.stuck))
+        since = self._held_since(status.node, state, None if lost else health.since, now)
+        return _device(status, "node", state, since, heard, windows=len(status.windows), stuck=status.stuck)
+
+    def _gateway(self, heard: _Heard, now: int, *, lost: bool) -> Device:
+        status = heard.status
+        state = "offline" if lost else _state(status, stuck=False)
+        since = self._held_since(status.node, state, heard.at if lost and status.state != "down" else None, now)
+        windows = sum(len(health.status.windows) for health in status.nodes)
+        return _device(status, "gateway", state, since, heard.at, windows=windows, stuck=[])
+
+    def _never(self, status: NodeStatus | GatewayStatus) -> Device:
+        kind: Literal["node", "gateway"] = "node" if isinstance(status, NodeStatus) else "gateway"
+        return _device(status, kind, "offline", self._started, None, windows=0, stuck=[])
+
+    def _held_since(self, name: str, state: State, told: int | None, now: int) -> int:
+        """Return since when `name` is in `state`: as its gateway `told`, else when the city first saw it."""
+        before = self._since.get(name)
+        if before is None or before[0] != state:
+            before = self._since[name] = (state, told if told is not None else now)
+        return before[1]
+
+
+def tile(devices: Iterable[Device], now: int) -> Nodes:
+    """Return the wall's tile: how many nodes are online, what waits, and the worst few devices, longest first."""
+    devices = list(devices)
+    nodes = [device for device in devices if device.kind == "node"]
+    waiting = [device for device in devices if device.queue]
+    ages = [device.oldest_ms + (now - (device.heard or now) if device.state == "offline" else 0) for device in waiting]
+    return Nodes(
+        online=sum(device.state != "offline" for device in nodes),
+        offline=sum(device.state == "offline" for device in nodes),
+        waiting=sum(device.queue for device in waiting),
+        oldest_ms=max(ages, default=None),
+        worst=sorted(_ailing(devices, now), key=lambda one: (_RANK[one.state], one.since, one.node))[:LISTED],
+    )
+
+
+def _ailing(devices: list[Device], now: int) -> Iterator[Ailing]:
+    cut_off = {device.township for device in devices if device.kind == "gateway" and device.state == "offline"}
+    for device in devices:
+        state: State = device.state
+        if state == "online" or (state == "unsynced" and now - device.since < GRACE_MS):
+            continue
+        if state == "offline" and device.kind == "node" and device.township in cut_off:
+            continue
+        trouble: Trouble = state
+        yield Ailing(device.node, device.township, device.windows, trouble, device.since)
+
+
+def _state(status: NodeStatus | GatewayStatus, *, stuck: bool) -> State:
+    if status.state == "down":
+        return "offline"
+    if status.full:
+        return "full"
+    if stuck:
+        return "stuck"
+    return "unsynced" if status.clock_error_ms is None else "online"
+
+
+def _device(
+    status: NodeStatus | GatewayStatus,
+    kind: Literal["node", "gateway"],
+    state: State,
+    since: int,
+    heard: int | None,
+    *,
+    windows: int,
+    stuck: list[str],
+) -> Device:
+    return Device(
+        node=status.node,
+        kind=kind,
+        township=township_of(status.node),
+        state=state,
+        since=since,
+        heard=heard,
+        version=status.version,
+        windows=windows,
+        queue=status.queue,
+        oldest_ms=status.oldest_ms,
+        disk_free=status.disk_free,
+        stuck=stuck,
+        clock_error_ms=status.clock_error_ms,
+    )

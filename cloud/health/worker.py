@@ -1,0 +1,103 @@
+"""Listens to the gateways' statuses and keeps the wall's tile of devices up to date."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from cloud.board.picture import Nodes
+from cloud.health.rules import Device, Fleet, tile
+from cloud.registry.snapshot import Registry
+from contract import topics
+from contract.bundle import unpack
+from contract.codec import decode_as
+from contract.errors import Reason, Refused
+from contract.identity import township_of
+from contract.status import GatewayStatus
+from transport.link import Broker, Link
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+
+
+class Listener:
+    """One connection for all statuses. `clock` gives the city's time in ms, `tell` takes each new tile."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        client_id: str,
+        registry: Callable[[], Registry],
+        clock: Callable[[], int],
+        tell: Callable[[Nodes], None],
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._tell = tell
+        self._fleet = Fleet(clock())
+        self._news = asyncio.Event()
+        self._stopped = False
+        self._shown = Nodes()
+        self.refused: Counter[Reason] = Counter()
+        self._link = Link(
+            broker,
+            client_id=client_id,
+            subscribe=[topics.every_township("status")],
+            on_receive=self.receive,
+            on_up=lambda: None,
+            on_down=lambda: None,
+        )
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._link.up
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopped = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Listen until stopped; look at the devices after each status, and every second since silence is news too."""
+        async with self._link:
+            while not self._stopped:
+                self._look()
+                try:
+                    async with asyncio.timeout(LOOK_S):
+                        await self._news.wait()
+                except TimeoutError:
+                    continue
+                # A township's nodes often report together: one look takes them all in.
+                await asyncio.sleep(LOOK_S / 10)
+                self._news.clear()
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Take in what arrived on a status topic; what cannot be read is counted and logged, and changes nothing."""
+        try:
+            for entry in unpack(payload):
+                self._fleet.hear(_status(topic, entry.body), self._clock())
+        except Refused as refused:
+            self.refused[refused.reason] += 1
+            logger.warning("status on %s refused: %s", topic, refused)
+        self._news.set()
+
+    def devices(self) -> list[Device]:
+        """Return every device as it is now."""
+        registry = self._registry()
+        return self._fleet.devices(self._clock(), registry.nodes.keys(), registry.gateways.keys())
+
+    def _look(self) -> None:
+        shown = tile(self.devices(), self._clock())
+        if shown != self._shown:
+            self._shown = shown
+            self._tell(shown)
+
+
+def _status(topic: str, body: bytes) -> GatewayStatus:
+    status = decode_as(body, GatewayStatus)
+    if township_of(status.node) != topics.writer(topic):
+        raise Refused(Reason.WRONG_SENDER, f"status of {status.node} on {topic}")
+    return status

@@ -1,0 +1,1 @@
+"""Ratings over time: trends and drill-down, behind a port with exchangeable stores."""

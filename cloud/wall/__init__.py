@@ -1,0 +1,1 @@
+"""The wall: the page that the control centre looks at."""
