@@ -1,0 +1,1 @@
+"""Performance measurements; each module is run by `python -m bench.NAME` and prints one JSON object as its last line."""
