@@ -21,6 +21,7 @@ def test_a_bundle_comes_out_as_it_went_in(entries: list[Signed]) -> None:
     payload = pack(entry.raw for entry in entries)
     assert unpack(payload) == entries
     assert pack(entry.raw for entry in unpack(payload)) == payload
+    assert [Signed.of(entry.raw) for entry in entries] == entries
 
 
 def test_small_is_plain_and_large_is_gzipped() -> None:
