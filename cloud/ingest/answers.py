@@ -10,7 +10,6 @@ from contract.bundle import MAX_PAYLOAD, pack
 from contract.codec import encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Welcome
-from contract.identity import township_of
 from contract.ranges import Ranges
 
 # A pair takes at most 36 bytes, the name of a stream 80: so many of each stay below MAX_PAYLOAD.
@@ -39,10 +38,6 @@ class Answers:
     def unreadable(self, township: str, lane: Lane, refusal: Refusal) -> None:
         """Bytes without a readable number were refused."""
         self._entries[township, lane].append(encode(refusal))
-
-    def welcome(self, lane: Lane, welcome: Welcome) -> None:
-        """A gateway's hello is answered."""
-        self._entries[township_of(welcome.to), lane].append(encode(welcome))
 
     def payloads(self) -> Iterable[tuple[str, Lane, bytes]]:
         """Everything said, each payload with its township and lane."""

@@ -14,7 +14,7 @@ from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
 from contract.ack import Refusal
 from contract.batch import Batch
-from contract.bundle import Signed, unpack
+from contract.bundle import MAX_PAYLOAD, Signed, unpack
 from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Hello
@@ -45,11 +45,12 @@ class Refusing(NamedTuple):
 class Reading:
     """What was found in some payloads, in their order.
 
-    `size` is the bytes they held. `again`: batches whose very bytes are in the ledger, by township and lane. `refused`
-    and `unreadable` are the answers to what `poisons` holds.
+    `payload_bytes` came in, `kept_bytes` are held on to until the commit. `again`: batches whose very bytes are in the
+    ledger, by township and lane. `refused` and `unreadable` are the answers to what `poisons` holds.
     """
 
-    size: int = 0
+    payload_bytes: int = 0
+    kept_bytes: int = 0
     rows: int = 0
     batches: list[Verified] = field(default_factory=list)
     again: list[tuple[str, Lane, Numbers]] = field(default_factory=list)
@@ -57,6 +58,18 @@ class Reading:
     poisons: list[Poison] = field(default_factory=list)
     refused: list[Refusing] = field(default_factory=list)
     unreadable: list[tuple[str, Lane, Refusal]] = field(default_factory=list)
+
+    def extend(self, other: "Reading") -> None:
+        """Add what was read after this."""
+        self.payload_bytes += other.payload_bytes
+        self.kept_bytes += other.kept_bytes
+        self.rows += other.rows
+        self.batches += other.batches
+        self.again += other.again
+        self.hellos += other.hellos
+        self.poisons += other.poisons
+        self.refused += other.refused
+        self.unreadable += other.unreadable
 
 
 def mark_of(raw: bytes) -> bytes:
@@ -68,10 +81,11 @@ def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[byt
     """Unpack, decode and verify `arrivals`; what is known byte for byte (`in_ledger`) is not verified again."""
     reading = Reading()
     for arrival in arrivals:
-        reading.size += len(arrival.payload)
+        reading.payload_bytes += len(arrival.payload)
         try:
             entries = unpack(arrival.payload)
         except Refused as refused:
+            reading.kept_bytes += min(len(arrival.payload), MAX_PAYLOAD)
             _refuse(reading, arrival, refused, arrival.payload, None, "")
             continue
         for entry in entries:
@@ -83,6 +97,7 @@ def _read_entry(
     reading: Reading, arrival: Arrival, entry: Signed, registry: Registry, in_ledger: Mapping[bytes, Numbers]
 ) -> None:
     raw = entry.raw
+    reading.kept_bytes += len(raw)
     mark = mark_of(raw)
     numbers = in_ledger.get(mark)
     if numbers is not None and township_of(numbers.stream.node) == arrival.township:

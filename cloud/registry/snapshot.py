@@ -102,6 +102,10 @@ class Registry:
                 return True
         return False
 
+    def knows_window(self, window: str) -> bool:
+        """Whether the city-wide `window` was ever registered."""
+        return window in self._periods
+
     @property
     def windows(self) -> Iterable[str]:
         """Every window that ever was registered, by its city-wide name."""

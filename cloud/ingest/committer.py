@@ -1,0 +1,203 @@
+"""One group of arrivals into the database: fold, one transaction, and only then memory and answers.
+
+The order is law 1. Everything the group brings, quarantine included, is in that transaction; whatever fails in it
+leaves neither an answer nor a trace in memory, and the group is simply tried again.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.database import Database, unavailable
+from cloud.ingest.answers import Answers
+from cloud.ingest.reading import Reading
+from cloud.ledger import admission, store
+from cloud.ledger.commit import Commit
+from cloud.ledger.memory import Memory
+from cloud.ledger.rules import BUTTON, Conflict, Fold, Lane
+from cloud.quarantine import store as quarantine
+from cloud.quarantine.rules import Poison, poison
+from cloud.registry.snapshot import Registry
+from cloud.tallies import store as tallies
+from contract.batch import Batch, StreamKey
+from contract.errors import Reason, Unavailable
+from contract.hello import Hello
+from contract.identity import township_of
+from contract.ranges import Ranges
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a settled group leads to.
+
+    `commit` is None when nothing was written. `grown`: streams whose numbers grew, with all of them. `greeted`: the
+    gateways' hellos, with the numbers in the ledger of the streams each named.
+    """
+
+    answers: Answers
+    commit: Commit | None = None
+    grown: dict[StreamKey, Ranges] = field(default_factory=dict)
+    greeted: list[tuple[Hello, Lane, dict[StreamKey, Ranges]]] = field(default_factory=list)
+
+
+class Committer:
+    """The only writer of ledger, tallies and quarantine. Not to be called twice at a time."""
+
+    def __init__(
+        self, database: Database, memory: Memory, *, now: Callable[[], int], day: Callable[[int], str], future_ms: int
+    ) -> None:
+        """`now`: the city's time, ms; `day`: the day that a moment falls on; rows beyond `future_ms` do not count."""
+        self._database = database
+        self._memory = memory
+        self._now = now
+        self._day = day
+        self._future_ms = future_ms
+        # None: not known, or in doubt.
+        self._position: int | None = None
+
+    async def settle(self, reading: Reading, registry: Registry) -> Outcome:
+        """Commit what was read. Raises `Unavailable`, and then nothing has happened."""
+        try:
+            with unavailable():
+                return await self._settle(reading, registry)
+        except BaseException:
+            # Also when cancelled: whether the commit reached the disk is not known.
+            self._doubt()
+            raise
+
+    def _doubt(self) -> None:
+        self._memory.forget()
+        self._position = None
+
+    async def _settle(self, reading: Reading, registry: Registry) -> Outcome:
+        streams = dict.fromkeys(StreamKey(v.batch.node, v.batch.epoch) for v in reading.batches)
+        known = await self._memory.standing(streams)
+        stored = await self._stored(reading, known)
+        fold = Fold(known, stored, registry.has_window, now=self._now(), future_ms=self._future_ms)
+        agreed = [fold.take(verified) for verified in reading.batches]
+        poisons = [*reading.poisons, *map(_conflict_poison, fold.conflicts)]
+        position = await self._write(reading, fold, poisons)
+        grown = {
+            stream: fold.known[stream]
+            for stream in dict.fromkeys(StreamKey(v.batch.node, v.batch.epoch) for v in fold.entries)
+        }
+        self._memory.committed(grown, [*fold.entries, *fold.repeats])
+        outcome = Outcome(_answers(reading, agreed), grown=grown)
+        if fold.entries or poisons:
+            outcome.commit = self._commit(fold, poisons, position)
+        for hello, _, lane in reading.hellos:
+            if hello.node in registry.gateways:
+                named = [s.key for s in hello.streams if township_of(s.node) == township_of(hello.node)]
+                outcome.greeted.append((hello, lane, await self._memory.standing(named)))
+        return outcome
+
+    async def _stored(self, reading: Reading, known: dict[StreamKey, Ranges]) -> dict[StreamKey, list[Batch]]:
+        """What the ledger holds where a batch gives numbers that are known, to be compared."""
+        touching = [
+            (stream, batch.first, batch.last)
+            for batch in (verified.batch for verified in reading.batches)
+            if known[stream := StreamKey(batch.node, batch.epoch)].touches(batch.first, batch.last)
+        ]
+        if not touching:
+            return {}
+        found: dict[StreamKey, dict[int, Batch]] = {}
+        async with self._database.reader.connect() as connection:
+            for stream, first, last in dict.fromkeys(touching):
+                found.setdefault(stream, {}).update(await store.overlapping(connection, stream, first, last))
+        return {stream: [batches[position] for position in sorted(batches)] for stream, batches in found.items()}
+
+    async def _write(self, reading: Reading, fold: Fold, poisons: list[Poison]) -> int:
+        if not (fold.entries or poisons or reading.hellos):
+            return self._position or 0
+        at = self._now()
+        async with self._database.writer.begin() as connection:
+            position = await self._append(connection, [store.entry_of(v, at) for v in fold.entries])
+            await store.hold(connection, fold.held, position - len(fold.entries) + 1)
+            await tallies.add(connection, fold.cells, BUTTON, self._day)
+            await store.greet(connection, ((hello, raw) for hello, raw, _ in reading.hellos), at)
+            if poisons:
+                await quarantine.keep(connection, poisons, at)
+        self._position = position
+        return position
+
+    async def _append(self, connection: AsyncConnection, entries: list[store.Entry]) -> int:
+        """Append at the next positions; nobody else may have taken one since, or memory is not what the disk holds."""
+        before = await store.head(connection) if self._position is None else self._position
+        if not entries:
+            return before
+        position = await store.append(connection, entries)
+        if position != before + len(entries):
+            raise Unavailable(f"ledger: position {position - len(entries)} was written by somebody else")
+        return position
+
+    def _commit(self, fold: Fold, poisons: list[Poison], position: int) -> Commit:
+        at = self._now()
+        reasons = Counter(bad.reason for bad in poisons)
+        held = Counter(row.reason for row in fold.held)
+        return Commit(
+            position=position,
+            at=at,
+            cells={key: (count[0], count[1], count[2]) for key, count in fold.cells.items()},
+            newest=fold.newest(),
+            delays=[max(0, at - pressed) for pressed in fold.live],
+            quarantined=len(poisons),
+            uncounted=len(fold.held),
+            reasons=reasons,
+            held=held,
+        )
+
+    async def admit(self, registry: Registry, committed: Callable[[Commit], None]) -> None:
+        """Let rows count whose window is registered by now; `committed` is told of each commit.
+
+        Raises `Unavailable`.
+        """
+        try:
+            with unavailable():
+                async with self._database.reader.connect() as connection:
+                    windows = await admission.waiting_windows(connection, registry)
+                for window in windows:
+                    after: admission.Place | None = (0, 0)
+                    while after is not None:
+                        async with self._database.reader.connect() as connection:
+                            found, after = await admission.look(connection, registry, window, after)
+                        if found.rows:
+                            committed(await self._admit(found))
+        except BaseException:
+            self._doubt()
+            raise
+
+    async def _admit(self, found: admission.Admission) -> Commit:
+        at = self._now()
+        async with self._database.writer.begin() as connection:
+            position = await self._append(connection, [found.entry(at)])
+            await admission.admit(connection, found.rows, position)
+            await tallies.add(connection, found.cells, BUTTON, self._day)
+        self._position = position
+        cells = {key: (count[0], count[1], count[2]) for key, count in found.cells.items()}
+        count = len(found.rows)
+        return Commit(position, at, cells, (), (), 0, -count, held={Reason.UNKNOWN_WINDOW: -count})
+
+
+def _conflict_poison(conflict: Conflict) -> Poison:
+    verified = conflict.verified
+    return poison(verified.township, verified.batch.node, Reason.CONFLICT, conflict.detail, verified.raw)
+
+
+def _answers(reading: Reading, agreed: list[bool]) -> Answers:
+    answers = Answers()
+    for township, lane, numbers in reading.again:
+        answers.settled(township, lane, *numbers)
+    for verified, good in zip(reading.batches, agreed, strict=True):
+        batch = verified.batch
+        stream, last = StreamKey(batch.node, batch.epoch), batch.first + len(batch.rows) - 1
+        if good:
+            answers.settled(verified.township, verified.lane, stream, batch.first, last)
+        else:
+            answers.refused(verified.township, verified.lane, stream, (batch.first, last), Reason.CONFLICT)
+    for township, lane, batch, reason in reading.refused:
+        answers.refused(township, lane, StreamKey(batch.node, batch.epoch), (batch.first, batch.last), reason)
+    for township, lane, refusal in reading.unreadable:
+        answers.unreadable(township, lane, refusal)
+    return answers

@@ -1,0 +1,145 @@
+"""The city's end of the durable hop on real connections: one for the live lane and one for the backlog."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from cloud.database import Database
+from cloud.ingest.answers import UNASKED, payloads
+from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
+from cloud.ingest.committer import Committer
+from cloud.ingest.intake import Intake
+from cloud.ingest.receipts import Receipts
+from cloud.ledger.commit import Commit
+from cloud.ledger.memory import Memory
+from cloud.ledger.rules import Lane
+from cloud.registry.papers import papers
+from cloud.registry.snapshot import Registry
+from cloud.registry.worker import RegistryHolder
+from cloud.settings import Settings
+from contract import topics
+from contract.bundle import pack
+from contract.codec import encode
+from contract.hello import Clock, Welcome
+from contract.signing import Signer
+from transport.link import Link
+
+LANES: tuple[Lane, Lane] = ("live", "backlog")
+DRAIN_S = 2.0
+
+
+class Ingest:
+    """Everything between the city's broker and its database. `listeners` are called on the loop after each commit."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        holder: RegistryHolder,
+        *,
+        signer: Signer,
+        epoch: str,
+        now: Callable[[], int],
+        day: Callable[[int], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`signer`: the city's key; `epoch`: this process's name; `now`: city time, ms; `day`: the day of a moment."""
+        self._holder = holder
+        self._signer = signer
+        self._epoch = epoch
+        self._now = now
+        self._error_ms = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
+        memory = Memory(database.reader)
+        committer = Committer(database, memory, now=now, day=day, future_ms=settings.future_s * 1000)
+        self._intake = Intake(
+            committer, memory, registry=lambda: holder.current, publish=self._publish, clock=self._clock, epoch=epoch
+        )
+        self._receipts = Receipts(signer, send=self._send_entries, now=now, monotonic=monotonic)
+        self._intake.on_settled = self._receipts.settled
+        self._intake.on_asked = self._receipts.asked
+        self._links = {
+            lane: Link(
+                settings.broker,
+                client_id=f"city-{epoch}-{lane}",
+                subscribe=[topics.every_township(lane)],
+                on_receive=partial(self._intake.receive, lane),
+                on_up=partial(self._up, lane),
+                on_down=lambda: None,
+            )
+            for lane in LANES
+        }
+        self._stop = asyncio.Event()
+
+    @property
+    def listeners(self) -> list[Callable[[Commit], None]]:
+        """To be called after each commit."""
+        return self._intake.listeners
+
+    @property
+    def up(self) -> bool:
+        """Whether both connections stand."""
+        return all(link.up for link in self._links.values())
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the database from taking commits, if anything does."""
+        return self._intake.trouble
+
+    @property
+    def dropped(self) -> int:
+        """Payloads that found the queue full; they come again."""
+        return self._intake.dropped
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that were received and not yet settled."""
+        return self._intake.waiting_bytes
+
+    def stop(self) -> None:
+        """Take nothing more, settle and answer what was taken for at most `DRAIN_S`, then return from `run`."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        self._holder.listeners.append(self._registry_changed)
+        self._intake.admit()
+        async with AsyncExitStack() as stack:
+            for link in self._links.values():
+                await stack.enter_async_context(link)
+            async with asyncio.TaskGroup() as tasks:
+                receipts = tasks.create_task(self._receipts.run(), name="receipts")
+                intake = tasks.create_task(self._intake.run(), name="intake")
+                await self._stop.wait()
+                self._intake.stop()
+                await asyncio.wait({intake}, timeout=DRAIN_S)
+                intake.cancel()
+                receipts.cancel()
+
+    def _publish(self, lane: Lane, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        return self._links[lane].publish(topic, payload, retain=retain)
+
+    def _send_entries(self, township: str, entries: list[bytes]) -> None:
+        for payload in payloads(entries):
+            self._publish("live", topics.township(township, "acks"), payload)
+
+    def _clock(self) -> Clock:
+        return city_clock(self._now, self._error_ms)
+
+    def _up(self, lane: Lane) -> None:
+        """A connection stands: on the live one, let every township know its papers and that it may greet us."""
+        if lane != "live":
+            return
+        registry = self._holder.current
+        self._publish_papers(registry)
+        for gateway in registry.gateways.values():
+            hint = Welcome(gateway.node, UNASKED, self._epoch, self._clock(), [])
+            self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))
+
+    def _registry_changed(self, registry: Registry) -> None:
+        self._publish_papers(registry)
+        self._intake.admit()
+
+    def _publish_papers(self, registry: Registry) -> None:
+        for township, payload in papers(registry, self._signer, self._now()):
+            self._publish("live", topics.township(township, "config"), payload, retain=True)
