@@ -49,6 +49,9 @@ class Node:
         self._reconfigured = asyncio.Event()
         self._new_config: tuple[NodeConfig, bytes] | None = None
         self._config_version = 0
+        # Counts of the panels that earlier configurations made.
+        self._settled_before = 0
+        self._ignored_before = 0
 
     def stop(self) -> None:
         """Make `run` end: the windows first, then the uplink, then the store."""
@@ -103,6 +106,8 @@ class Node:
             self._report_due.set()
             await self._reconfigured.wait()
         self._reconfigured.clear()
+        self._settled_before += self._panel.settled
+        self._ignored_before += self._panel.ignored
         if self._new_config is not None:
             config, raw = self._new_config
             self._new_config = None
@@ -162,8 +167,8 @@ class Node:
             stuck=self._panel.stuck(),
             full=not free,
             clock_error_ms=now.error if now else None,
-            settled=self._panel.settled,
-            ignored=self._panel.ignored,
+            settled=self._settled_before + self._panel.settled,
+            ignored=self._ignored_before + self._panel.ignored,
         )
 
     async def _prune(self) -> None:
