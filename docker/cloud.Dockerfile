@@ -1,4 +1,4 @@
-# The city.
+# The city. It listens on loopback only until there is a login, so run it with --network host.
 #   docker build -f docker/cloud.Dockerfile -t manyi-cloud .     (from the project's top folder)
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -22,5 +22,5 @@ COPY --from=build /opt/manyi /opt/manyi
 USER manyi
 WORKDIR /var/lib/manyi
 VOLUME /var/lib/manyi
-ENTRYPOINT ["/opt/manyi/bin/manyi", "cloud", "run"]
-CMD ["--config", "/etc/manyi/cloud.toml"]
+ENTRYPOINT ["/opt/manyi/bin/manyi", "cloud"]
+CMD ["run", "--config", "/etc/manyi/cloud.toml"]

@@ -1,4 +1,4 @@
-# A node at the windows. On a Pi give it the GPIO: --device /dev/gpiochip0 --group-add $(getent group gpio | cut -d: -f3).
+# A node at the windows. On a Pi give it the pins: --device /dev/gpiochip0 --group-add $(stat -c %g /dev/gpiochip0)
 #   docker build -f docker/edge.Dockerfile -t manyi-edge .     (from the project's top folder)
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -22,5 +22,5 @@ COPY --from=build /opt/manyi /opt/manyi
 USER manyi
 WORKDIR /var/lib/manyi
 VOLUME /var/lib/manyi
-ENTRYPOINT ["/opt/manyi/bin/manyi", "edge", "run"]
-CMD ["--config", "/etc/manyi/edge.toml"]
+ENTRYPOINT ["/opt/manyi/bin/manyi", "edge"]
+CMD ["run", "--config", "/etc/manyi/edge.toml"]

@@ -22,5 +22,5 @@ COPY --from=build /opt/manyi /opt/manyi
 USER manyi
 WORKDIR /var/lib/manyi
 VOLUME /var/lib/manyi
-ENTRYPOINT ["/opt/manyi/bin/manyi", "gateway", "run"]
-CMD ["--config", "/etc/manyi/gateway.toml"]
+ENTRYPOINT ["/opt/manyi/bin/manyi", "gateway"]
+CMD ["run", "--config", "/etc/manyi/gateway.toml"]
