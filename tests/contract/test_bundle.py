@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -89,7 +90,12 @@ def test_limits_hold_after_gunzip() -> None:
 def test_a_gzip_bomb_is_refused_without_being_unpacked() -> None:
     bomb = gzip.compress(b"{" + bytes(200_000_000), 9)
     assert len(bomb) < MAX_PAYLOAD
-    assert refused(bomb).reason is Reason.OVERSIZED
+    tracemalloc.start()
+    try:
+        assert refused(bomb).reason is Reason.OVERSIZED
+        assert tracemalloc.get_traced_memory()[1] < 4 * MAX_PAYLOAD
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_payload_of_brackets_is_refused_at_once() -> None:

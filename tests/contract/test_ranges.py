@@ -1,5 +1,7 @@
 """Ranges against Python's own sets."""
 
+from itertools import combinations_with_replacement
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from contract.ranges import Ranges
 
 numbers = st.integers(min_value=-3, max_value=40)
-pairs = st.lists(st.tuples(numbers, numbers).map(lambda pair: (min(pair), max(pair))), max_size=12)
-pair = st.tuples(numbers, numbers).map(lambda found: (min(found), max(found)))
+# Mostly short, so that gaps, neighbours and overlaps are all common.
+pair = st.tuples(numbers, st.integers(0, 2) | st.integers(0, 30)).map(lambda found: (found[0], found[0] + found[1]))
+pairs = st.lists(pair, max_size=12)
 
 
 def as_set(ranges: Ranges | list[tuple[int, int]]) -> set[int]:
@@ -38,6 +41,17 @@ def test_add_is_union_with_one_range(given_pairs: list[tuple[int, int]], more: t
     assert_normal(after)
     assert as_set(after) == as_set(given_pairs) | as_set([more])
     assert before == Ranges(given_pairs), "the old set is as it was"
+
+
+def test_every_small_case() -> None:
+    sets = [{number for number in range(7) if bits >> number & 1} for bits in range(1 << 7)]
+    ranges = [Ranges((number, number) for number in numbers) for numbers in sets]
+    for one, one_set in zip(ranges, sets, strict=True):
+        for lo, hi in combinations_with_replacement(range(7), 2):
+            assert one.add(lo, hi) == ranges[sum(1 << n for n in one_set | {*range(lo, hi + 1)})]
+        for other, other_set in zip(ranges, sets, strict=True):
+            assert one - other == ranges[sum(1 << n for n in one_set - other_set)]
+            assert one | other == ranges[sum(1 << n for n in one_set | other_set)]
 
 
 @given(pairs, pairs)
