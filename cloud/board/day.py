@@ -33,7 +33,7 @@ class Day:
 
     def know(self, townships: Iterable[str]) -> None:
         """Take part of further `townships` (and their counties), as yet without ratings."""
-        for township in townships:
+        for township in sorted(townships):
             if township not in self.townships:
                 self.townships[township] = _ZERO
                 self.counties.setdefault(county_of(township), _ZERO)

@@ -96,8 +96,11 @@ class Board:
         return f"{self._boot}-{self._number}"
 
     def apply(self, commit: Commit) -> None:
-        """Count what `commit` brought; one that the loaded tallies already held is skipped."""
-        if commit.position <= self.position:
+        """Count what `commit` brought; one that the loaded tallies already held is skipped.
+
+        A commit that brought nothing but quarantine takes no position of its own.
+        """
+        if commit.position < self.position or (commit.position == self.position and commit.cells):
             return
         self.position = commit.position
         minutes: defaultdict[int, Counts] = defaultdict(lambda: (0, 0, 0))
