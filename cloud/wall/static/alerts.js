@@ -1,0 +1,39 @@
+// The far view's last line: the worst trouble with devices on the left, the lowest window on the right.
+import { windowName } from "./lowest.js";
+import { urgency } from "./path.js";
+import { byId, mark, put } from "./slot.js";
+import { grouped, tenth, words } from "./words.js";
+
+export class Alerts {
+  paint({ nodes, lowest, bins }, places, clock) {
+    const worst = nodes.list[0];
+    const late = urgency(nodes.oldest_ms);
+    if (worst) {
+      const old = clock.now - worst.since;
+      const state = `! ${words.state[worst.state] ?? worst.state}`;
+      const head = worst.state === "offline" ? words.offline(grouped(nodes.offline)) : state;
+      const tail = `${words.since(old)} · ${places.of(worst.township).short} ${worst.node.split("-")[1]}`;
+      this.#say("alert-nodes", urgency(old) === "alarm" ? "alarm" : "warn", head, tail);
+    } else if (nodes.offline) {
+      this.#say("alert-nodes", "warn", words.offline(grouped(nodes.offline)), "");
+    } else if (late !== "calm") {
+      this.#say("alert-nodes", late, words.lateWaiting(grouped(nodes.waiting)), words.oldest(nodes.oldest_ms));
+    } else if (nodes.online === 0) {
+      this.#say("alert-nodes", "none", "", words.noNodes);
+    } else {
+      this.#say("alert-nodes", "fine", words.allFine, "");
+    }
+    const low = lowest[0];
+    const bad = low && low.score < bins[0];
+    const say = (head, tail) => this.#say("alert-lowest", bad ? "alarm" : "none", head, tail);
+    if (!low) say("", words.noLow);
+    else say((bad ? words.lowAlarm : words.low)(tenth(low.score)), windowName(low, places));
+  }
+
+  #say(id, level, head, tail) {
+    const line = byId(id);
+    mark(line, "data-level", level);
+    put(line.firstChild, head);
+    put(line.lastChild, tail);
+  }
+}

@@ -1,0 +1,40 @@
+// Devices: how many are online, and the worst of those in trouble.
+import { byId, make, mark, numbered, put, shade, show } from "./slot.js";
+import { span, words } from "./words.js";
+
+const OVERDUE_MS = 30 * 60_000;
+const SIGN = { offline: "✕", stuck: "!", full: "!", unsynced: "~" };
+
+export class Nodes {
+  constructor(slots = 4) {
+    this.rows = Array.from({ length: slots }, () => {
+      const parts = ["sign", "place", "state", "age"].map((name) => make("span", name));
+      const row = make("li", "off", ...parts);
+      row.parts = parts;
+      return row;
+    });
+    byId("node-list").append(...this.rows);
+  }
+
+  paint({ nodes }, places, clock) {
+    numbered("nodes-online", nodes.online);
+    numbered("nodes-offline", nodes.offline);
+    numbered("nodes-waiting", nodes.waiting);
+    mark(byId("nodes-offline"), "data-level", nodes.offline ? "warn" : "calm");
+    this.rows.forEach((row, at) => {
+      const node = nodes.list[at];
+      shade(row, "off", !node);
+      const [sign, place, state, age] = row.parts;
+      mark(row, "data-node", node?.node);
+      if (!node) return;
+      const name = node.node.split("-")[1]; // the township is said in words
+      put(place, `${places.of(node.township).name} ${name} · ${words.windows(node.windows)}`);
+      put(sign, SIGN[node.state] ?? "!");
+      put(state, words.state[node.state] ?? node.state);
+      put(age, span(clock.now - node.since));
+      shade(age, "late", clock.now - node.since > OVERDUE_MS);
+    });
+    show(byId("nodes-empty"), nodes.list.length + nodes.offline === 0);
+    put(byId("nodes-empty"), nodes.online ? words.nodesFine : words.noNodes);
+  }
+}

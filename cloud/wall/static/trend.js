@@ -1,0 +1,82 @@
+// One chart: the score by minute, hour or day over bars that say on how many ratings it rests.
+// The axis does not start at zero and says so with labels at its ends; where nobody rated there is no line.
+import { draw, make, mark, put } from "./slot.js";
+import { grouped, tenth, words } from "./words.js";
+
+const [LEFT, RIGHT, TOP, BOTTOM] = [32, 300, 10, 82];
+const [BARS_TOP, BARS_BOTTOM] = [90, 110];
+
+// Ends of the axis in percent: whole twos, fives or tens around the scores, at least ten apart.
+export function axis(scores) {
+  if (scores.length === 0) return [0, 100];
+  const [least, most] = [Math.min(...scores), Math.max(...scores)];
+  const step = most - least > 25 ? 10 : most - least > 8 ? 5 : 2;
+  const high = Math.min(100, Math.ceil(most / step) * step);
+  const low = Math.max(0, Math.min(Math.floor(least / step) * step, high - 10));
+  return [low, Math.max(high, low + 10)];
+}
+
+export class Trend {
+  constructor(kind) {
+    this.kind = kind;
+    this.range = make("span", "range");
+    this.last = make("b");
+    const part = (name) => draw("path", { class: name });
+    const text = (x, y, anchor) => draw("text", { x, y, "text-anchor": anchor });
+    this.paths = { grid: part("grid"), bars: part("bars"), line: part("line"), dots: part("dots"), last: part("last") };
+    this.high = text(LEFT - 6, TOP + 5, "end");
+    this.low = text(LEFT - 6, BOTTOM + 5, "end");
+    this.from = text(LEFT, 127, "start");
+    this.to = text(RIGHT, 127, "end");
+    this.none = text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2 + 5, "middle");
+    const texts = [this.high, this.low, this.from, this.to, this.none];
+    this.svg = draw("svg", { viewBox: "0 0 306 130", role: "img" }, ...Object.values(this.paths), ...texts);
+    const caption = make("figcaption", "", make("span", "", words.trends[kind]), this.range, this.last);
+    this.figure = make("figure", "", caption, this.svg);
+    const rules = [TOP, (TOP + BOTTOM) / 2, BOTTOM, BARS_BOTTOM];
+    mark(this.paths.grid, "d", rules.map((y) => `M${LEFT} ${y}H${RIGHT}`).join(""));
+  }
+
+  paint(points, clock) {
+    const scores = points.map((point) => point[1]);
+    const known = scores.filter((score) => score !== null);
+    const [low, high] = axis(known);
+    const step = (RIGHT - LEFT) / points.length;
+    const x = (at) => (LEFT + (at + 0.5) * step).toFixed(1);
+    const y = (score) => (BOTTOM - ((score - low) / (high - low)) * (BOTTOM - TOP)).toFixed(1);
+    let line = "";
+    let dots = "";
+    let last = "";
+    scores.forEach((score, at) => {
+      if (score === null) return;
+      const [before, after] = [scores[at - 1] ?? null, scores[at + 1] ?? null];
+      line += `${before === null ? "M" : "L"}${x(at)} ${y(score)}`;
+      if (before === null && after === null) dots += `M${x(at)} ${y(score)}h0`;
+      last = `M${x(at)} ${y(score)}h0`;
+    });
+    const most = Math.max(1, ...points.map((point) => point[2]));
+    const bars = points.map(([, , count], at) => {
+      if (!count) return "";
+      const height = Math.max(1.5, (count / most) * (BARS_BOTTOM - BARS_TOP));
+      const width = Math.max(1, step - 1);
+      const left = (LEFT + at * step + (step - width) / 2).toFixed(1);
+      return `M${left} ${BARS_BOTTOM}v${-height.toFixed(1)}h${width.toFixed(1)}V${BARS_BOTTOM}z`;
+    });
+    mark(this.paths.line, "d", line);
+    mark(this.paths.dots, "d", dots);
+    mark(this.paths.last, "d", last);
+    mark(this.paths.bars, "d", bars.join(""));
+    put(this.high, high);
+    put(this.low, low);
+    const stamp = this.kind === "day" ? clock.monthDay : clock.minutes;
+    put(this.from, points.length ? stamp.format(points[0][0]) : "");
+    put(this.to, this.kind === "day" ? words.today : words.now);
+    put(this.none, known.length ? "" : words.noTrend);
+    const range = known.length ? `${tenth(Math.min(...known))}–${tenth(Math.max(...known))}` : "";
+    put(this.range, range);
+    put(this.last, known.length ? tenth(known[known.length - 1]) : "—");
+    const sum = points.reduce((all, point) => all + point[2], 0);
+    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${range || words.noTrend} (n=${grouped(sum)})`);
+    mark(this.svg, "data-count", sum);
+  }
+}
