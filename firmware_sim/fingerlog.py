@@ -83,18 +83,33 @@ class FingerLog:
             os.ftruncate(self._handle, end)
 
 
-def read(path: Path) -> Iterator[Entry]:
-    """Yield the entries of `path`, oldest first; a last line without its end is left out, a missing file is empty.
+class Follower:
+    """The reading end of a log that may still be growing."""
 
-    Raises `msgspec.DecodeError` (or its `ValidationError`) for any other bad line: that is damage, not a crash.
-    """
-    decoder = msgspec.json.Decoder(Entry)
-    if not path.exists():
-        return
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                yield decoder.decode(line)
+    def __init__(self, path: Path) -> None:
+        """Begin at the first line of `path`, which need not exist yet."""
+        self._path = path
+        self._offset = 0
+        self._decoder = msgspec.json.Decoder(Entry)
+
+    def news(self) -> Iterator[Entry]:
+        """Yield the entries since the last call, oldest first; a last line without its end is left for later.
+
+        Raises `msgspec.DecodeError` (or its `ValidationError`) for any other bad line: that is damage, not a crash.
+        """
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as lines:
+            lines.seek(self._offset)
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._offset += len(line)
+                    yield self._decoder.decode(line)
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Yield all entries of `path`, as `Follower.news` does."""
+    return Follower(path).news()
 
 
 def choices(entries: Iterable[Entry]) -> list[Choice]:

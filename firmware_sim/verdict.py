@@ -28,7 +28,11 @@ class Finding(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A counted rating of the ledger. `window`: city-wide name; `at`: ms since 1970; `slack_ms`: its stated error."""
+    """A counted rating of the ledger.
+
+    `window`: city-wide name; `at`: of the press, ms since 1970; `slack_ms`: its stated error; `received_at`: when the
+    city took it, ms since 1970, None where nobody asked.
+    """
 
     node: str
     epoch: str
@@ -37,6 +41,7 @@ class Row(NamedTuple):
     level: int
     at: int
     slack_ms: int = 0
+    received_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Verdict:
     `pressed`: visits; `settled`: of them lit; `refused`: answered loudly with "full"; `in_flight`: pressed and never
     lit; `surfaced`: those of them found in the ledger. Violations: `lost`: lit and not in the ledger; `twice`: a second
     row for one choice, or one number twice; `misdated`: there, at another time; `altered`: there, with another level;
-    `strange`: rows that nobody pressed; `misled`: a light that nobody's press explains.
+    `strange`: rows that nobody pressed; `misled`: a light that nobody's press explains. `delays`: of each lit choice
+    found, ms from its light to the city's taking it, in no order.
     """
 
     pressed: int
@@ -64,6 +70,7 @@ class Verdict:
     strange: int
     misled: int
     examples: tuple[str, ...] = ()
+    delays: tuple[int, ...] = ()
 
     @property
     def violations(self) -> int:
@@ -104,11 +111,13 @@ def judge(
         else:
             known.add(row[:3])
             stored[row.window].append(row)
+    delays: list[int] = []
     surfaced = 0
     for name in sorted(asked.keys() | stored.keys()):
         window = _Window(asked[name], stored[name], tolerance_ms)
         surfaced += window.surfaced
         findings.extend(window.findings())
+        delays.extend(window.delays())
     count = Counter(finding.law for finding in findings)
     return Verdict(
         pressed=pressed,
@@ -126,6 +135,7 @@ def judge(
         strange=count["strange"],
         misled=count["misled"],
         examples=tuple(f"{law}: {text}" for law, text in findings[:_EXAMPLES]),
+        delays=tuple(delays),
     )
 
 
@@ -148,6 +158,13 @@ class _Window:
     def surfaced(self) -> int:
         """Return how many choices stand in the ledger though nobody saw their light."""
         return sum(self._choices[choice].lit is None for choice in self._row_of)
+
+    def delays(self) -> Iterator[int]:
+        """Yield how long after its light each lit choice was taken by the city."""
+        for choice, row in self._row_of.items():
+            lit, received_at = self._choices[choice].lit, self._rows[row].received_at
+            if lit is not None and received_at is not None:
+                yield received_at - lit.at
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong at this window."""

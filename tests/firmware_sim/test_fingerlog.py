@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.fingerlog import Choice, Entry, FingerLog, Touch, choices, read
+from firmware_sim.fingerlog import Choice, Entry, FingerLog, Follower, Touch, choices, read
 
 WINDOW = "371721121-a1/02"
 
@@ -107,3 +107,18 @@ def test_a_visit_is_all_its_presses_and_its_light() -> None:
         Choice("a", WINDOW, (Touch(1, 10), Touch(3, 400)), Touch(3, 1200)),
         Choice("b", WINDOW, (Touch(3, 11),), refused=True),
     ]
+
+
+def test_a_follower_gets_each_line_once_and_an_unfinished_one_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    follower = Follower(path)
+    assert list(follower.news()) == []
+    first, second = pressed("v-1", 3, 1), pressed("v-2", 2, 2)
+    line = msgspec.json.encode(second) + b"\n"
+    with path.open("ab", buffering=0) as log:
+        log.write(msgspec.json.encode(first) + b"\n" + line[:20])
+        assert list(follower.news()) == [first]
+        assert list(follower.news()) == []
+        log.write(line[20:])
+        assert list(follower.news()) == [second]
+        assert list(follower.news()) == []

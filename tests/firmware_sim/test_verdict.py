@@ -186,6 +186,14 @@ def test_a_verdict_without_a_wall_is_still_one() -> None:
     assert not replace(judge([choice], [row_of(choice, 1)], tallies=1, wall=None), wall=0).clean
 
 
+def test_delays_run_from_the_light_to_the_city_and_only_of_what_was_lit() -> None:
+    choices = [visit(1), visit(2), visit(3, lit=False)]
+    rows = [row_of(choice, seq) for seq, choice in enumerate(choices, 1)]
+    rows[0] = rows[0]._replace(received_at=5000 + 850 + 12)
+    rows[2] = rows[2]._replace(received_at=99_999)
+    assert verdict(choices, rows).delays == (12,)
+
+
 def test_examples_are_few_however_much_is_lost() -> None:
     said = verdict([visit(number) for number in range(500)], [])
     assert said.lost == 500

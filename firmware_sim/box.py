@@ -1,0 +1,130 @@
+"""The city in a box: broker, cloud, gateways and a fleet as processes of their own, and an onlooker at the wall."""
+
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from signal import SIGUSR1
+from typing import NamedTuple
+
+import httpx
+
+from firmware_sim.broker import Broker, choose
+from firmware_sim.children import Child
+from firmware_sim.cityplan import lay_out
+from firmware_sim.onlooker import Onlooker
+from firmware_sim.premises import Habits, Premises, Wires, build
+
+_POLL_S = 0.05
+
+
+class Order(NamedTuple):
+    """What kind of city: `per_s` visits a second in all, `http` the wall's port."""
+
+    windows: int
+    townships: int
+    seed: int
+    per_s: float
+    http: int
+    habits: Habits
+
+
+class Box:
+    """Opened step by step in the order of the way up, closed in the order of the way down.
+
+    A child that ends by itself ends `group` with `ChildDied`; whoever tests that kills it through its `Child`.
+    """
+
+    def __init__(self, order: Order, folder: Path, group: asyncio.TaskGroup, *, wall_ms: Callable[[], int]) -> None:
+        """Plan it in `folder`, which is new or empty; nothing is written or started yet."""
+        self._order = order
+        self._folder = folder
+        self._group = group
+        city = folder / "city"
+        self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
+        self.address = f"http://127.0.0.1:{order.http}"
+        self.log = folder / "fingers.log"
+        self.broker: Broker = choose(folder / "broker")
+        self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
+        self.premises: Premises
+        self.cloud = self._child("cloud", "cloud", "run", "--config", city / "cloud" / "cloud.toml")
+        self.gateways = self._child("gateways", "firmware_sim.townships", folder / "gateways.json", speaks=True)
+        self.fleet = self._child("fleet", "firmware_sim.fleet", folder / "fleet.json", speaks=True)
+        self._looking: asyncio.Task[None] | None = None
+
+    async def lay_foundation(self) -> None:
+        """Start the broker; write keys and settings, and register every node with the city."""
+        await self.broker.start()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        order = self._order
+        wires = Wires(self.broker.port, self.broker.port, order.http)
+        self.premises = build(self.plan, self._folder / "city", wires=wires, habits=order.habits)
+        nodes, gateways = map(str, self.premises.nodes), map(str, self.premises.gateways)
+        (self._folder / "gateways.json").write_text(json.dumps({"gateways": [*gateways]}), encoding="utf-8")
+        fleet = {"nodes": [*nodes], "log": str(self.log), "seed": order.seed, "per_s": order.per_s}
+        (self._folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
+        registering = self._child(
+            "registration", "cloud", "register", "--config", self.premises.cloud, self.premises.registration
+        )
+        await registering.start()
+        await registering.finish()
+
+    async def open_city(self) -> None:
+        """Start the cloud; returns when the wall's page answers, and watches it from then on."""
+        await self._start(self.cloud)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while not await _answers(client, self.address):  # noqa: ASYNC110  (another process has no Event)
+                await asyncio.sleep(_POLL_S)
+        self._looking = self._group.create_task(self.onlooker.run(), name="onlooker")
+
+    async def open_townships(self) -> None:
+        """Start all gateways."""
+        await self._start(self.gateways)
+        await self.gateways.says("ready")
+
+    async def open_windows(self) -> None:
+        """Start all nodes; people come from now on."""
+        await self._start(self.fleet)
+        await self.fleet.says("ready")
+
+    async def hush(self, *, within_s: float) -> bool:
+        """Let nobody new step up to a window; True when the last one has left, False when that takes longer."""
+        self.fleet.tell(SIGUSR1)
+        try:
+            async with asyncio.timeout(within_s):
+                await self.fleet.says("quiet")
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stop what runs: windows, gateways, cloud, broker."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for child in (self.fleet, self.gateways, self.cloud):
+            await child.stop()
+        await self.broker.stop()
+
+    def _child(self, name: str, module: str, *words: str | Path, speaks: bool = False) -> Child:
+        log = self._folder / f"{name}.log"
+        return Child(name, [sys.executable, "-m", module, *map(str, words)], log=log, speaks=speaks)
+
+    async def _start(self, child: Child) -> None:
+        await child.start()
+        self._group.create_task(child.failed(), name=f"watch {child.name}")
+
+
+def township_codes() -> list[str]:
+    """Return the codes of all townships that the city's own table knows."""
+    with files("cloud.registry").joinpath("places.csv").open(encoding="utf-8") as table:
+        return [row["township_code"] for row in csv.DictReader(table)]
+
+
+async def _answers(client: httpx.AsyncClient, address: str) -> bool:
+    try:
+        return (await client.get(address)).is_success
+    except httpx.TransportError:
+        return False
