@@ -24,6 +24,8 @@ BINS = (80.0, 88.0, 92.0, 95.0)
 ALPHA = 0.025
 # Bisection halves [0, 1] this often: the bound is off by less than 1e-9, and always to the outside.
 _HALVINGS = 30
+# Closer to one than the halvings can tell.
+_CERTAIN = 1 - 1e-9
 
 
 class Interval(NamedTuple):
@@ -72,15 +74,6 @@ def colour_bin(score: float | None, count: int, *, least: int, edges: Sequence[f
     return sum(score >= edge for edge in edges)
 
 
-def divergence(p: float, q: float) -> float:
-    """Kullback-Leibler divergence of two coins, `p` from `q`, in nats; infinite where q excludes what p allows."""
-    if (p > 0 and q <= 0) or (p < 1 and q >= 1):
-        return float("inf")
-    here = p * log(p / q) if p > 0 else 0.0
-    there = (1 - p) * log((1 - p) / (1 - q)) if p < 1 else 0.0
-    return here + there
-
-
 def upper(average: float, count: int, alpha: float = ALPHA) -> float:
     """Return the largest mean in [0, 1] that `count` ratings averaging `average` do not refute at `alpha`.
 
@@ -88,13 +81,16 @@ def upper(average: float, count: int, alpha: float = ALPHA) -> float:
     most exp(-n kl(x, m)) (Hoeffding 1963, theorem 1); inverted as by Garivier and Cappe 2011 (KL-UCB). It holds at
     every n, unlike a normal or a Wilson interval, and for any three weights, not only for yes and no.
     """
-    if count == 0:
+    if count == 0 or average >= _CERTAIN:
         return 1.0
-    limit = -log(alpha) / count
+    # kl(x, q) = cross(x, q) - entropy(x); only the first depends on q.
+    miss = 1 - average
+    entropy = -miss * log(miss) - (average * log(average) if average > 0 else 0.0)
+    limit = entropy - log(alpha) / count
     low, high = average, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if divergence(average, middle) > limit:
+        if average * log(middle) + miss * log(1 - middle) < -limit:
             high = middle
         else:
             low = middle

@@ -8,7 +8,7 @@ neither it nor the city ever holds more than a bounded number of diffs.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -103,7 +103,7 @@ class Stream:
         for client in self._clients:
             client.awake.set()
 
-    async def follow(self, last: str | None) -> AsyncIterator[bytes]:
+    async def follow(self, last: str | None) -> AsyncGenerator[bytes, None]:
         """Yield chunks of whole events for one client that has seen id `last`, until it goes or the stream closes."""
         client = _Client()
         self._clients.add(client)

@@ -1,0 +1,226 @@
+"""The city's HTTP on a real server: answers hold what OpenAPI promises, and nobody else's page can read them."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from cloud.city import City
+from cloud.database import open_database
+from cloud.guard import HEADERS
+from cloud.ingest.worker import Ingest
+from cloud.registry.load import register
+from cloud.settings import Http, Settings
+from cloud.wall.pages import TYPES
+from contract.signing import Signer
+from transport.link import Broker
+
+# Nothing listens there: the city must serve the wall all the same.
+NO_BROKER = Broker("127.0.0.1", 1)
+NOW = 1_795_370_494_364
+KEY = Signer(bytes(32)).public
+REGISTRATION = json.dumps(
+    {
+        "nodes": [{"node": "371721121-a1", "key": KEY, "windows": ["01", "02", "3"]}],
+        "gateways": [{"node": "371721121-g0", "key": KEY}],
+    }
+)
+
+
+def city_of(folder: Path) -> City:
+    settings = Settings(str(folder / "city.db"), "", NO_BROKER, Http(port=0))
+    return City(
+        settings, signer=Signer(bytes(32)), now=lambda: NOW, monotonic=lambda: 0.0, random_bits=lambda bits: bits
+    )
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    city = city_of(tmp_path)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as made:
+            yield made
+        city.stop()
+
+
+async def schema_of(client: httpx.AsyncClient) -> dict[str, Any]:
+    document: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return document
+
+
+def fits(document: dict[str, Any], path: str, reply: httpx.Response) -> None:
+    """The body of `reply` is what `document` says about `path`, in every part and with no key more."""
+    content = document["paths"][path]["get"]["responses"][str(reply.status_code)]["content"]
+    schema = content["application/json"]["schema"]
+    jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(reply.json())
+    name = schema["$ref"].rsplit("/", 1)[1]
+    assert set(reply.json()) == set(document["components"]["schemas"][name]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "status"),
+    [
+        ("/api/board", "/api/board", 200),
+        ("/api/places", "/api/places", 200),
+        ("/api/windows", "/api/windows", 200),
+        ("/api/nodes", "/api/nodes", 200),
+        ("/api/trends/minute", "/api/trends/{by}", 200),
+        ("/api/trends/hour?place=371721", "/api/trends/{by}", 200),
+        ("/api/trends/day?place=371721121&count=400", "/api/trends/{by}", 200),
+        ("/api/trends/day?place=999999999", "/api/trends/{by}", 404),
+        ("/api/trends/day?count=401", "/api/trends/{by}", 400),
+        ("/health", "/health", 503),
+    ],
+)
+async def test_answers_are_what_openapi_says(client: httpx.AsyncClient, url: str, path: str, status: int) -> None:
+    reply = await client.get(url)
+    assert reply.status_code == status, reply.text
+    fits(await schema_of(client), path, reply)
+
+
+async def test_openapi_names_every_route_and_resolves_every_reference(client: httpx.AsyncClient) -> None:
+    document = await schema_of(client)
+    assert document["openapi"].startswith("3.1")
+    assert {"/api/board", "/api/stream", "/api/places", "/api/windows", "/api/nodes", "/health", "/metrics"} < set(
+        document["paths"]
+    )
+    schemas = document["components"]["schemas"]
+
+    def references(part: object) -> set[str]:
+        if isinstance(part, dict):
+            own = {part["$ref"]} if "$ref" in part else set()
+            return own.union(*map(references, part.values()))
+        return set().union(*map(references, part)) if isinstance(part, list) else set()
+
+    assert references(document) <= {f"#/components/schemas/{name}" for name in schemas}
+
+
+async def test_a_malformed_question_is_refused(client: httpx.AsyncClient) -> None:
+    for url in ("/api/trends/week", "/api/trends/day?place=x' OR 1", "/api/windows?limit=0", "/api/nodes?place=%25"):
+        assert (await client.get(url)).status_code == 422, url
+
+
+async def test_another_host_name_is_refused_so_that_rebinding_reads_nothing(client: httpx.AsyncClient) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", ""):
+        reply = await client.get("/api/board", headers={"Host": host})
+        assert reply.status_code == 400, host
+    for host in ("localhost", "127.0.0.1:1", "[::1]:8000", "LOCALHOST:80"):
+        assert (await client.get("/api/board", headers={"Host": host})).status_code == 200, host
+
+
+@pytest.mark.parametrize("path", ["/", "/far", "/api/board", "/health", "/metrics", "/nowhere", "/static/wall/wall.js"])
+async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
+    reply = await client.get(path)
+    for name, value in HEADERS.items():
+        assert reply.headers[name] == value
+    assert "'unsafe" not in reply.headers["Content-Security-Policy"]
+    assert "server" not in reply.headers
+
+
+async def test_pages_and_all_their_parts_are_served_and_revalidate(client: httpx.AsyncClient) -> None:
+    folder = Path(__file__).parents[2] / "cloud/wall/static"
+    urls = {f"/static/wall/{file.name}": file for file in folder.iterdir()}
+    urls |= {"/": folder / "wall.html", "/far": folder / "far.html"}
+    assert len(urls) > 10
+    for url, file in urls.items():
+        plain = await client.get(url, headers={"Accept-Encoding": "identity"})
+        assert plain.content == file.read_bytes(), url
+        assert plain.headers["Content-Type"] == TYPES[file.suffix]
+        zipped = await client.get(url, headers={"Accept-Encoding": "gzip"})
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert zipped.content == plain.content
+        assert int(zipped.headers["Content-Length"]) == len(gzip.compress(plain.content, 9, mtime=0))
+        assert zipped.headers["ETag"] != plain.headers["ETag"]
+        again = await client.get(url, headers={"If-None-Match": zipped.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert (await client.head(url)).status_code == 200
+
+
+async def test_nothing_outside_the_walls_folder_is_served(client: httpx.AsyncClient) -> None:
+    for url in (
+        "/static/wall/../pages.py",
+        "/static/wall/%2e%2e%2fpages.py",
+        "/static/wall/none.js",
+        "/docs",
+        "/redoc",
+    ):
+        assert (await client.get(url)).status_code == 404, url
+
+
+async def test_places_are_the_eleven_counties_with_all_townships(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/api/places")
+    counties = reply.json()["counties"]
+    assert len(counties) == 11
+    assert sum(len(county["townships"]) for county in counties) == 167
+    assert reply.json()["city"] == {"zh": "菏泽市", "en": "Heze"}
+    board = (await client.get("/api/board")).json()
+    assert set(board["counties"]) == {county["code"] for county in counties}
+    assert set(board["townships"]) == {town["code"] for county in counties for town in county["townships"]}
+    again = await client.get("/api/places", headers={"If-None-Match": reply.headers["ETag"]})
+    assert again.status_code == 304
+
+
+async def test_health_names_what_is_wrong(client: httpx.AsyncClient) -> None:
+    health = (await client.get("/health")).json()
+    assert health["ok"] is False
+    assert {name: part["ok"] for name, part in health["parts"].items()} == {
+        "database": True,
+        "broker": False,
+        "ingest": True,
+    }
+    assert health["parts"]["broker"]["detail"] == "2 of 2 connections are down"
+
+
+async def test_metrics_name_no_place(client: httpx.AsyncClient) -> None:
+    text = (await client.get("/metrics")).text
+    for name in (
+        "manyi_ratings_counted_total 0.0",
+        'manyi_quarantined_total{reason="wrong_signature"}',
+        "manyi_sse_clients",
+    ):
+        assert name in text
+    assert "3717" not in text
+
+
+async def test_windows_come_page_by_page(tmp_path: Path) -> None:
+    city = city_of(tmp_path)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        async with await open_database(str(tmp_path / "city.db")) as database:
+            await register(database.writer, REGISTRATION, NOW)
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+            async with asyncio.timeout(5):
+                while not (await client.get("/api/windows")).json()["windows"]:
+                    await asyncio.sleep(0.05)
+            first = (await client.get("/api/windows?limit=2")).json()
+            second = (await client.get("/api/windows", params={"limit": 2, "after": first["after"]})).json()
+            assert [window["id"] for window in first["windows"] + second["windows"]] == [
+                "371721121-a1/01",
+                "371721121-a1/02",
+                "371721121-a1/3",
+            ]
+            assert second["after"] is None
+            assert (await client.get("/api/windows?place=371722")).json()["windows"] == []
+            fits(await schema_of(client), "/api/windows", await client.get("/api/windows"))
+        city.stop()
+
+
+async def test_the_city_falls_with_a_part_of_it_instead_of_half_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Ingest) -> None:
+        raise RuntimeError("ingest broke")
+
+    monkeypatch.setattr(Ingest, "run", broken)
+    with pytest.raises(ExceptionGroup) as caught:
+        await city_of(tmp_path).run()
+    assert caught.group_contains(RuntimeError, match="ingest broke")

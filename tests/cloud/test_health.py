@@ -1,0 +1,166 @@
+"""From the gateways' words to the state of every device."""
+
+from collections import Counter
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from cloud.health.metrics import Histogram, Ledger, Metrics
+from cloud.health.rules import GRACE_MS, SILENT_MS, Device, Fleet, tile
+from cloud.health.worker import Listener
+from cloud.ledger.commit import Commit
+from cloud.registry.snapshot import Registry
+from contract import topics
+from contract.bundle import pack
+from contract.codec import encode
+from contract.errors import Reason
+from contract.status import GatewayStatus, NodeHealth, NodeStatus
+from transport.link import Broker
+
+NOW = 1_795_370_494_364
+GATEWAY = "371721121-g0"
+NODE = "371721121-a1"
+
+
+def node(name: str = NODE, state: str = "up", **more: object) -> NodeStatus:
+    fields: dict[str, object] = {"windows": ["01", "02"], "clock_error_ms": 3, **more}
+    return NodeStatus(name, state, **fields)  # type: ignore[arg-type]
+
+
+def gateway(*nodes: NodeHealth, state: str = "up", **more: object) -> GatewayStatus:
+    return GatewayStatus(GATEWAY, state, nodes=list(nodes), **{"clock_error_ms": 5, **more})  # type: ignore[arg-type]
+
+
+def seen(fleet: Fleet, now: int = NOW) -> dict[str, Device]:
+    return {device.node: device for device in fleet.devices(now, (), ())}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (node(), "online"),
+        (node(state="down"), "offline"),
+        (node(full=True, stuck=["02/3"]), "full"),
+        (node(stuck=["02/3"], clock_error_ms=None), "stuck"),
+        (node(clock_error_ms=None), "unsynced"),
+    ],
+)
+def test_the_worst_of_a_node_is_its_state(status: NodeStatus, state: str) -> None:
+    fleet = Fleet(NOW)
+    fleet.hear(gateway(NodeHealth(status, NOW - 7)), NOW)
+    device = seen(fleet)[NODE]
+    assert (device.state, device.since, device.windows) == (state, NOW - 7, 2)
+
+
+def test_a_dead_gateway_takes_its_nodes_with_it_and_is_the_one_to_look_after() -> None:
+    fleet = Fleet(NOW)
+    fleet.hear(gateway(NodeHealth(node(queue=4, oldest_ms=1_000), NOW)), NOW)
+    # A will says nothing but that.
+    fleet.hear(GatewayStatus(GATEWAY, "down"), NOW + 500)
+    devices = fleet.devices(NOW + 2_000, (), ())
+    assert {device.state for device in devices} == {"offline"}
+    shown = tile(devices, NOW + 2_000)
+    assert (shown.online, shown.offline, shown.waiting) == (0, 1, 4)
+    assert [(one.node, one.windows) for one in shown.worst] == [(GATEWAY, 2)]
+    assert shown.oldest_ms == 1_000 + 1_500
+    fleet.hear(gateway(NodeHealth(node(), NOW)), NOW + 3_000)
+    assert {device.state for device in seen(fleet, NOW + 3_000).values()} == {"online"}
+
+
+def test_silence_for_three_heartbeats_is_offline_since_it_was_last_heard() -> None:
+    fleet = Fleet(NOW)
+    fleet.hear(gateway(NodeHealth(node(), NOW)), NOW)
+    assert seen(fleet, NOW + SILENT_MS)[NODE].state == "online"
+    lost = seen(fleet, NOW + SILENT_MS + 1)
+    assert lost[NODE].state == "offline"
+    assert (lost[GATEWAY].state, lost[GATEWAY].since) == ("offline", NOW)
+
+
+def test_since_stays_while_the_state_does() -> None:
+    fleet = Fleet(NOW)
+    fleet.hear(gateway(full=True), NOW)
+    first = seen(fleet, NOW + 10)[GATEWAY].since
+    fleet.hear(gateway(full=True), NOW + 60_000)
+    assert seen(fleet, NOW + 60_010)[GATEWAY].since == first == NOW + 10
+
+
+def test_what_is_registered_and_never_heard_is_offline_after_a_grace() -> None:
+    fleet = Fleet(NOW)
+    assert fleet.devices(NOW + GRACE_MS, [NODE], [GATEWAY]) == []
+    late = fleet.devices(NOW + GRACE_MS + 1, [NODE], [GATEWAY])
+    assert [(device.node, device.kind, device.state) for device in late] == [
+        (NODE, "node", "offline"),
+        (GATEWAY, "gateway", "offline"),
+    ]
+
+
+def test_the_tile_lists_the_worst_first_and_gives_a_fresh_node_time_to_learn_the_time() -> None:
+    fleet = Fleet(NOW)
+    names = [f"371721121-a{number}" for number in range(6)]
+    states = [
+        node(names[0], clock_error_ms=None),
+        node(names[1], stuck=["01/1"]),
+        node(names[2], full=True),
+        node(names[3], "down"),
+        node(names[4], "down"),
+        node(names[5]),
+    ]
+    since = [NOW, NOW, NOW, NOW - 5, NOW - 9, NOW]
+    fleet.hear(gateway(*map(NodeHealth, states, since)), NOW)
+    now = NOW + GRACE_MS - 1
+    shown = tile(fleet.devices(now, (), ()), now)
+    assert [one.node for one in shown.worst] == [names[4], names[3], names[2], names[1]]
+    assert (shown.online, shown.offline) == (4, 2)
+    assert names[0] not in {one.node for one in tile([seen(fleet, now)[names[0]]], now).worst}
+    later = NOW + GRACE_MS
+    assert names[0] in {one.node for one in tile([seen(fleet, later)[names[0]]], later).worst}
+
+
+def listener(told: list[object]) -> Listener:
+    return Listener(Broker("127.0.0.1", 1), client_id="test", registry=Registry, clock=lambda: NOW, tell=told.append)
+
+
+def test_statuses_that_cannot_be_are_counted_and_change_nothing() -> None:
+    heard = listener([])
+    topic = topics.township("371721121", "status")
+    for payload in (b"nonsense", b'{"kind":"gateway"}', pack([encode(node())])):
+        heard.receive(topic, payload)
+    heard.receive(topics.township("371721122", "status"), encode(gateway()))
+    assert heard.refused == {Reason.UNDECODABLE: 3, Reason.WRONG_SENDER: 1}
+    assert heard.devices() == []
+    heard.receive(topic, pack([encode(gateway(NodeHealth(node(), NOW)))]))
+    assert [device.node for device in heard.devices()] == [NODE, GATEWAY]
+
+
+def test_a_histogram_is_cumulative_with_inclusive_bounds() -> None:
+    histogram = Histogram((0.01, 0.1))
+    for seconds, times in ((0.01, 2), (0.011, 1), (5.0, 1)):
+        histogram.add(seconds, times)
+    samples = {s.labels.get("le", s.name): s.value for s in histogram.family("x", "y").samples}
+    assert (samples["0.01"], samples["0.1"], samples["+Inf"]) == (2, 3, 4)
+    assert samples["x_sum"] == pytest.approx(5.031)
+
+
+def test_metrics_follow_the_commits() -> None:
+    ledger = Ledger()
+    cells = {(f"{NODE}/01", 1): (3, 1, 1), (f"{NODE}/02", 1): (0, 0, 2)}
+    ledger.committed(
+        Commit(9, NOW, cells, (), [4, 7_000], 2, 3, {Reason.UNSIGNED: 2}, {Reason.FUTURE: 3, Reason.UNKNOWN_WINDOW: -1})
+    )
+    refused = Counter({Reason.WRONG_SENDER: 6})
+    metrics = Metrics(ledger, now=lambda: {"sse_clients": ("Open streams", 4)}, devices=list, refused=lambda: refused)
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    text = generate_latest(registry).decode()
+    for line in (
+        "manyi_ledger_position 9.0",
+        "manyi_ratings_counted_total 7.0",
+        'manyi_quarantined_total{reason="unsigned"} 2.0',
+        'manyi_uncounted_total{reason="future"} 3.0',
+        'manyi_uncounted_total{reason="unknown_window"} 0.0',
+        'manyi_delay_seconds_bucket{le="0.005"} 1.0',
+        'manyi_delay_seconds_bucket{le="10.0"} 2.0',
+        'manyi_status_refused_total{reason="wrong_sender"} 6.0',
+        "manyi_sse_clients 4.0",
+    ):
+        assert line in text.split("\n")
