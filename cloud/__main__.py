@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import secrets
 import signal
@@ -13,11 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-import cloud.schema  # noqa: F401  (the tables of every room)
-from cloud.city import City
-from cloud.database import open_database
-from cloud.http import bind
-from cloud.registry.load import Summary, register
 from cloud.settings import read
 from contract.errors import SettingsError
 from contract.version import __version__
@@ -31,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "keygen":
             print(new_key(arguments.file))
         elif arguments.command == "register":
-            print(json.dumps(msgspec.to_builtins(_register(arguments.config, arguments.file))))
+            print(_register(arguments.config, arguments.file))
         else:
             _run(arguments.config)
     except SettingsError as wrong:
@@ -59,6 +53,9 @@ def _now_ms() -> int:
 
 
 def _run(config: Path) -> None:
+    from cloud.city import City  # noqa: PLC0415  (making a key needs no web server)
+    from cloud.http import bind  # noqa: PLC0415
+
     settings = read(config)
     signer = read_key(Path(settings.key))
     try:
@@ -66,6 +63,7 @@ def _run(config: Path) -> None:
     except SettingsError as wrong:
         raise SettingsError(f"{config}: {wrong}") from wrong
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     async def serve() -> None:
         city = City(
@@ -85,16 +83,20 @@ def _run(config: Path) -> None:
         asyncio.run(serve())
 
 
-def _register(config: Path, file: Path) -> Summary:
+def _register(config: Path, file: Path) -> str:
+    from cloud.database import open_database  # noqa: PLC0415
+    from cloud.registry.load import register  # noqa: PLC0415
+
     settings = read(config)
     try:
         document = file.read_bytes()
     except OSError as bad:
         raise SettingsError(f"{file}: cannot be read: {bad.strerror}") from bad
 
-    async def put() -> Summary:
+    async def put() -> str:
         async with await open_database(settings.database) as database:
-            return await register(database.writer, document, _now_ms())
+            summary = await register(database.writer, document, _now_ms())
+            return msgspec.json.encode(summary).decode()
 
     try:
         return asyncio.run(put())

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-import cloud.schema  # noqa: F401  (the tables of every room)
 from cloud.app import create_app
 from cloud.board.load import load
 from cloud.board.rules import Board

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import cloud.schema  # noqa: F401  (the tables of every room)
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.database import Database, open_database
 from cloud.series.embedded import Embedded
