@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 FIRST_CEILING_S = 1.0
 LAST_CEILING_S = 120.0
+# A connection that stood this long was a good one, however long it had to be waited for.
+STEADY_S = 30.0
 
 
 class Backoff:
@@ -32,6 +34,10 @@ class Backoff:
         self._ceiling_s = min(self._last_s, self._ceiling_s * 2)
         return wait
 
-    def reset(self) -> None:
-        """A connection succeeded: begin small again."""
-        self._ceiling_s = self._first_s
+    def lasted(self, seconds: float) -> None:
+        """A connection stood for `seconds`; a steady one begins small again.
+
+        One that was cut at once does not: two devices under one name throw each other out for as long as both run.
+        """
+        if seconds >= min(self._ceiling_s, STEADY_S):
+            self._ceiling_s = self._first_s

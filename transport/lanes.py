@@ -5,14 +5,16 @@ Acks name ranges of numbers, so an item leaves as soon as any answer covers it, 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 from contract.batch import StreamKey
 from contract.ranges import Ranges
 
 LONGEST_RESEND_S = 120.0
+_MOST_DOUBLINGS = 16
 # Measured acknowledgement times are smoothed as TCP does (RFC 6298, section 2).
 _SMOOTH = 0.125
 _SPREAD = 0.25
@@ -69,7 +71,7 @@ class _Flight:
 
 
 class _Pace:
-    """How long one lane's answers take, and how many flights in a row got none."""
+    """How long one lane's answers take, and how many times in a row flights got none."""
 
     __slots__ = ("_least_s", "_mean_s", "_spread_s", "silent")
 
@@ -89,8 +91,9 @@ class _Pace:
 
     def patience_s(self) -> float:
         measured = 0.0 if self._mean_s is None else self._mean_s + 4 * self._spread_s
-        least_s = max(self._least_s, measured)
-        return max(least_s, min(least_s * 2.0**self.silent, LONGEST_RESEND_S))
+        # Bounded before it is raised: a peer that is silent for days must not make a number that no float holds.
+        doublings = min(self.silent, _MOST_DOUBLINGS)
+        return min(max(self._least_s, measured) * 2.0**doublings, LONGEST_RESEND_S)
 
 
 class Lanes:
@@ -105,13 +108,14 @@ class Lanes:
         """Begin down, with nothing waiting."""
         self._limits = limits or Limits()
         self._up = False
+        self._shut: set[Lane] = set()
         self._live: OrderedDict[int, Item] = OrderedDict()
         self._backlog: OrderedDict[int, Item] = OrderedDict()
         self._flights: dict[int, _Flight] = {}
         # Items that were in a payload that could not be read as a whole: each travels alone from now on.
         self._alone: set[int] = set()
         self._last_flight = 0
-        self._backlog_bytes = self._limits.first_backlog_bytes
+        self._backlog_bytes = min(self._limits.first_backlog_bytes, self._limits.bundle_bytes)
         self._pace = {
             Lane.LIVE: _Pace(self._limits.live_resend_s),
             Lane.BACKLOG: _Pace(self._limits.backlog_resend_s),
@@ -125,14 +129,24 @@ class Lanes:
     @property
     def idle(self) -> bool:
         """Whether what is offered now would be sent at once."""
-        return self._up and not self._live and self._flying(Lane.LIVE) < self._limits.live_flights
+        return not self._live and self._clear(Lane.LIVE, self._limits.live_flights)
 
     def unacknowledged(self) -> list[Item]:
         """All items not known to be at the other end, oldest first."""
-        items = [*self._live.values(), *self._backlog.values()]
-        for flight in self._flights.values():
-            items += flight.items.values()
-        return sorted(items)
+        return sorted(self._everywhere())
+
+    def oldest(self) -> Item | None:
+        """The oldest item not known to be at the other end."""
+        return min(self._everywhere(), default=None)
+
+    def ratings(self) -> int:
+        """How many ratings are not known to be at the other end."""
+        return sum(item.last - item.first + 1 for item in self._everywhere())
+
+    def _everywhere(self) -> Iterator[Item]:
+        return chain(
+            self._live.values(), self._backlog.values(), *(flight.items.values() for flight in self._flights.values())
+        )
 
     def welcomed(self) -> None:
         """The other end answered: sending may begin."""
@@ -145,6 +159,22 @@ class Lanes:
         self._flights.clear()
         self._live.clear()
         self._backlog = OrderedDict((item.id, item) for item in waiting)
+        for pace in self._pace.values():
+            # Who did not answer was the other one.
+            pace.silent = 0
+
+    def shut(self, lane: Lane) -> None:
+        """The lane's own connection is gone: what flew on it waits again, before what waited already."""
+        self._shut.add(lane)
+        lost = [number for number, flight in self._flights.items() if flight.lane is lane]
+        items = [item for number in lost for item in self._flights.pop(number).items.values()]
+        for item in sorted(items, reverse=True):
+            self._backlog[item.id] = item
+            self._backlog.move_to_end(item.id, last=False)
+
+    def open(self, lane: Lane) -> None:
+        """The lane's own connection stands (again); a lane is open until it is said to be shut."""
+        self._shut.discard(lane)
 
     def offer(self, items: Iterable[Item]) -> None:
         """Newly made items: live while we are up, else backlog. When live grows too long its oldest become backlog."""
@@ -165,12 +195,10 @@ class Lanes:
         """What to send at `now`; each dispatch counts as sent."""
         self._expire(now)
         dispatches: list[Dispatch] = []
-        if not self._up:
-            return dispatches
-        while self._live and self._flying(Lane.LIVE) < self._limits.live_flights:
+        while self._live and self._clear(Lane.LIVE, self._limits.live_flights):
             items = self._take(self._live, self._limits.bundle_bytes, newest=True)
             dispatches.append(self._depart(Lane.LIVE, items, now))
-        while self._backlog and self._flying(Lane.BACKLOG) < self._limits.backlog_flights:
+        while self._backlog and self._clear(Lane.BACKLOG, self._limits.backlog_flights):
             items = self._take(self._backlog, self._backlog_bytes, newest=False)
             dispatches.append(self._depart(Lane.BACKLOG, items, now))
         return dispatches
@@ -222,8 +250,10 @@ class Lanes:
         flying = any(id_ in flight.items for flight in self._flights.values())
         return flying or id_ in self._live or id_ in self._backlog
 
-    def _flying(self, lane: Lane) -> int:
-        return sum(flight.lane is lane for flight in self._flights.values())
+    def _clear(self, lane: Lane, most: int) -> bool:
+        """Whether a payload could leave on `lane`, where `most` may be on their way."""
+        flying = sum(flight.lane is lane for flight in self._flights.values())
+        return self._up and lane not in self._shut and flying < most
 
     def _take(self, queue: OrderedDict[int, Item], budget: int, *, newest: bool) -> list[Item]:
         """Items for one payload: at least one, then as many as fit, newest or oldest first."""
@@ -247,11 +277,14 @@ class Lanes:
         return Dispatch(self._last_flight, lane, tuple(items))
 
     def _expire(self, now: float) -> None:
+        silent: set[Lane] = set()
         for number, flight in list(self._flights.items()):
             if flight.deadline <= now:
                 del self._flights[number]
-                self._pace[flight.lane].silent += 1
+                silent.add(flight.lane)
                 self._backlog.update(flight.items)
+        for lane in silent:
+            self._pace[lane].silent += 1
 
     def _land(self, number: int, flight: _Flight, left: list[Item], now: float) -> None:
         for item in left:

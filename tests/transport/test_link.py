@@ -1,0 +1,395 @@
+"""A connection to a real mosquitto that is killed, stopped and restarted under it."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import pytest
+
+from contract.errors import SettingsError
+from contract.settings import parse
+from firmware_sim.broker import Mosquitto
+from transport import link as link_module
+from transport.link import Broker, Link
+
+Heard = list[tuple[str, bytes]]
+
+
+class Ear:
+    """A link with everything that it said, to wait for."""
+
+    def __init__(self, mosquitto: Mosquitto, name: str, *topics: str, will: tuple[str, bytes] | None = None) -> None:
+        self.heard: Heard = []
+        self.ups = self.downs = 0
+        self.link = Link(
+            Broker("127.0.0.1", mosquitto.port),
+            client_id=name,
+            subscribe=topics,
+            on_receive=lambda topic, payload: self.heard.append((topic, payload)),
+            on_up=self._up,
+            on_down=self._down,
+            will=will,
+        )
+
+    def _up(self) -> None:
+        self.ups += 1
+
+    def _down(self) -> None:
+        self.downs += 1
+
+    async def __aenter__(self) -> Self:
+        await self.link.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.link.__aexit__()
+
+
+async def until(true: Callable[[], object], seconds: float = 8.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def ear(mosquitto: Mosquitto) -> AsyncIterator[Ear]:
+    async with Ear(mosquitto, "ear", "manyi/1/#") as ear:
+        await until(lambda: ear.link.up)
+        yield ear
+
+
+async def test_what_is_published_arrives(mosquitto: Mosquitto, ear: Ear) -> None:
+    async with Ear(mosquitto, "mouth") as mouth:
+        await until(lambda: mouth.link.up)
+        for number in range(100):
+            assert mouth.link.publish("manyi/1/a/ratings", b"%d" % number)
+        await until(lambda: len(ear.heard) == 100)
+
+    assert ear.heard == [("manyi/1/a/ratings", b"%d" % number) for number in range(100)]
+    assert (ear.ups, ear.downs) == (1, 0)
+
+
+async def test_large_payloads_both_ways_do_not_mix(mosquitto: Mosquitto) -> None:
+    def payload(number: int) -> bytes:
+        return b"%03d" % number * 80_000
+
+    async with Ear(mosquitto, "a", "to/a") as a, Ear(mosquitto, "b", "to/b") as b:
+        await until(lambda: a.link.up and b.link.up)
+        for number in range(40):
+            a.link.publish("to/b", payload(number))
+            b.link.publish("to/a", payload(number))
+            await asyncio.sleep(0)
+        await until(lambda: len(a.heard) == len(b.heard) == 40)
+
+        assert [heard[1] for heard in a.heard] == [heard[1] for heard in b.heard] == [payload(n) for n in range(40)]
+        assert a.downs == b.downs == 0
+
+
+async def test_only_the_links_own_thread_writes(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ear.link._client
+    assert client is not None
+    writers: set[str] = set()
+    send = client._sock_send
+
+    def spy(packet: bytes) -> int:
+        writers.add(threading.current_thread().name)
+        return send(packet)
+
+    monkeypatch.setattr(client, "_sock_send", spy)
+    for _ in range(50):
+        ear.link.publish("manyi/1/a/ratings", b"x")
+        await asyncio.sleep(0)
+    await until(lambda: len(ear.heard) == 50)
+
+    assert writers == {"mqtt ear"}
+
+
+async def test_a_publish_wakes_the_thread_at_once(ear: Ear) -> None:
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    for number in range(20):
+        ear.link.publish("manyi/1/a/ratings", b"x")
+        await until(lambda number=number: len(ear.heard) == number + 1)
+
+    # One second is how long the thread sleeps when nobody wakes it.
+    assert time.monotonic() - began < 0.9
+
+
+async def test_it_comes_back_after_the_broker_was_killed(mosquitto: Mosquitto, ear: Ear) -> None:
+    mosquitto.kill()
+    await until(lambda: ear.downs == 1)
+    assert not ear.link.up
+    assert not ear.link.publish("manyi/1/a/ratings", b"lost")
+
+    await mosquitto.restart()
+    await until(lambda: ear.ups == 2)
+    assert ear.link.publish("manyi/1/a/ratings", b"found")
+    await until(lambda: ear.heard)
+
+    assert ear.heard == [("manyi/1/a/ratings", b"found")]
+    assert ear.downs == 1
+
+
+async def test_a_broker_that_is_not_there_yet(mosquitto: Mosquitto) -> None:
+    mosquitto.kill()
+    async with Ear(mosquitto, "early") as early:
+        await asyncio.sleep(0.1)
+        assert (early.ups, early.downs) == (0, 0)
+        await mosquitto.restart()
+        await until(lambda: early.ups == 1)
+
+
+async def test_the_will_speaks_for_the_dead_and_not_for_who_left(mosquitto: Mosquitto, ear: Ear) -> None:
+    will = ("manyi/1/a/status", b"down")
+    async with Ear(mosquitto, "a", will=will) as orderly:
+        await until(lambda: orderly.link.up)
+        orderly.link.publish("manyi/1/a/status", b"goodbye", retain=True)
+    await until(lambda: ear.heard)
+    await asyncio.sleep(0.1)
+    assert ear.heard == [("manyi/1/a/status", b"goodbye")]
+
+    async with Ear(mosquitto, "a", will=will) as dead:
+        await until(lambda: dead.link.up)
+        client = dead.link._client
+        assert client is not None
+        wire = client.socket()
+        assert isinstance(wire, socket.socket)
+        wire.shutdown(socket.SHUT_RDWR)
+        await until(lambda: len(ear.heard) == 2)
+    assert ear.heard[1] == ("manyi/1/a/status", b"down")
+
+
+async def test_retained_is_there_for_who_comes_later(mosquitto: Mosquitto) -> None:
+    async with Ear(mosquitto, "mouth") as mouth:
+        await until(lambda: mouth.link.up)
+        mouth.link.publish("manyi/1/a/config", b"kept", retain=True)
+        mouth.link.publish("manyi/1/a/ratings", b"gone")
+    async with Ear(mosquitto, "late", "manyi/1/#") as late:
+        await until(lambda: late.heard)
+
+    assert late.heard == [("manyi/1/a/config", b"kept")]
+
+
+async def test_subscribing_later_and_again_after_a_reconnect(mosquitto: Mosquitto) -> None:
+    async with Ear(mosquitto, "late", "one") as late:
+        await until(lambda: late.link.up)
+        late.link.subscribe(["two", "one"])
+        late.link.subscribe(["two"])
+        await asyncio.sleep(0.05)
+        late.link.publish("two", b"1")
+        await until(lambda: late.heard)
+
+        await mosquitto.restart()
+        await until(lambda: late.ups == 2)
+        late.link.publish("one", b"2")
+        late.link.publish("two", b"3")
+        await until(lambda: len(late.heard) == 3)
+
+    assert late.heard == [("two", b"1"), ("one", b"2"), ("two", b"3")]
+
+
+async def test_subscribing_while_the_connection_is_being_made(mosquitto: Mosquitto) -> None:
+    async with Ear(mosquitto, "hasty", "one") as hasty:
+        # The thread has sent its subscriptions, and the loop has not heard yet that they were granted.
+        time.sleep(0.2)  # noqa: ASYNC251
+        hasty.link.subscribe(["two"])
+        await until(lambda: hasty.link.up)
+        await asyncio.sleep(0.05)
+        hasty.link.publish("two", b"1")
+        await until(lambda: hasty.heard)
+
+
+async def test_stop_is_quick_and_takes_no_last_word(mosquitto: Mosquitto) -> None:
+    ear = Ear(mosquitto, "brief")
+    await ear.link.__aenter__()
+    await until(lambda: ear.link.up)
+    began = time.monotonic()
+    await ear.link.__aexit__()
+
+    assert time.monotonic() - began < 0.5
+    assert not ear.link.publish("one", b"late")
+    assert not ear.link._thread.is_alive()
+    assert ear.downs == 0
+
+
+async def test_stop_before_the_connection_stands(mosquitto: Mosquitto) -> None:
+    for pause in (0.0, 0.001, 0.005, 0.02):
+        ear = Ear(mosquitto, "never")
+        await ear.link.__aenter__()
+        await asyncio.sleep(pause)
+        await ear.link.__aexit__()
+        assert not ear.link._thread.is_alive()
+
+
+async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mosquitto: Mosquitto) -> None:
+    link = Link(
+        Broker("127.0.0.1", free_port()),
+        client_id="nobody",
+        subscribe=[],
+        on_receive=lambda *_: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+    )
+    async with link:
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+    assert time.monotonic() - began < 0.5
+    assert not link._thread.is_alive()
+
+
+async def test_a_frozen_broker_is_noticed_and_cannot_hold_up_a_stop(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "KEEPALIVE_S", 1)
+    monkeypatch.setattr(link_module, "STOP_S", 0.2)
+    leaving = Ear(mosquitto, "leaving")
+    async with Ear(mosquitto, "patient") as patient:
+        await leaving.link.__aenter__()
+        await until(lambda: patient.link.up and leaving.link.up)
+        os.kill(mosquitto.pid, signal.SIGSTOP)
+        try:
+            for _ in range(40):
+                leaving.link.publish("one", bytes(250_000))
+            began = time.monotonic()
+            await leaving.link.__aexit__()
+            assert time.monotonic() - began < 1.0
+            assert not leaving.link._thread.is_alive()
+
+            await until(lambda: patient.downs == 1, 6.0)
+        finally:
+            os.kill(mosquitto.pid, signal.SIGCONT)
+        await until(lambda: patient.ups == 2, 10.0)
+
+
+async def test_two_under_one_name_throw_each_other_out_ever_more_slowly(mosquitto: Mosquitto) -> None:
+    async with Ear(mosquitto, "clone") as one, Ear(mosquitto, "clone") as two:
+        await asyncio.sleep(4.0)
+        thrown_out = one.downs + two.downs
+
+    # With a delay that began small after each success it was about one a second, for ever.
+    assert thrown_out <= 6
+    assert one.link._backoff._ceiling_s >= 2 or two.link._backoff._ceiling_s >= 2
+
+
+async def test_a_wrong_password_file_does_not_end_the_link(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    ear = Ear(mosquitto, "named")
+    ear.link._broker = Broker("127.0.0.1", mosquitto.port, username="a1", password_file=str(password))
+    async with ear:
+        await asyncio.sleep(0.05)
+        assert ear.link._thread.is_alive()
+        password.write_bytes(b"\xff\xfe not text")
+        await asyncio.sleep(1.1)
+        assert ear.link._thread.is_alive()
+        password.write_text("secret\n")
+        await until(lambda: ear.link.up)
+
+
+async def test_a_library_that_stumbles_gets_a_new_connection(mosquitto: Mosquitto, ear: Ear) -> None:
+    class Odd:
+        @property
+        def topic(self) -> str:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    client = ear.link._client
+    assert client is not None
+    arrived = client.on_message
+    assert arrived is not None
+    client.on_message = lambda c, u, _message: arrived(c, u, Odd())  # type: ignore[arg-type]
+    ear.link.publish("manyi/1/a/ratings", b"1")
+
+    await until(lambda: ear.ups == 2)
+    assert ear.downs == 1
+
+
+async def test_a_broker_that_refuses_the_connection_is_asked_again(free_port: Callable[[], int]) -> None:
+    refused = asyncio.Event()
+
+    async def porter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"\x20\x02\x00\x05")  # CONNACK, not authorised
+        await writer.drain()
+        await reader.read(100)
+        writer.close()
+        refused.set()
+
+    ups: list[str] = []
+    port = free_port()
+    server = await asyncio.start_server(porter, "127.0.0.1", port)
+    link = Link(
+        Broker("127.0.0.1", port),
+        client_id="stranger",
+        subscribe=["one"],
+        on_receive=lambda *_: None,
+        on_up=lambda: ups.append("up"),
+        on_down=lambda: None,
+    )
+    async with server, link:
+        async with asyncio.timeout(5):
+            await refused.wait()
+            refused.clear()
+            await refused.wait()
+    assert ups == []
+
+
+async def test_a_refused_subscription_is_said(free_port: Callable[[], int], caplog: pytest.LogCaptureFixture) -> None:
+    async def porter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"\x20\x02\x00\x00")
+        subscribe = await reader.read(100)
+        writer.write(b"\x90\x03" + subscribe[2:4] + b"\x80")
+        await reader.read(100)
+        writer.close()
+
+    ups: list[str] = []
+    port = free_port()
+    server = await asyncio.start_server(porter, "127.0.0.1", port)
+    link = Link(
+        Broker("127.0.0.1", port),
+        client_id="stranger",
+        subscribe=["one"],
+        on_receive=lambda *_: None,
+        on_up=lambda: ups.append("up"),
+        on_down=lambda: None,
+    )
+    async with server, link:
+        await until(lambda: ups)
+    assert "refuses a subscription" in caplog.text
+
+
+def test_a_loop_that_is_gone_ends_the_thread(mosquitto_port: int) -> None:
+    link = Link(
+        Broker("127.0.0.1", mosquitto_port),
+        client_id="orphan",
+        subscribe=[],
+        on_receive=lambda *_: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+    )
+
+    async def begin() -> None:
+        await link.__aenter__()
+
+    asyncio.run(begin())
+    link._thread.join(3.0)
+    assert not link._thread.is_alive()
+
+
+@pytest.fixture
+def mosquitto_port(free_port: Callable[[], int]) -> int:
+    """A port where nobody answers: the thread has something to tell at once."""
+    return free_port()
+
+
+@pytest.mark.parametrize("text", ['host = ""', 'host = "a"\nport = 0', 'host = "a"\nport = 65536'])
+def test_an_address_that_cannot_be_one(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse(text, Broker, file="edge.toml")
+    assert msgspec.convert({"host": "a"}, Broker).port == 1883
