@@ -1,0 +1,48 @@
+"""What `manyi` itself offers, beside the houses: the city in a box."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contract.version import __version__
+
+app = typer.Typer(
+    help="Manyi (满意): three buttons at a service window, one number the city can trust.\n\n"
+    "Beside `demo` there are the houses: `manyi edge`, `manyi gateway`, `manyi cloud`; each has a --help of its own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it with one value)
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _manyi(
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False
+) -> None: ...
+
+
+@app.command()
+def demo(
+    *,
+    windows: Annotated[int, typer.Option(min=1, max=2000, help="Service windows, spread over townships.")] = 300,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so long; by default Ctrl-C does.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The wall's port, 0 for any; 8000.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same people.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on the last line.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep all files in this new folder.")] = None,
+) -> None:
+    """Run the whole city on this machine: broker, gateways, cloud and people who press buttons.
+
+    Exit code 0 only if every choice whose light came on is in the ledger once, with its time, and on the wall.
+    """
+    from firmware_sim.demo import Options, run
+
+    code = run(Options(windows=windows, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep))
+    raise typer.Exit(code)
