@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.ledger.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.ledger.rules import Held, Pair, Verified
 from contract.batch import MAX_ROWS, Batch, StreamKey

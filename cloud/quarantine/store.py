@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.quarantine.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.quarantine.rules import BYTES_KEPT, HOUR_MS, Poison, lines
 

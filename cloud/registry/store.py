@@ -6,6 +6,7 @@ from io import StringIO
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+import cloud.registry.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.registry.snapshot import County, Place, RegisteredConfig, RegisteredNode, RegisteredWindow, Registry
 from contract.signing import public_key

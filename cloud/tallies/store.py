@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import write
 from cloud.tallies.rules import day_rows, minute_rows
 

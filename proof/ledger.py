@@ -1,0 +1,72 @@
+"""Reading a ledger file as an outsider: SQLite and the contract, nothing of the city's code."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from contract.batch import Batch
+from contract.codec import decode_batch
+from contract.identity import window_id
+
+ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
+# A row that was admitted later counts.
+UNCOUNTED = "SELECT position, row FROM uncounted WHERE admitted IS NULL"
+POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
+
+
+class Rating(NamedTuple):
+    """One number of a stream, as the first entry that gives it says.
+
+    `window` is the city-wide name, `at` ms since 1970 UTC, `q` the time quality, `position` where it stands.
+    `counted`: it is not held uncounted.
+    """
+
+    node: str
+    epoch: str
+    seq: int
+    window: str
+    level: int
+    at: int
+    q: int
+    position: int
+    counted: bool
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the ledger at `path` for reading only; a missing file is `sqlite3.OperationalError`."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def read(path: Path) -> Iterator[Rating]:
+    """Every rating in the ledger at `path`, each number once, in the order of positions."""
+    with closing(connect(path)) as connection:
+        uncounted: set[tuple[int, int]] = set(connection.execute(UNCOUNTED))
+        entries = ((position, decode_batch(_body(raw))) for position, raw in connection.execute(ENTRIES))
+        yield from ratings(entries, uncounted)
+
+
+def ratings(entries: Iterator[tuple[int, Batch]], uncounted: set[tuple[int, int]]) -> Iterator[Rating]:
+    """The ratings in `entries` (position, batch), which stand in order: the first that gives a number wins."""
+    given: set[tuple[str, str, int]] = set()
+    for position, batch in entries:
+        for index, row in enumerate(batch.rows):
+            key = (batch.node, batch.epoch, batch.first + index)
+            if key in given:
+                continue
+            given.add(key)
+            counted = (position, index) not in uncounted
+            window = window_id(batch.node, row.window)
+            yield Rating(*key, window, row.level, batch.t0 + row.ms, int(batch.q), position, counted)
+
+
+def gapless(path: Path) -> bool:
+    """Whether the positions in the ledger at `path` run from 1 without a gap."""
+    with closing(connect(path)) as connection:
+        count, lowest, highest = connection.execute(POSITIONS).fetchone()
+    return bool(lowest == 1 and highest == count)
+
+
+def _body(raw: bytes) -> bytes:
+    return raw.partition(b"\n")[0]
