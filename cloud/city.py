@@ -103,6 +103,7 @@ class City:
                 stream=stream,
                 series=Embedded(database.reader, self._calendar),
                 registry=lambda: holder.current,
+                reader=database.reader,
                 calendar=self._calendar,
                 clock=self._now,
                 city=HEZE,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from sqlalchemy import text
 
 from cloud.city import City
 from cloud.database import open_database
@@ -77,6 +78,7 @@ def fits(document: dict[str, Any], path: str, reply: httpx.Response) -> None:
         ("/api/trends/day?place=371721121&count=400", "/api/trends/{by}", 200),
         ("/api/trends/day?place=999999999", "/api/trends/{by}", 404),
         ("/api/trends/day?count=401", "/api/trends/{by}", 400),
+        ("/api/quarantine", "/api/quarantine", 200),
         ("/health", "/health", 503),
     ],
 )
@@ -180,14 +182,24 @@ async def test_health_names_what_is_wrong(client: httpx.AsyncClient) -> None:
 
 
 async def test_metrics_name_no_place(client: httpx.AsyncClient) -> None:
-    text = (await client.get("/metrics")).text
+    scraped = (await client.get("/metrics")).text
     for name in (
         "manyi_ratings_counted_total 0.0",
         'manyi_quarantined_total{reason="wrong_signature"}',
         "manyi_sse_clients",
     ):
-        assert name in text
-    assert "3717" not in text
+        assert name in scraped
+    assert "3717" not in scraped
+
+
+async def test_a_database_that_cannot_be_read_is_a_503(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.series.embedded.CITY_DAYS", text("SELECT gone FROM tally_day"))
+    reply = await client.get("/api/trends/day")
+    assert reply.status_code == 503
+    assert reply.json() == {"detail": "the database does not answer now"}
+    assert (await client.get("/api/board")).status_code == 200
 
 
 async def test_windows_come_page_by_page(tmp_path: Path) -> None:
