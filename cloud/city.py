@@ -133,7 +133,7 @@ class City:
             self.ready.set()
             logger.info("the wall is at %s", self.address)
             await self._stopping.wait()
-            # Intake first: what it settles while draining still shows on open streams.
+            # Intake first; what it still settles is in the ledger, and a wall that comes back gets it in its snapshot.
             ingest.stop()
             status.stop()
             watch.cancel()
