@@ -72,17 +72,13 @@ class Committer:
         self._position = None
 
     async def _settle(self, reading: Reading, registry: Registry) -> Outcome:
-        streams = dict.fromkeys(StreamKey(v.batch.node, v.batch.epoch) for v in reading.batches)
-        known = await self._memory.standing(streams)
+        known = await self._memory.standing({verified.numbers.stream for verified in reading.batches})
         stored = await self._stored(reading, known)
         fold = Fold(known, stored, registry.has_window, now=self._now(), future_ms=self._future_ms)
         agreed = [fold.take(verified) for verified in reading.batches]
         poisons = [*reading.poisons, *map(_conflict_poison, fold.conflicts)]
         position = await self._write(reading, fold, poisons)
-        grown = {
-            stream: fold.known[stream]
-            for stream in dict.fromkeys(StreamKey(v.batch.node, v.batch.epoch) for v in fold.entries)
-        }
+        grown = {stream: fold.known[stream] for stream in {entry.numbers.stream for entry in fold.entries}}
         self._memory.committed(grown, [*fold.entries, *fold.repeats])
         outcome = Outcome(_answers(reading, agreed), grown=grown)
         if fold.entries or poisons:
@@ -96,9 +92,9 @@ class Committer:
     async def _stored(self, reading: Reading, known: dict[StreamKey, Ranges]) -> dict[StreamKey, list[Batch]]:
         """What the ledger holds where a batch gives numbers that are known, to be compared."""
         touching = [
-            (stream, batch.first, batch.last)
-            for batch in (verified.batch for verified in reading.batches)
-            if known[stream := StreamKey(batch.node, batch.epoch)].touches(batch.first, batch.last)
+            (stream, first, last)
+            for stream, first, last in (verified.numbers for verified in reading.batches)
+            if known[stream].touches(first, last)
         ]
         if not touching:
             return {}
@@ -190,12 +186,11 @@ def _answers(reading: Reading, agreed: list[bool]) -> Answers:
     for township, lane, numbers in reading.again:
         answers.settled(township, lane, *numbers)
     for verified, good in zip(reading.batches, agreed, strict=True):
-        batch = verified.batch
-        stream, last = StreamKey(batch.node, batch.epoch), batch.first + len(batch.rows) - 1
+        stream, first, last = verified.numbers
         if good:
-            answers.settled(verified.township, verified.lane, stream, batch.first, last)
+            answers.settled(verified.township, verified.lane, stream, first, last)
         else:
-            answers.refused(verified.township, verified.lane, stream, (batch.first, last), Reason.CONFLICT)
+            answers.refused(verified.township, verified.lane, stream, (first, last), Reason.CONFLICT)
     for township, lane, batch, reason in reading.refused:
         answers.refused(township, lane, StreamKey(batch.node, batch.epoch), (batch.first, batch.last), reason)
     for township, lane, refusal in reading.unreadable:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
-from cloud.ledger.memory import Numbers
-from cloud.ledger.rules import Lane, Verified
+from cloud.ledger.rules import Lane, Numbers, Verified
 from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
 from contract.ack import Refusal
-from contract.batch import Batch
+from contract.batch import Batch, StreamKey
 from contract.bundle import MAX_PAYLOAD, Signed, unpack
 from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
@@ -110,7 +109,8 @@ def _read_entry(
             batch = decode_batch(entry.body)
             node = batch.node
             check_sender(node, entry, arrival.township, registry, batch.t0)
-            reading.batches.append(Verified(batch, raw, mark, arrival.township, arrival.lane))
+            numbers = Numbers(StreamKey(node, batch.epoch), batch.first, batch.last)
+            reading.batches.append(Verified(batch, numbers, raw, mark, arrival.township, arrival.lane))
             reading.rows += len(batch.rows)
         else:
             hello = decode_as(entry.body, Hello)

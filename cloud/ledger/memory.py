@@ -5,26 +5,17 @@ reads again.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.ledger import store
-from cloud.ledger.rules import Verified
+from cloud.ledger.rules import Numbers, Verified
 from contract.batch import StreamKey
 from contract.ranges import Ranges
 
 # A stream takes some 400 bytes, a remembered batch some 250.
 MAX_STREAMS = 200_000
 MAX_BATCHES = 50_000
-
-
-class Numbers(NamedTuple):
-    """The numbers of one batch that is in the ledger."""
-
-    stream: StreamKey
-    first: int
-    last: int
 
 
 class Memory:
@@ -52,11 +43,7 @@ class Memory:
     def committed(self, known: Mapping[StreamKey, Ranges], entries: Iterable[Verified]) -> None:
         """A commit succeeded: `known` are the numbers now, `entries` the batches it brought."""
         self._streams.update(known)
-        for entry in entries:
-            batch = entry.batch
-            self.batches[entry.mark] = Numbers(
-                StreamKey(batch.node, batch.epoch), batch.first, batch.first + len(batch.rows) - 1
-            )
+        self.batches.update((entry.mark, entry.numbers) for entry in entries)
         self._trim()
 
     def forget(self) -> None:

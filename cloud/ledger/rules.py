@@ -23,10 +23,19 @@ HasWindow = Callable[[str, int], bool]
 Pair = tuple[int, int]
 
 
+class Numbers(NamedTuple):
+    """The numbers that a batch gives."""
+
+    stream: StreamKey
+    first: int
+    last: int
+
+
 class Verified(NamedTuple):
     """A batch whose node is known and whose signature holds. `mark` names its exact bytes."""
 
     batch: Batch
+    numbers: Numbers
     raw: bytes
     mark: bytes
     township: str
@@ -87,29 +96,26 @@ class Fold:
 
     def take(self, verified: Verified) -> bool:
         """Take in one batch; False when none of its numbers may be called settled by it."""
-        batch = verified.batch
         if verified.mark in self._marks:
             return True
         self._marks.add(verified.mark)
-        stream = StreamKey(batch.node, batch.epoch)
-        known = self.known.get(stream)
-        if known is None:
-            known = Ranges()
-        last = batch.first + len(batch.rows) - 1
-        if not known.touches(batch.first, last):
-            self._enter(verified, stream, known, last)
-            self._count(verified, range(len(batch.rows)))
-            return True
-        return self._overlap(verified, stream, known, last)
+        stream, first, last = verified.numbers
+        known = self.known[stream]
+        if known.touches(first, last):
+            return self._overlap(verified, known)
+        self._enter(verified, known)
+        self._count(verified, range(len(verified.batch.rows)))
+        return True
 
-    def _enter(self, verified: Verified, stream: StreamKey, known: Ranges, last: int) -> None:
-        self.known[stream] = known.add(verified.batch.first, last)
+    def _enter(self, verified: Verified, known: Ranges) -> None:
+        stream, first, last = verified.numbers
+        self.known[stream] = known.add(first, last)
         self._fresh.setdefault(stream, []).append(verified.batch)
         self.entries.append(verified)
 
-    def _overlap(self, verified: Verified, stream: StreamKey, known: Ranges, last: int) -> bool:
+    def _overlap(self, verified: Verified, known: Ranges) -> bool:
         batch = verified.batch
-        first = batch.first
+        stream, first, last = verified.numbers
         given = given_before((*self._stored.get(stream, ()), *self._fresh.get(stream, ())), first, last)
         differing = [
             index
@@ -125,7 +131,7 @@ class Fold:
             if not differing:
                 self.repeats.append(verified)
             return not differing
-        self._enter(verified, stream, known, last)
+        self._enter(verified, known)
         entry = len(self.entries) - 1
         self.held.extend(
             Held(entry, index, Reason.CONFLICT, f"{batch.node}/{batch.rows[index].window}") for index in differing

@@ -72,9 +72,8 @@ class Entry(NamedTuple):
 
 def entry_of(verified: Verified, received_at: int) -> Entry:
     """The ledger entry of a verified batch."""
-    batch = verified.batch
-    last = batch.first + len(batch.rows) - 1
-    return Entry("batch", batch.node, batch.epoch, batch.first, last, received_at, verified.lane, verified.raw)
+    (node, epoch), first, last = verified.numbers
+    return Entry("batch", node, epoch, first, last, received_at, verified.lane, verified.raw)
 
 
 async def head(connection: AsyncConnection) -> int:
