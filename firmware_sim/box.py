@@ -100,8 +100,12 @@ class Box:
             return False
         return True
 
+    async def close_windows(self) -> None:
+        """Stop all nodes."""
+        await self.fleet.stop()
+
     async def close(self) -> None:
-        """Stop what runs: windows, gateways, cloud, broker."""
+        """Stop what still runs: windows, gateways, cloud, broker."""
         if self._looking is not None:
             self._looking.cancel()
         for child in (self.fleet, self.gateways, self.cloud):

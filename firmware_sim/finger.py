@@ -89,8 +89,12 @@ class Finger:
         random: Random,
         wall_ms: Callable[[], int],
         patience_s: float = PATIENCE_S,
+        closing: asyncio.Event | None = None,
     ) -> None:
-        """Look at the pins of `wiring` on `factory`, which comes from `pins()`; `window` is the city-wide name."""
+        """Look at the pins of `wiring` on `factory`, which comes from `pins()`; `window` is the city-wide name.
+
+        Once `closing` is set nobody changes their mind any more.
+        """
         self._window = window
         self._contacts = {
             Level.SATISFIED: factory.pin(wiring.satisfied),
@@ -107,6 +111,7 @@ class Finger:
         self._random = random
         self._wall_ms = wall_ms
         self._patience_s = patience_s
+        self._closing = asyncio.Event() if closing is None else closing
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._came_on: dict[Level, int] = {}  # lights that came on since somebody began to look, and when
@@ -122,7 +127,8 @@ class Finger:
         self._came_on.clear()
         begin = self._loop.time()
         for press, following in zip(presses, (*presses[1:], None), strict=True):
-            await asyncio.sleep(begin + press.after_s - self._loop.time())
+            if press.after_s and await self._closing_before(begin + press.after_s):
+                break
             room = None if following is None else following.after_s - press.after_s
             await self._press(name, press.level, room)
         await self._look_until(self._any_came_on)
@@ -137,6 +143,14 @@ class Finger:
             case [(_, at), *_]:
                 self._note("refused", name, presses[-1].level, at)
         return "refused"
+
+    async def _closing_before(self, when: float) -> bool:
+        try:
+            async with asyncio.timeout_at(when):
+                await self._closing.wait()
+        except TimeoutError:
+            return self._closing.is_set()
+        return True
 
     async def _press(self, name: str, level: Level, room_s: float | None) -> None:
         """Press once, in less than `room_s` if another press follows; the log has it before the contact moves."""

@@ -66,7 +66,7 @@ class Fleet:
         self._names: Iterator[str] = (f"{run_name}-{number}" for number in count(1))
 
     def hush(self) -> None:
-        """Let nobody new step up; who is at a window finishes."""
+        """Let nobody new step up; who has pressed waits for the light."""
         self._hushed.set()
 
     def stop(self) -> None:
@@ -108,6 +108,7 @@ class Fleet:
             random=Random(f"{spec.seed}/finger/{window}"),
             wall_ms=self._wall_ms,
             patience_s=spec.patience_s,
+            closing=self._hushed,
         )
         timing = station.settings.timing
         begin = asyncio.get_running_loop().time() - spec.begin_s

@@ -55,6 +55,7 @@ async def bench(
     timing: Timing = QUICK,
     record: Callable[[Choice], Awaitable[None]] | None = None,
     patience_s: float = 3.0,
+    closing: asyncio.Event | None = None,
 ) -> AsyncIterator[Bench]:
     recorded: list[Choice] = []
 
@@ -66,7 +67,16 @@ async def bench(
     factory: MockFactory = pins()
     panel = Panel([WIRING], timing, factory=factory, record=keep, monotonic_ns=lambda: clock_gettime_ns(CLOCK_BOOTTIME))
     with FingerLog(path) as log:
-        finger = Finger(WINDOW, WIRING, factory, log=log, random=Random(1), wall_ms=wall_ms, patience_s=patience_s)
+        finger = Finger(
+            WINDOW,
+            WIRING,
+            factory,
+            log=log,
+            random=Random(1),
+            wall_ms=wall_ms,
+            patience_s=patience_s,
+            closing=closing,
+        )
         async with panel:
             yield Bench(finger, path, recorded)
         await asyncio.sleep(0.02)  # let the finger write down what it saw last
@@ -119,6 +129,17 @@ async def test_a_changed_mind_is_one_rating_of_the_last_level(log_path: Path) ->
         assert await here.finger.visit("v-1", presses) == "lit"
         assert [(entry.kind, entry.level) for entry in here.entries] == [("pressed", 1), ("pressed", 3), ("lit", 3)]
     assert [(choice.level, choice.presses) for choice in here.recorded] == [(3, 2)]
+
+
+async def test_nobody_changes_their_mind_when_the_hall_closes(log_path: Path) -> None:
+    presses = [Press(0, Level.DISSATISFIED), Press(0.4, Level.SATISFIED)]
+    closing = asyncio.Event()
+    async with bench(log_path, closing=closing) as here:
+        asyncio.get_running_loop().call_later(0.3, closing.set)
+        begin = asyncio.get_running_loop().time()
+        assert await here.finger.visit("v-1", presses) == "lit"
+        assert asyncio.get_running_loop().time() - begin < 0.75  # 0.5 s after the first press, not after the second
+        assert [(entry.kind, entry.level) for entry in here.entries] == [("pressed", 1), ("lit", 1)]
 
 
 async def test_the_press_is_in_the_log_before_the_light(log_path: Path) -> None:

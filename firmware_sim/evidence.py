@@ -1,0 +1,32 @@
+"""Reads what a run left behind, after everything stopped: the fingers' log and the city's database file."""
+
+from contextlib import closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from firmware_sim.fingerlog import choices, read
+from firmware_sim.verdict import TOLERANCE_MS, Row, Verdict, judge
+from proof import ledger, tallies
+
+RECEIVED = "SELECT position, received_at FROM ledger_entry"
+
+
+def gather(log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS) -> Verdict:
+    """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw."""
+    with closing(ledger.connect(database)) as connection:
+        received: dict[int, int] = dict(connection.execute(RECEIVED))
+    rows = [
+        Row(one.node, one.epoch, one.seq, one.window, one.level, one.at, received_at=received[one.position])
+        for one in ledger.read(database)
+        if one.counted
+    ]
+    tallied = sum(sum(counts) for counts in tallies.stored(database, tallies.BY_DAY).values())
+    return judge(choices(read(log)), rows, tallies=tallied, wall=wall, tolerance_ms=tolerance_ms)
+
+
+def contradictions(database: Path, zone: ZoneInfo) -> list[str]:
+    """Return where the city's own figures contradict its ledger: tallies that do not follow, positions left out."""
+    found = tallies.differences(database, zone)
+    if not ledger.gapless(database):
+        found.append("ledger positions do not run from 1 without a gap")
+    return found

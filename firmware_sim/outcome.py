@@ -1,0 +1,109 @@
+"""What a demo ended with, as figures for a person and as JSON for a machine. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any, NamedTuple
+
+from firmware_sim.onlooker import Sighting
+from firmware_sim.verdict import Verdict
+
+
+class Spread(NamedTuple):
+    """Median and 99th percentile (nearest rank) in ms; None without a value."""
+
+    p50: int | None
+    p99: int | None
+
+    @classmethod
+    def of(cls, delays: Iterable[int]) -> "Spread":
+        """Return the spread of `delays`."""
+        ordered = sorted(delays)
+        if not ordered:
+            return cls(None, None)
+        return cls(ordered[ceil(len(ordered) * 0.5) - 1], ordered[ceil(len(ordered) * 0.99) - 1])
+
+
+def until_seen(lights: Iterable[int], sightings: Sequence[Sighting]) -> list[int]:
+    """Return ms from each light (wall clock, ms) to the wall's total that includes it.
+
+    The wall shows sums, not single ratings: the k-th light is taken as seen when the total reaches k. Lights that the
+    wall never came to are left out.
+    """
+    delays = []
+    rest = iter(sightings)
+    seen: Sighting | None = next(rest, None)
+    for count, at in enumerate(sorted(lights), 1):
+        while seen is not None and seen.total < count:
+            seen = next(rest, None)
+        if seen is None:
+            break
+        delays.append(seen.at - at)
+    return delays
+
+
+class Scene(NamedTuple):
+    """What was played: how many of what, for how many seconds people could press, over which broker."""
+
+    windows: int
+    townships: int
+    nodes: int
+    seconds: float
+    seed: int
+    broker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a demo.
+
+    `latency`: from a light to the city's taking the rating, which is just before its commit (`received_at`).
+    `wall_latency`: from a light to a stream client's having it. `drift`: places whose figures, merged from what the
+    stream said, differed from a whole picture at the end. `contradictions`: the city's tallies that its own ledger does
+    not give.
+    """
+
+    verdict: Verdict
+    scene: Scene
+    latency: Spread
+    wall_latency: Spread
+    drift: tuple[str, ...]
+    contradictions: tuple[str, ...]
+
+    @property
+    def green(self) -> bool:
+        """Return whether every light is in the ledger, in the tallies and on the wall, once, and nothing else is."""
+        said = self.verdict
+        equal = said.settled == said.ledger == said.tallies == said.wall
+        return said.clean and equal and said.settled > 0 and not (self.drift or self.contradictions)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures by name; latencies in ms."""
+        figures = asdict(self.verdict)
+        del figures["delays"]
+        return {
+            "ok": self.green,
+            **figures,
+            "latency_ms": self.latency._asdict(),
+            "wall_latency_ms": self.wall_latency._asdict(),
+            "drift": list(self.drift),
+            "contradictions": list(self.contradictions),
+            **self.scene._asdict(),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the figures for a person."""
+        said, scene = self.verdict, self.scene
+        wall = "nothing" if said.wall is None else f"{said.wall:,}"
+        told = [
+            f"{said.pressed:,} choices pressed in {scene.seconds:,.0f} s at {scene.windows:,} windows",
+            f"{said.settled:,} lights seen, {said.ledger:,} in the ledger, {said.tallies:,} tallied, {wall} on the wall",
+            f"lost {said.lost}, twice {said.twice}, misdated {said.misdated}, altered {said.altered}",
+        ]
+        if self.latency.p50 is not None:
+            told.append(f"light to city: median {self.latency.p50} ms, 99 % within {self.latency.p99} ms")
+        if self.wall_latency.p50 is not None:
+            told.append(f"light to wall: median {self.wall_latency.p50} ms, 99 % within {self.wall_latency.p99} ms")
+        if not self.green:
+            told += ["NOT CLEAN", *said.examples, *(f"drift: {place}" for place in self.drift), *self.contradictions]
+        return told
