@@ -123,6 +123,31 @@ async def test_a_late_subscriber_gets_the_retained_status(broker: Broker, wires:
     await late.hears(("manyi/1/371721121-a1/status", b"second", True))
 
 
+async def test_what_is_retained_reaches_only_those_who_subscribed(broker: Broker, wires: list[Wire]) -> None:
+    gateway = await connect(broker, wires)
+    await asyncio.to_thread(gateway.subscribe, "manyi/1/+/status")
+    await asyncio.to_thread(gateway.publish, "manyi/1/371721121-a1/status", b"online", retain=True)
+    node = await connect(broker, wires)
+    await asyncio.to_thread(node.subscribe, "manyi/1/371721121-a2/config")
+    await asyncio.to_thread(node.publish, "manyi/1/371721121-a2/config", b"for me")
+    await node.hears(("manyi/1/371721121-a2/config", b"for me", False))
+
+
+async def test_a_fleet_that_connects_at_once_is_served(broker: Broker, wires: list[Wire]) -> None:
+    names = [f"371721121-n{number}" for number in range(60)]
+
+    def arrive(name: str) -> Wire:
+        wire = Wire(broker)
+        wire.publish(f"manyi/1/{name}/status", b"online", retain=True)
+        wire.subscribe(f"manyi/1/{name}/acks", f"manyi/1/{name}/config")
+        wire.publish(f"manyi/1/{name}/acks", name.encode())
+        return wire
+
+    wires += await asyncio.gather(*(asyncio.to_thread(arrive, name) for name in names))
+    for name, wire in zip(names, wires, strict=True):
+        await wire.hears((f"manyi/1/{name}/acks", name.encode(), False))
+
+
 async def test_a_lost_connection_leaves_its_will_and_a_goodbye_does_not(broker: Broker, wires: list[Wire]) -> None:
     gateway = await connect(broker, wires)
     await asyncio.to_thread(gateway.subscribe, "manyi/1/+/status")
