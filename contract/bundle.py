@@ -7,7 +7,7 @@ than 1 KiB is gzipped, told by its magic bytes. Limits hold before and after gun
 
 import hashlib
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from contract.errors import Reason, Refused
@@ -55,6 +55,20 @@ def pack(entries: Iterable[bytes]) -> bytes:
         return plain
     squeeze = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS)
     return squeeze.compress(plain) + squeeze.flush()
+
+
+def packed(entries: Iterable[bytes]) -> Iterator[bytes]:
+    """Make as many payloads of `entries`, in their order, as `MAX_PAYLOAD` and `MAX_ENTRIES` need."""
+    bundle: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if bundle and (size + len(entry) > MAX_PAYLOAD or len(bundle) == MAX_ENTRIES):
+            yield pack(bundle)
+            bundle, size = [], 0
+        bundle.append(entry)
+        size += len(entry) + 1
+    if bundle:
+        yield pack(bundle)
 
 
 def _plain(payload: bytes) -> bytes:

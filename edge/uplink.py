@@ -11,7 +11,6 @@ from contract.bundle import Signed, unpack
 from contract.codec import decode_as, encode
 from contract.config import NodeConfig
 from contract.errors import Reason, Refused
-from contract.hello import Welcome
 from contract.ranges import Ranges
 from contract.signing import verify
 from contract.status import NodeStatus
@@ -121,16 +120,12 @@ class Uplink:
         """Cut what has gathered."""
         return await self._outbox.cut()
 
-    async def welcomed(self, welcome: Welcome, round_trip_s: float, missing: Mapping[StreamKey, Ranges]) -> None:
-        """Learn the time, and date what was pressed without it."""
+    async def welcomed(self, missing: Mapping[StreamKey, Ranges]) -> None:
+        """Date what was pressed without the time."""
         if missing:
             logger.info("%s: %d streams are to be sent again", self._station.name, len(missing))
-        timepiece = self._station.timepiece
-        learnt = timepiece.heard(welcome.clock, round_trip_s)
-        if learnt is not None:
-            await self._outbox.remember(learnt)
         if self._outbox.undated:
-            while await self._outbox.date(timepiece.later(await self._outbox.boots())):
+            while await self._outbox.date(self._station.timepiece.later(await self._outbox.boots())):
                 pass
 
     def answered(self, ack: Ack) -> None:

@@ -3,15 +3,15 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Self
 
 from contract import topics
 from contract.ack import Ack, Receipt
 from contract.batch import StreamKey
-from contract.bundle import Signed, pack
+from contract.bundle import Signed, packed
 from contract.codec import encode
 from contract.errors import Reason, Refused
-from contract.hello import Welcome
 from contract.ranges import Ranges
 from contract.status import GatewayStatus
 from gateway.papers import Papers, receipt_name
@@ -68,9 +68,10 @@ class Forwarder:
             client_id=f"{station.name}-backlog",
             subscribe=[],
             on_receive=self._arrived,
-            on_up=self.sender.poke,
-            on_down=self.sender.poke,
+            on_up=partial(self.sender.lane_up, Lane.BACKLOG),
+            on_down=partial(self.sender.lane_down, Lane.BACKLOG),
         )
+        self.sender.lane_down(Lane.BACKLOG)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -90,7 +91,8 @@ class Forwarder:
 
     def pass_on(self, entries: Iterable[bytes]) -> None:
         """Publish signed entries that are not on the shelf (nodes' hellos); lost ones come again in a minute."""
-        self._live.publish(self._topic("live"), pack(entries))
+        for payload in packed(entries):
+            self._live.publish(self._topic("live"), payload)
 
     def recorded(self, items: list[Item], batches: list[Verified]) -> None:
         """New in the journal: what is fresh goes out live, what is old behind."""
@@ -134,11 +136,10 @@ class Forwarder:
         """Nothing is made here: all there is comes through `recorded`."""
         return ()
 
-    async def welcomed(self, welcome: Welcome, round_trip_s: float, missing: Mapping[StreamKey, Ranges]) -> None:
-        """Learn the time; forget the receipts of what the city has lost."""
-        learnt = self._station.timepiece.heard(welcome.clock, round_trip_s)
-        if learnt is not None:
-            await self._journal.remember(learnt)
+    async def welcomed(self, missing: Mapping[StreamKey, Ranges]) -> None:
+        """Forget the receipts of what the city has lost: it must not be deleted by them."""
+        for stream, numbers in missing.items():
+            await self._journal.unsettle(stream, numbers)
         void = self._papers.take_back(missing)
         if void:
             logger.warning("%s: the city asks again for %d streams that it had settled", self._station.name, len(void))

@@ -8,7 +8,7 @@ from typing import Self
 
 from contract import topics
 from contract.batch import StreamKey
-from contract.bundle import pack
+from contract.bundle import packed
 from contract.codec import decode_as, encode
 from contract.errors import Reason, Refused
 from contract.hello import Hello, Welcome
@@ -90,7 +90,8 @@ class Reception:
 
     def tell(self, node: str, entries: list[bytes]) -> None:
         """Pass the city's word on to a node."""
-        self._answer(node, pack(entries))
+        for payload in packed(entries):
+            self._answer(node, payload)
 
     def hellos(self) -> list[bytes]:
         """The newest hello of each node since the last call, for the city."""

@@ -90,7 +90,7 @@ class Dating:
             return None
 
         def error_of(known: Anchor) -> int:
-            return known.error + int(abs(boottime - known.boottime) * DRIFT)
+            return known.error + _drift(boottime - known.boottime)
 
         best = min(anchors, key=error_of)
         before = next((known for known in reversed(anchors) if known.boottime <= boottime), None)
@@ -112,7 +112,8 @@ class Dating:
     def later(self, boot: str, boottime: int, *, running: bool) -> Dated | None:
         """A moment that could not be dated when it happened.
 
-        None while `boot` is `running` and better may come, or when nothing at all dates that boot.
+        None when nothing at all dates that boot, or while it is `running` and the next anchor will bracket the moment.
+        Nothing better can come for a moment before the first anchor.
         """
         moment = self._at(boot, boottime)
         if moment is None:
@@ -120,28 +121,38 @@ class Dating:
         at, error, bracketed = moment
         if bracketed or error < FREEZE_BELOW_MS:
             return Dated(at, Quality.CORRECTED, error)
-        if running:
+        if running and boottime > self._anchors[boot][-1].boottime:
             return None
         return Dated(at, Quality.ESTIMATED, error, (at - error, at + error))
 
-    def known_span(self, boot: str) -> tuple[int, int] | None:
-        """The city's time of the first and the last anchor of `boot`."""
+    def lasted_until(self, boot: str) -> int | None:
+        """The latest city time at which `boot` is known to have been running."""
         anchors = self._anchors.get(boot)
-        return (anchors[0].at, anchors[-1].at) if anchors else None
+        return anchors[-1].at - anchors[-1].error if anchors else None
 
-    def began(self, boot: str) -> int | None:
-        """The city's time at which `boot` began, as far as known."""
+    def began_by(self, boot: str) -> int | None:
+        """The latest city time at which `boot` can have begun."""
         anchors = self._anchors.get(boot)
-        return anchors[0].at - anchors[0].boottime if anchors else None
+        if not anchors:
+            return None
+        first = anchors[0]
+        return first.at - first.boottime + first.error + _drift(first.boottime)
+
+
+def _drift(elapsed: int) -> int:
+    """How much a crystal can have gone wrong over `elapsed` milliseconds."""
+    return int(abs(elapsed) * DRIFT)
 
 
 def estimate(boottime: int, *, last_boottime: int, after: int | None, before: int) -> Dated:
     """Date a moment of a boot that met nobody, from the boots around it.
 
     `last_boottime` is the boot's last known moment, `after` the last known city time before that boot (None: none),
-    `before` the city time at which the next known boot began. The estimate is the middle of what is possible.
+    `before` the latest city time at which the next known boot can have begun. The estimate is the middle of what is
+    possible.
     """
-    latest = before - (last_boottime - boottime)
-    earliest = min(latest, (FLOOR_MS if after is None else after) + boottime)
+    rest = last_boottime - boottime
+    latest = max(0, before - rest + _drift(rest))
+    earliest = min(latest, (FLOOR_MS if after is None else after) + boottime - _drift(boottime))
     middle = (earliest + latest) // 2
     return Dated(middle, Quality.ESTIMATED, (latest - earliest + 1) // 2, (earliest, latest))

@@ -56,6 +56,9 @@ _KEEP = "INSERT INTO paper VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET raw = 
 _SETTLE = """
 UPDATE batch SET settled_at = ? WHERE stream = ? AND first >= ? AND last <= ? AND settled_at IS NULL
 """
+_UNSETTLE = """
+UPDATE batch SET settled_at = NULL WHERE stream = ? AND first <= ? AND last >= ? AND settled_at IS NOT NULL
+"""
 _OLDEST_SETTLED = """
 SELECT id, stream, first, last FROM batch WHERE settled_at < ? ORDER BY settled_at, id LIMIT ?
 """
@@ -162,6 +165,14 @@ class Shelf:
         async with self.disk.transaction() as db:
             for lo, hi in numbers:
                 await db.execute(_SETTLE, (at, self._ids[stream], lo, hi))
+
+    async def unsettle(self, stream: StreamKey, numbers: Ranges) -> None:
+        """The city has lost `numbers`, whatever a receipt said: none of them may be deleted for now."""
+        if stream not in self._ids:
+            return
+        async with self.disk.transaction() as db:
+            for lo, hi in numbers:
+                await db.execute(_UNSETTLE, (self._ids[stream], hi, lo))
 
     async def prune(self, before: int, most: int = 1000) -> int:
         """Delete up to `most` batches settled before `before` (city's time, ms), oldest first; how many went."""

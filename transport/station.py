@@ -1,7 +1,11 @@
 """One end of a hop: who it is, in this run of its process."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from contract.batch import StreamKey
+from contract.hello import Hello, Stream
+from contract.ranges import Ranges
 from contract.signing import Signer
 from transport.timepiece import Timepiece
 
@@ -14,3 +18,18 @@ class Station(NamedTuple):
     signer: Signer
     city_key: bytes
     timepiece: Timepiece
+
+    def hello(self, nonce: str, asked: Mapping[StreamKey, Ranges], *, last: int, config: int) -> Hello:
+        """One page of a hello, said now: asking about `asked`, after giving number `last`, under version `config`."""
+        return Hello(
+            v=1,
+            node=self.name,
+            epoch=self.epoch,
+            last=last,
+            nonce=nonce,
+            config=config,
+            boot=self.timepiece.boot,
+            boottime=self.timepiece.boottime_ms(),
+            wall=self.timepiece.wall_ms(),
+            streams=[Stream(key.node, key.epoch, list(numbers.pairs)) for key, numbers in asked.items()],
+        )

@@ -6,7 +6,7 @@ from contract.hello import Clock
 from transport.dating import Anchor, Dated, Dating, Tie, estimate
 
 # An anchor no better than what is known is still taken after this long, to measure the crystal by.
-_RENEW_MS = 600_000
+RENEW_MS = 600_000
 
 
 class Timepiece:
@@ -21,6 +21,7 @@ class Timepiece:
         self.wall_ms = wall_ms
         self._dating = dating
         self._last_learnt: int | None = None
+        self._last_tie: tuple[str, int] | None = None
 
     def now(self) -> Dated | None:
         """The city's time now, None while unknown."""
@@ -39,29 +40,36 @@ class Timepiece:
         return Clock(self.boot, boottime, moment.at, moment.error)
 
     def heard(self, clock: Clock, round_trip_s: float) -> Anchor | Tie | None:
-        """Learn from a welcome: what is worth keeping on disk, or None when nothing new was said.
+        """Learn from a welcome that arrives now: what is worth keeping on disk, or None when nothing new was said.
 
         The answer was given somewhere in the round trip; taking its middle is wrong by half of it at most.
         """
         half_ms = round(round_trip_s * 500)
         moment = self.boottime_ms() - half_ms
-        if clock.at is None:
-            if clock.boot == self.boot:
-                return None
-            tie = Tie(self.boot, moment, clock.boot, clock.boottime, half_ms + 1)
-            self._dating.tie(tie)
-            return tie
+        # A time in which one of these boots began before 1970 is none: nothing could be dated by it.
+        if clock.at is None or clock.at < max(moment, clock.boottime):
+            return self._tied(clock, moment, half_ms + 1)
         anchor = Anchor(self.boot, moment, clock.at, clock.error + half_ms + 1)
         if clock.boot != self.boot:
             # Whatever was tied to the peer's boot is dated by this too.
             self._dating.learn(Anchor(clock.boot, clock.boottime, clock.at, clock.error))
         known = self._dating.now(self.boot, moment)
-        fresh = self._last_learnt is not None and moment - self._last_learnt < _RENEW_MS
+        fresh = self._last_learnt is not None and moment - self._last_learnt < RENEW_MS
         if known is not None and known.error <= anchor.error and fresh:
             return None
         self._last_learnt = moment
         self._dating.learn(anchor)
         return anchor
+
+    def _tied(self, clock: Clock, moment: int, error: int) -> Tie | None:
+        last = self._last_tie
+        known = last is not None and last[0] == clock.boot and moment - last[1] < RENEW_MS
+        if clock.boot == self.boot or known:
+            return None
+        self._last_tie = (clock.boot, moment)
+        tie = Tie(self.boot, moment, clock.boot, clock.boottime, error)
+        self._dating.tie(tie)
+        return tie
 
     def later(self, boots: list[tuple[str, int]]) -> Callable[[str, int], Dated | None]:
         """A judge of moments that had no time when they happened, given all boots lived here and how far each came.
@@ -75,11 +83,12 @@ class Timepiece:
             if dated is not None or boot == self.boot or boot not in order:
                 return dated
             place = order[boot]
-            before = next((began for b, _ in boots[place + 1 :] if (began := self._dating.began(b)) is not None), None)
+            begins = (self._dating.began_by(b) for b, _ in boots[place + 1 :])
+            before = next((began for began in begins if began is not None), None)
             if before is None:
                 return None
-            spans = (self._dating.known_span(b) for b, _ in reversed(boots[:place]))
-            after = next((span[1] for span in spans if span is not None), None)
+            ends = (self._dating.lasted_until(b) for b, _ in reversed(boots[:place]))
+            after = next((end for end in ends if end is not None), None)
             return estimate(boottime, last_boottime=boots[place][1], after=after, before=before)
 
         return judge

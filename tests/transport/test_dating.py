@@ -1,0 +1,234 @@
+"""Boot clocks to the city's time: anchors, drift, ties, bounds; no wall clock anywhere."""
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.rating import Quality
+from transport.dating import DRIFT, FLOOR_MS, FREEZE_BELOW_MS, Anchor, Dated, Dating, Tie, estimate
+
+NOON = 1_790_000_000_000
+DAY = 86_400_000
+TEN_YEARS = 3_652 * DAY
+
+
+def test_nothing_is_known_at_first() -> None:
+    dating = Dating()
+
+    assert dating.now("boot", 5) is None
+    assert dating.later("boot", 5, running=False) is None
+    assert dating.lasted_until("boot") is None
+    assert dating.began_by("boot") is None
+
+
+def test_an_anchor_dates_its_boot_and_no_other() -> None:
+    dating = Dating([Anchor("boot", 1000, NOON, 7)])
+
+    assert dating.now("boot", 3500) == Dated(NOON + 2500, Quality.SYNCHRONISED, 7)
+    assert dating.now("boot", 400) == Dated(NOON - 600, Quality.SYNCHRONISED, 7)
+    assert dating.now("other", 3500) is None
+
+
+def test_the_error_grows_with_the_age_of_the_anchor_until_it_is_no_time_any_more() -> None:
+    dating = Dating([Anchor("boot", 0, NOON, 40)])
+
+    assert dating.now("boot", DAY) == Dated(NOON + DAY, Quality.SYNCHRONISED, 40 + 4320)
+    last = (FREEZE_BELOW_MS - 1 - 40) / DRIFT
+    assert dating.now("boot", int(last)) is not None
+    assert dating.now("boot", int(last) + 40_000) is None
+    # Sixty seconds in fourteen days.
+    assert round(14 * DAY * DRIFT) == 60_480
+
+
+def test_the_better_of_two_anchors_counts() -> None:
+    dating = Dating([Anchor("boot", 0, NOON, 5), Anchor("boot", 10_000, NOON + 10_300, 400)])
+
+    assert dating.now("boot", 11_000) == Dated(NOON + 11_000, Quality.SYNCHRONISED, 5)
+
+
+def test_far_from_two_anchors_the_line_between_them_counts() -> None:
+    # A crystal 30 ppm slow: after 20 days of the city 19 days 23:59:08.16 of the boot.
+    dating = Dating([Anchor("boot", 0, NOON, 5), Anchor("boot", 20 * DAY - 51_840, NOON + 20 * DAY, 5)])
+
+    middle = dating.later("boot", 10 * DAY - 25_920, running=True)
+
+    assert middle is not None
+    assert (middle.at, middle.q, middle.bounds) == (NOON + 10 * DAY, Quality.CORRECTED, None)
+
+
+def test_a_moment_after_the_last_anchor_waits_for_the_next_one_while_the_boot_runs() -> None:
+    dating = Dating([Anchor("boot", 0, NOON, 5)])
+    moment = 10 * DAY
+
+    assert dating.now("boot", moment) is None
+    assert dating.later("boot", moment, running=True) is None
+    assert dating.later("boot", moment, running=False) == Dated(
+        NOON + moment, Quality.ESTIMATED, 43_205, (NOON + moment - 43_205, NOON + moment + 43_205)
+    )
+
+    dating.learn(Anchor("boot", 20 * DAY, NOON + 20 * DAY, 5))
+    dated = dating.later("boot", moment, running=True)
+    assert dated is not None
+    assert dated.q is Quality.CORRECTED
+
+
+def test_a_moment_long_before_the_first_anchor_does_not_wait_for_what_cannot_come() -> None:
+    dating = Dating([Anchor("boot", 10 * DAY, NOON, 5)])
+
+    dated = dating.later("boot", DAY, running=True)
+
+    assert dated == Dated(NOON - 9 * DAY, Quality.ESTIMATED, 38_885, (NOON - 9 * DAY - 38_885, NOON - 9 * DAY + 38_885))
+
+
+def test_a_moment_shortly_before_the_first_anchor_is_corrected() -> None:
+    assert Dating([Anchor("boot", DAY, NOON, 5)]).later("boot", 0, running=True) == Dated(
+        NOON - DAY, Quality.CORRECTED, 4325
+    )
+
+
+@pytest.mark.parametrize("tie_first", [True, False])
+def test_a_tie_becomes_an_anchor_once_the_other_boot_is_dated(*, tie_first: bool) -> None:
+    tie = Tie("node", 5_000, "gateway", 800_000, 12)
+    anchor = Anchor("gateway", 900_000, NOON, 8)
+    dating = Dating()
+    if tie_first:
+        dating.tie(tie)
+        assert dating.now("node", 5_000) is None
+        dating.learn(anchor)
+    else:
+        dating.learn(anchor)
+        dating.tie(tie)
+
+    assert dating.now("node", 6_000) == Dated(NOON - 99_000, Quality.SYNCHRONISED, 12 + 8 + 5)
+
+
+def test_ties_survive_in_a_store_and_chain() -> None:
+    ties = [Tie("node", 10, "gateway", 1_000, 1), Tie("gateway", 2_000, "city", 50_000, 1)]
+    dating = Dating(ties=ties)
+    dating.learn(Anchor("city", 60_000, NOON, 0))
+
+    assert dating.now("node", 10) == Dated(NOON - 11_000, Quality.SYNCHRONISED, 2)
+    assert Dating([Anchor("city", 60_000, NOON, 0)], ties).now("node", 10) == dating.now("node", 10)
+
+
+def test_ties_in_a_circle_come_to_an_end() -> None:
+    dating = Dating(ties=[Tie("a", 1, "b", 1, 1), Tie("b", 2, "a", 2, 1), Tie("a", 3, "a", 3, 1)])
+    for boottime in range(200):
+        dating.learn(Anchor("a", boottime * 1000, NOON + boottime * 1000, 5))
+
+    assert dating.now("b", 1) is not None
+
+
+def test_many_anchors_and_ties_are_thinned_but_the_ends_stay() -> None:
+    dating = Dating()
+    for place in range(5000):
+        dating.learn(Anchor("boot", place * 60_000, NOON + place * 60_000, 5))
+        dating.tie(Tie("node", place, "gateway", place, 1))
+
+    assert len(dating._anchors["boot"]) <= 65
+    assert len(dating._ties) <= 1025
+    assert dating.lasted_until("boot") == NOON + 4999 * 60_000 - 5
+    assert dating.began_by("boot") == NOON + 5
+    for place in range(0, 4999, 100):
+        dated = dating.now("boot", place * 60_000)
+        assert dated is not None
+        assert abs(dated.at - NOON - place * 60_000) <= dated.error
+
+
+def test_an_estimate_is_the_middle_of_what_is_possible() -> None:
+    # Booted after NOON, ran 100 s, and the next boot began at NOON + 1000 s at the latest.
+    dated = estimate(40_000, last_boottime=100_000, after=NOON, before=NOON + 1_000_000)
+
+    assert dated.q is Quality.ESTIMATED
+    assert dated.bounds == (NOON + 40_000 - 2, NOON + 940_000 + 3)
+    assert dated.at == NOON + 490_000
+    assert dated.error == 450_003
+
+
+def test_an_estimate_without_anything_before_it_begins_with_the_product() -> None:
+    dated = estimate(0, last_boottime=0, after=None, before=FLOOR_MS + 1000)
+
+    assert dated == Dated(FLOOR_MS + 500, Quality.ESTIMATED, 500, (FLOOR_MS, FLOOR_MS + 1000))
+
+
+def test_contradictory_neighbours_leave_a_point() -> None:
+    dated = estimate(9_000, last_boottime=9_000, after=NOON, before=NOON - 1)
+
+    assert dated == Dated(NOON - 1, Quality.ESTIMATED, 0, (NOON - 1, NOON - 1))
+
+
+@given(
+    boottime=st.integers(0, 30 * DAY),
+    rest=st.integers(0, 30 * DAY),
+    after=st.none() | st.integers(0, 3 * NOON),
+    before=st.integers(0, 3 * NOON),
+)
+def test_an_estimate_always_fits_on_the_wire(boottime: int, rest: int, after: int | None, before: int) -> None:
+    dated = estimate(boottime, last_boottime=boottime + rest, after=after, before=before)
+
+    assert dated.bounds is not None
+    earliest, latest = dated.bounds
+    assert earliest <= dated.at <= latest
+    assert dated.at - earliest <= dated.error
+    assert latest - dated.at <= dated.error
+    assert latest >= 0
+
+
+class Machine(NamedTuple):
+    """A machine whose crystal is wrong by a constant `ppm`, which began at `began` of the city's time."""
+
+    began: int
+    ppm: float
+
+    def boottime(self, at: int) -> int:
+        return round((at - self.began) * (1 + self.ppm * 1e-6))
+
+
+MACHINES = st.builds(Machine, began=st.integers(NOON - TEN_YEARS, NOON + TEN_YEARS), ppm=st.floats(-50, 50))
+
+
+@given(
+    machine=MACHINES,
+    met=st.lists(st.tuples(st.integers(0, 60 * DAY), st.integers(0, 300), st.floats(-1, 1)), min_size=1, max_size=80),
+    pressed=st.integers(0, 60 * DAY),
+)
+def test_whatever_was_met_the_truth_is_within_the_error(
+    machine: Machine, met: list[tuple[int, int, float]], pressed: int
+) -> None:
+    dating = Dating()
+    for after, error, off in met:
+        at = machine.began + after
+        dating.learn(Anchor("boot", machine.boottime(at), at + int(off * error), error))
+    truth = machine.began + pressed
+    moment = machine.boottime(truth)
+
+    for dated in (dating.now("boot", moment), dating.later("boot", moment, running=False)):
+        if dated is not None:
+            # Each conversion rounds to a millisecond, and so does the error.
+            assert abs(dated.at - truth) <= dated.error + 3
+    assert dating.later("boot", moment, running=False) is not None
+
+
+@given(
+    node=MACHINES,
+    gateway=MACHINES,
+    tied=st.lists(st.integers(0, 20 * DAY), min_size=1, max_size=20),
+    learnt=st.integers(0, 20 * DAY),
+    pressed=st.integers(0, 20 * DAY),
+)
+def test_ties_keep_the_truth_within_the_error(
+    node: Machine, gateway: Machine, tied: list[int], learnt: int, pressed: int
+) -> None:
+    node = node._replace(began=gateway.began + 1000)
+    begin = node.began
+    dating = Dating(
+        ties=[Tie("n", node.boottime(begin + at), "g", gateway.boottime(begin + at), 1) for at in sorted(tied)]
+    )
+    dating.learn(Anchor("g", gateway.boottime(begin + learnt), begin + learnt, 1))
+
+    dated = dating.later("n", node.boottime(begin + pressed), running=False)
+
+    assert dated is not None
+    assert abs(dated.at - begin - pressed) <= dated.error + 5
