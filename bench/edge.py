@@ -58,8 +58,6 @@ def stored(path: Path) -> tuple[int, float]:
 
 async def main() -> None:
     """Run the whole way with one node and read what the kernel and the stores say."""
-    if sys.argv[1:2] == ["node"]:
-        raise SystemExit(node(Path(sys.argv[2]), int(sys.argv[3])))
     options = arguments(__doc__ or "")
     ratings = RATINGS // 10 if options.quick else RATINGS
     from firmware_sim.broker import Mosquitto, free_port  # noqa: PLC0415
@@ -104,6 +102,8 @@ async def recorded(journal: Path, ratings: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             await asyncio.sleep(0.5)
+            if not journal.exists():
+                continue
             database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
             held = database.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batch").fetchone()[0]
             database.close()
@@ -112,4 +112,7 @@ async def recorded(journal: Path, ratings: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    if sys.argv[1:2] == ["node"]:
+        node(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        asyncio.run(main())

@@ -16,7 +16,7 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.rig import arguments, city, show
+from bench.rig import arguments, city, codes, show
 from contract import topics
 from contract.ack import Ack
 from contract.batch import Batch
@@ -162,11 +162,9 @@ def bare(load: Load, keys: dict[str, bytes], folder: Path) -> float:
 
 async def measure(ratings: int, a_batch: int) -> tuple[float, float]:
     """Ratings a second: ours, and the bare loop's."""
-    from cloud.registry.seed import places  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
-        plan = lay_out(places(), windows=WINDOWS, townships=TOWNSHIPS, seed=1)
+        plan = lay_out(codes(), windows=WINDOWS, townships=TOWNSHIPS, seed=1)
         async with Mosquitto(folder / "broker") as broker:
             wires = Wires(broker.port, broker.port, free_port())
             premises = build(plan, folder / "city", wires=wires)

@@ -20,7 +20,7 @@ from random import Random
 
 import httpx
 
-from bench.rig import arguments, child, city, percentile, show
+from bench.rig import arguments, child, city, codes, percentile, show
 from contract import topics
 from contract.ack import Ack
 from contract.bundle import unpack
@@ -156,18 +156,17 @@ async def main() -> None:
     """Run the city, press, listen."""
     options = arguments(__doc__ or "")
     seconds = SECONDS / 6 if options.quick else SECONDS
-    from cloud.registry.seed import places  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
-        plan = lay_out(places(), windows=WINDOWS, townships=TOWNSHIPS, seed=1)
+        plan = lay_out(codes(), windows=WINDOWS, townships=TOWNSHIPS, seed=1)
         async with Mosquitto(folder / "town") as town, Mosquitto(folder / "high") as high:
             raw = await bare(town, high, folder, RAW_ROUNDS // 10 if options.quick else RAW_ROUNDS)
             wires = Wires(high.port, town.port, free_port())
             premises = build(plan, folder / "city", wires=wires, habits=Habits(settle_s=0.0, cooldown_s=0.0))
-            spec = [str(file) for file in premises.gateways]
+            spec = folder / "townships.json"
+            spec.write_text(json.dumps({"gateways": [str(file) for file in premises.gateways]}))
             async with city(premises.cloud, premises.registration, wires.http):
-                with child("firmware_sim.townships", *spec, log=folder / "gateways.log"):
+                with child("firmware_sim.townships", str(spec), log=folder / "gateways.log"):
                     pressed, watch = await run(premises.nodes, high, wires.http, seconds)
     show(
         {

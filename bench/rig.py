@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -30,6 +32,12 @@ def show(result: dict[str, float | int | str], *, bare: bool) -> None:
         for name, value in result.items():
             print(f"{name:>28}  {value}")
     print(json.dumps(result))
+
+
+def codes() -> list[str]:
+    """The 9-digit codes of the city's townships."""
+    with resources.files("cloud.registry").joinpath("places.csv").open(encoding="utf-8") as table:
+        return [row["township_code"] for row in csv.DictReader(table)]
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
