@@ -24,8 +24,6 @@ BINS = (80.0, 88.0, 92.0, 95.0)
 ALPHA = 0.025
 # Bisection halves [0, 1] this often: the bound is off by less than 1e-9, and always to the outside.
 _HALVINGS = 30
-# Closer to one than the halvings can tell.
-_CERTAIN = 1 - 1e-9
 
 
 class Interval(NamedTuple):
@@ -81,7 +79,7 @@ def upper(average: float, count: int, alpha: float = ALPHA) -> float:
     most exp(-n kl(x, m)) (Hoeffding 1963, theorem 1); inverted as by Garivier and Cappe 2011 (KL-UCB). It holds at
     every n, unlike a normal or a Wilson interval, and for any three weights, not only for yes and no.
     """
-    if count == 0 or average >= _CERTAIN:
+    if count == 0 or average >= 1:
         return 1.0
     # kl(x, q) = cross(x, q) - entropy(x); only the first depends on q.
     miss = 1 - average
@@ -90,7 +88,8 @@ def upper(average: float, count: int, alpha: float = ALPHA) -> float:
     low, high = average, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if average * log(middle) + miss * log(1 - middle) < -limit:
+        # Near one, the middle of two floats can round to one itself, which the average refutes.
+        if middle >= 1 or average * log(middle) + miss * log(1 - middle) < -limit:
             high = middle
         else:
             low = middle

@@ -87,6 +87,15 @@ def test_a_better_mean_has_no_lower_bounds(one: float, other: float, count: int)
     assert lower(worse, count) <= lower(better, count) + 1e-9
 
 
+@pytest.mark.parametrize("gap", [5e-324, 2.0**-53, 1e-15, 1e-12, 1e-9, 1e-7])
+@pytest.mark.parametrize("count", [1, 1_000, 10**9])
+def test_averages_next_to_the_ends_have_bounds_too(gap: float, count: int) -> None:
+    assert 1 - gap <= upper(1 - gap, count) <= 1
+    assert gap <= upper(gap, count) <= 1
+    assert 0 <= lower(gap, count) <= gap
+    assert lower(1 - gap, count) <= 1 - gap
+
+
 def test_known_bounds() -> None:
     # All satisfied: kl(1, q) = -ln q, so the bound is alpha ** (1/n); none satisfied is its mirror image.
     assert lower(1.0, 50) == pytest.approx(0.025 ** (1 / 50), abs=1e-8)
