@@ -80,7 +80,7 @@ class Fold:
         self._has_window = has_window
         self._limit = now + future_ms
         self._now = now
-        self._marks: set[bytes] = set()
+        self._marks: dict[bytes, bool] = {}
         self._fresh: dict[StreamKey, list[Batch]] = {}
         self._feed: list[Counted] = []
         self._feed_floor = -1
@@ -96,9 +96,12 @@ class Fold:
 
     def take(self, verified: Verified) -> bool:
         """Take in one batch; False when none of its numbers may be called settled by it."""
-        if verified.mark in self._marks:
-            return True
-        self._marks.add(verified.mark)
+        before = self._marks.get(verified.mark)
+        if before is None:
+            before = self._marks[verified.mark] = self._judge(verified)
+        return before
+
+    def _judge(self, verified: Verified) -> bool:
         stream, first, last = verified.numbers
         known = self.known[stream]
         if known.touches(first, last):
@@ -116,7 +119,11 @@ class Fold:
     def _overlap(self, verified: Verified, known: Ranges) -> bool:
         batch = verified.batch
         stream, first, last = verified.numbers
-        given = given_before((*self._stored.get(stream, ()), *self._fresh.get(stream, ())), first, last)
+        entered = (*self._stored.get(stream, ()), *self._fresh.get(stream, ()))
+        if batch in entered:
+            self.repeats.append(verified)
+            return True
+        given = given_before(entered, first, last)
         differing = [
             index
             for index, row in enumerate(batch.rows)

@@ -1,6 +1,6 @@
 """The ledger's tables."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, Table, Text, event
 
 from cloud.database import metadata
 
@@ -41,6 +41,27 @@ Index(
     sqlite_where=ledger_entry.c.kind == "batch",
     postgresql_where=ledger_entry.c.kind == "batch",
 )
+
+# Law 10, held by the database itself: whoever changes or deletes an entry is refused.
+_REFUSE = """
+CREATE TRIGGER ledger_entry_keeps_{what} BEFORE {what} ON ledger_entry
+BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END
+"""
+_REFUSE_FUNCTION = """
+CREATE OR REPLACE FUNCTION ledger_entry_keeps() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'ledger entries are never changed'; END $$
+"""
+_REFUSE_TRIGGER = """
+CREATE TRIGGER ledger_entry_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entry
+FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_keeps()
+"""
+for _statement, _dialect in (
+    (_REFUSE.format(what="UPDATE"), "sqlite"),
+    (_REFUSE.format(what="DELETE"), "sqlite"),
+    (_REFUSE_FUNCTION, "postgresql"),
+    (_REFUSE_TRIGGER, "postgresql"),
+):
+    event.listen(ledger_entry, "after_create", DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call])
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it
 # is well-formed. `admitted`: position of the entry that let it count after all.
