@@ -61,7 +61,8 @@ for _statement, _dialect in (
     (_REFUSE_FUNCTION, "postgresql"),
     (_REFUSE_TRIGGER, "postgresql"),
 ):
-    event.listen(ledger_entry, "after_create", DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call])
+    _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+    event.listen(ledger_entry, "after_create", _ddl.execute_if(dialect=_dialect))
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it
 # is well-formed. `admitted`: position of the entry that let it count after all.
