@@ -97,7 +97,7 @@ class Outcome:
         wall = "nothing" if said.wall is None else f"{said.wall:,}"
         told = [
             f"{said.pressed:,} choices pressed in {scene.seconds:,.0f} s at {scene.windows:,} windows",
-            f"{said.settled:,} lights seen, {said.ledger:,} in the ledger, {said.tallies:,} tallied, {wall} on the wall",
+            f"{said.settled:,} lights, {said.ledger:,} in the ledger, {said.tallies:,} tallied, {wall} on the wall",
             f"lost {said.lost}, twice {said.twice}, misdated {said.misdated}, altered {said.altered}",
         ]
         if self.latency.p50 is not None:
@@ -105,5 +105,6 @@ class Outcome:
         if self.wall_latency.p50 is not None:
             told.append(f"light to wall: median {self.wall_latency.p50} ms, 99 % within {self.wall_latency.p99} ms")
         if not self.green:
-            told += ["NOT CLEAN", *said.examples, *(f"drift: {place}" for place in self.drift), *self.contradictions]
+            drift = (f"the stream's figures differ: {place}" for place in self.drift)
+            told += ["NOT CLEAN", *said.examples, *drift, *self.contradictions]
         return told

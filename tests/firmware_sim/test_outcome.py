@@ -1,0 +1,125 @@
+import json
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.onlooker import Sighting
+from firmware_sim.outcome import Outcome, Scene, Spread, until_seen
+from firmware_sim.verdict import Verdict
+
+VERDICT = Verdict(
+    pressed=5,
+    settled=5,
+    refused=0,
+    in_flight=0,
+    surfaced=0,
+    ledger=5,
+    tallies=5,
+    wall=5,
+    lost=0,
+    twice=0,
+    misdated=0,
+    altered=0,
+    strange=0,
+    misled=0,
+    delays=(3, 1, 2),
+)
+GOOD = Outcome(
+    verdict=VERDICT,
+    scene=Scene(windows=300, townships=30, nodes=120, seconds=30.0, seed=1, broker="mosquitto"),
+    latency=Spread.of(VERDICT.delays),
+    wall_latency=Spread.of([]),
+    drift=(),
+    contradictions=(),
+)
+
+
+@given(st.lists(st.integers(), min_size=1))
+def test_a_spread_is_nearest_rank(delays: list[int]) -> None:
+    spread = Spread.of(delays)
+    assert spread.p50 is not None
+    assert spread.p99 is not None
+    assert spread.p50 in delays
+    assert spread.p99 in delays
+    assert sum(delay <= spread.p50 for delay in delays) >= len(delays) * 0.5
+    assert sum(delay < spread.p50 for delay in delays) < len(delays) * 0.5
+    assert sum(delay <= spread.p99 for delay in delays) >= len(delays) * 0.99
+    assert sum(delay < spread.p99 for delay in delays) < len(delays) * 0.99
+
+
+def test_a_spread_of_nothing_is_unknown() -> None:
+    assert Spread.of([]) == (None, None)
+
+
+def test_a_light_is_seen_when_the_total_includes_it() -> None:
+    lights = [100, 110, 300, 400]
+    sightings = [Sighting(50, 0), Sighting(130, 2), Sighting(310, 3)]
+    assert until_seen(lights, sightings) == [30, 20, 10]  # the fourth never was
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=30), st.integers(0, 50))
+def test_a_wall_that_lags_evenly_shows_that_lag(lights: list[int], lag: int) -> None:
+    sightings = [Sighting(at + lag, count) for count, at in enumerate(sorted(lights), 1)]
+    assert until_seen(reversed(lights), sightings) == [lag] * len(lights)
+    assert all(one.at <= other.at for one, other in pairwise(sightings))
+
+
+def test_all_equal_and_nothing_violated_is_green() -> None:
+    assert GOOD.green
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settled": 4},
+        {"ledger": 6, "tallies": 6, "wall": 6},
+        {"tallies": 4},
+        {"wall": 4},
+        {"wall": None},
+        {"lost": 1},
+        {"twice": 1},
+        {"misdated": 1},
+        {"altered": 1},
+        {"strange": 1},
+        {"misled": 1},
+        {"settled": 0, "ledger": 0, "tallies": 0, "wall": 0},
+        # One that nobody saw light, and that stands in the ledger: allowed by the laws, but not equal.
+        {"settled": 4, "surfaced": 1, "in_flight": 1},
+    ],
+)
+def test_anything_else_is_not(change: dict[str, Any]) -> None:
+    outcome = replace(GOOD, verdict=replace(VERDICT, **change))
+    assert not outcome.green
+    assert outcome.as_json()["ok"] is False
+    assert "NOT CLEAN" in outcome.lines()
+
+
+def test_a_wall_that_drifted_or_tallies_that_do_not_follow_are_not_green() -> None:
+    drifted = replace(GOOD, drift=("371721121",))
+    contradicted = replace(GOOD, contradictions=("tally 3, ledger 4",))
+    assert not drifted.green
+    assert not contradicted.green
+    assert any("371721121" in line for line in drifted.lines())
+    assert "tally 3, ledger 4" in contradicted.lines()
+
+
+def test_the_figures_as_json_are_one_flat_object() -> None:
+    said = json.loads(json.dumps(GOOD.as_json()))
+    assert said["ok"] is True
+    for name in ("pressed", "settled", "ledger", "tallies", "wall"):
+        assert said[name] == 5
+    assert said["lost"] == said["twice"] == 0
+    assert said["latency_ms"] == {"p50": 2, "p99": 3}
+    assert said["wall_latency_ms"] == {"p50": None, "p99": None}
+    assert "delays" not in said
+
+
+def test_a_person_is_told_the_same_figures() -> None:
+    told = "\n".join(GOOD.lines())
+    assert "5 lights, 5 in the ledger, 5 tallied, 5 on the wall" in told
+    assert "median 2 ms" in told
+    assert "NOT CLEAN" not in told
