@@ -8,18 +8,22 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self, cast
 
 import aiosqlite
 
-from contract.errors import ManyiError, StoreDamaged, StoreFull
+from contract.errors import StoreDamaged, StoreFull
 
 RESERVE_BYTES = 32 * 1024 * 1024
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB"})
 
+Values = Sequence[object] | Mapping[str, object]
+
+# auto_vacuum, which must come first, lets pruning give room back to the disk.
 _PRAGMAS = """
+PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -512;
@@ -39,14 +43,20 @@ class Disk:
     @classmethod
     async def open(cls, path: Path, schema: str, *, reserve: int = RESERVE_BYTES) -> Self:
         """Open or make `path`; `StoreDamaged` when it is no sound database, `StoreFull` when it cannot be made."""
-        connection = await aiosqlite.connect(path, isolation_level=None)
+        connection = aiosqlite.connect(path, isolation_level=None)
+        try:
+            await connection
+        except sqlite3.Error as failed:
+            # Its thread ends by itself, but nobody waits for it; it must not outlive the loop.
+            await asyncio.to_thread(connection._thread.join)  # noqa: SLF001
+            raise _named(path, failed) from failed
         disk = cls(path, connection, reserve)
         try:
             await connection.executescript(_PRAGMAS + schema)
             await disk._check()
         except sqlite3.Error as failed:
             await connection.close()
-            raise disk._named(failed) from failed
+            raise _named(path, failed) from failed
         except BaseException:
             await connection.close()
             raise
@@ -72,9 +82,22 @@ class Disk:
         if not self.free():
             raise StoreFull(f"{self.path}: less than {self._reserve} bytes free; make room on this disk")
 
+    async def reclaim(self) -> None:
+        """Give what was deleted back to the disk."""
+        async with self._lock:
+            try:
+                # As a script: executed as a statement it frees one page and stops.
+                await self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            except sqlite3.Error as failed:
+                raise _named(self.path, failed) from failed
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """All statements inside are one commit, or none of them happened."""
+        """All statements inside are one commit, or none of them happened.
+
+        Cancelled in the middle, either may be true, and no transaction is left open: a statement that was handed to the
+        connection's thread is carried out there, and the ROLLBACK behind it finds what there is to undo.
+        """
         async with self._lock:
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
@@ -82,7 +105,7 @@ class Disk:
                 await self._connection.execute("COMMIT")
             except sqlite3.Error as failed:
                 await self._undo()
-                raise self._named(failed) from failed
+                raise _named(self.path, failed) from failed
             except BaseException:
                 await self._undo()
                 raise
@@ -93,26 +116,49 @@ class Disk:
             try:
                 await self._connection.execute(statement, values)
             except sqlite3.Error as failed:
-                raise self._named(failed) from failed
+                raise _named(self.path, failed) from failed
 
-    async def read(self, statement: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
-        try:
-            return list(await self._connection.execute_fetchall(statement, cast("Iterable[object]", values)))
-        except sqlite3.Error as failed:
-            raise self._named(failed) from failed
+    async def read(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """All rows of a query, of what is committed: it waits for a transaction under way."""
+        async with self._lock:
+            try:
+                return await rows(self._connection, statement, values)
+            except sqlite3.Error as failed:
+                raise _named(self.path, failed) from failed
 
     async def _undo(self) -> None:
-        if self._connection.in_transaction:
+        with suppress(sqlite3.OperationalError):
+            # "No transaction is active" where BEGIN failed or COMMIT had been carried out.
             await self._connection.execute("ROLLBACK")
 
-    def _named(self, failed: sqlite3.Error) -> ManyiError:
-        code = getattr(failed, "sqlite_errorname", "")
-        if code in _DAMAGED:
-            return StoreDamaged(f"{self.path}: {failed}")
-        return StoreFull(f"{self.path}: cannot write: {failed} ({code})")
+
+async def rows(connection: aiosqlite.Connection, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+    """All rows of a query inside a transaction."""
+    return list(await connection.execute_fetchall(statement, cast("Iterable[object]", values)))
+
+
+def _named(path: Path, failed: sqlite3.Error) -> Exception:
+    code = getattr(failed, "sqlite_errorname", "")
+    if code in _DAMAGED:
+        return StoreDamaged(f"{path}: {failed}")
+    if isinstance(failed, sqlite3.OperationalError):
+        return StoreFull(f"{path}: cannot write: {failed} ({code})")
+    # A broken constraint, a wrong statement: nothing that room on the disk would mend.
+    return failed
 
 
 def marks(values: Iterable[object]) -> str:
     """Question marks for an IN list."""
     return ",".join("?" for _ in values)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a database and what SQLite keeps beside it; return its new name, under which nothing was before."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for tail in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + tail)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + tail))
+    return aside

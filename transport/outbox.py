@@ -4,7 +4,6 @@ An epoch is one run of the node's process. Numbers are given in the present epoc
 number is given by the commit that stores its rating. What an older epoch left uncut is still cut under its own name.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,9 +12,10 @@ from contract.codec import encode
 from contract.rating import Quality, Row
 from contract.signing import Signer
 from transport.dating import Dated
-from transport.disk import Disk
+from transport.disk import Disk, rows
 from transport.lanes import Item
 from transport.shelf import ADD_BATCH, SCHEMA, Shelf
+from transport.unbroken import unbroken
 
 _SCHEMA = (
     SCHEMA
@@ -52,7 +52,8 @@ _BEFORE = """
 SELECT s.epoch, max(s.last,
     coalesce((SELECT max(b.last) FROM batch b WHERE b.stream = s.id), 0),
     coalesce((SELECT max(r.seq) FROM rating r WHERE r.stream = s.id), 0)) AS given
-FROM stream s WHERE s.id < ? AND given > 0 ORDER BY s.id DESC LIMIT 1
+FROM stream s JOIN stream own ON own.node = s.node
+WHERE own.id = ? AND s.id < own.id AND given > 0 ORDER BY s.id DESC LIMIT 1
 """
 _UNCUT = "SELECT count(*), count(*) FILTER (WHERE at IS NULL) FROM rating"
 _CUTTABLE = "SELECT DISTINCT stream FROM rating ORDER BY stream"
@@ -64,8 +65,8 @@ AND seq < coalesce((SELECT min(seq) FROM rating WHERE stream = :stream AND at IS
 ORDER BY seq LIMIT :most
 """
 _UNDATED = """
-SELECT r.stream, r.seq, b.name, r.boottime FROM rating r JOIN boot b ON b.id = r.boot WHERE r.at IS NULL
-ORDER BY r.stream, r.seq LIMIT ?
+SELECT r.stream, r.seq, b.name, r.boottime FROM rating r JOIN boot b ON b.id = r.boot
+WHERE r.at IS NULL AND (r.stream, r.seq) > (?, ?) ORDER BY r.stream, r.seq LIMIT ?
 """
 _DATE = "UPDATE rating SET at = ?, q = ?, earliest = ?, latest = ? WHERE stream = ? AND seq = ?"
 
@@ -91,7 +92,6 @@ class Outbox(Shelf):
         self.last = 0
         self.uncut = 0
         self.undated = 0
-        self._appending = asyncio.Lock()
         # For each stream that may still cut its first batch: the epoch before it, and that epoch's last number.
         self._before: dict[int, tuple[str, int]] = {}
 
@@ -115,7 +115,10 @@ class Outbox(Shelf):
         single commit: the batch is the answer. Otherwise the list is empty, and `cut` makes the batch later. Raises
         `StoreFull`, and then nothing was stored and no number given.
         """
-        async with self._appending:
+        return await unbroken(self._append(choice, cut=cut))
+
+    async def _append(self, choice: Settled, *, cut: bool) -> list[Item]:
+        async with self._adding:
             self.disk.require_room()
             seq = self.last + 1
             if cut and choice.dated is not None and not self.uncut:
@@ -139,14 +142,18 @@ class Outbox(Shelf):
 
     async def date(self, later: Callable[[str, int], Dated | None], most: int = 5000) -> int:
         """Date what had no time when it was pressed; `later(boot, boottime)` answers None while it cannot. How many."""
-        if not self.undated:
-            return 0
-        async with self._appending:
-            found = []
-            for stream, seq, boot, boottime in await self.disk.read(_UNDATED, (most,)):
-                dated = later(boot, boottime)
-                if dated is not None:
-                    found.append((dated.at, dated.q, *(dated.bounds or (None, None)), stream, seq))
+        return await unbroken(self._date(later, most)) if self.undated else 0
+
+    async def _date(self, later: Callable[[str, int], Dated | None], most: int) -> int:
+        async with self._adding:
+            found: list[tuple[object, ...]] = []
+            after = (0, 0)
+            while len(found) < most and (undated := await self.disk.read(_UNDATED, (*after, most))):
+                for stream, seq, boot, boottime in undated:
+                    dated = later(boot, boottime)
+                    if dated is not None:
+                        found.append((dated.at, dated.q, *(dated.bounds or (None, None)), stream, seq))
+                after = undated[-1][:2]
             if found:
                 async with self.disk.transaction() as db:
                     await db.executemany(_DATE, found)
@@ -178,27 +185,25 @@ class Outbox(Shelf):
 
         Within a stream nothing overtakes: an undated rating holds back those after it.
         """
-        if self.uncut == self.undated:
-            return []
-        async with self._appending:
+        return [] if self.uncut == self.undated else await unbroken(self._cut(most))
+
+    async def _cut(self, most: int) -> list[Item]:
+        async with self._adding:
             made: list[tuple[int, Batch, bytes]] = []
             async with self.disk.transaction() as db:
-                for (stream,) in await self.disk.read(_CUTTABLE):
+                for (stream,) in await rows(db, _CUTTABLE):
                     while len(made) < most:
-                        head = await self.disk.read(_HEAD, {"stream": stream, "most": MAX_ROWS})
+                        head = await rows(db, _HEAD, {"stream": stream, "most": MAX_ROWS})
                         run = _run(_Uncut._make(row) for row in head)
                         if not run:
                             break
-                        batch, raw = self._cut(self._keys[stream], run)
+                        batch, raw = self._sign(self._keys[stream], run[0].seq, run)
                         id_ = self._last_id + len(made) + 1
                         await db.execute(ADD_BATCH, (id_, stream, batch.first, batch.last, raw))
                         await db.execute("DELETE FROM rating WHERE stream = ? AND seq <= ?", (stream, batch.last))
                         made.append((id_, batch, raw))
             self.uncut -= sum(len(batch.rows) for _, batch, _ in made)
             return [self.shelved(id_, batch, len(raw)) for id_, batch, raw in made]
-
-    def _cut(self, stream: StreamKey, run: Sequence["_Uncut"]) -> tuple[Batch, bytes]:
-        return self._sign(stream, run[0].seq, run)
 
     def _row(self, choice: Settled, dated: Dated) -> "_Uncut":
         bounds = dated.bounds or (dated.at, dated.at)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from contract.batch import StreamKey
-from contract.bundle import pack
+from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import StoreFull
 from contract.hello import Hello
@@ -23,9 +23,12 @@ from transport.station import Station
 
 logger = logging.getLogger(__name__)
 
-# Payloads that wait for a commit; what arrives beyond is dropped, unacknowledged, and comes again.
+# What waits for a commit, in payloads and bytes; what arrives beyond is dropped, unacknowledged, and comes again.
 QUEUE = 10_000
+QUEUE_BYTES = 16 * 1024 * 1024
+# What one commit takes. Reading 256 KiB of rubbish takes a tenth of a second, in which nothing else happens.
 GROUP = 512
+GROUP_BYTES = 256 * 1024
 RETRY_FULL_S = 1.0
 
 
@@ -58,12 +61,14 @@ class Receiver:
         self._owner = owner
         self._answer = answer
         self._queue: deque[tuple[str, bytes]] = deque()
+        self._queued_bytes = 0
         self._wake = asyncio.Event()
 
     def receive(self, sender: str, payload: bytes) -> None:
         """A payload arrived on `sender`'s topic."""
-        if len(self._queue) < QUEUE:
+        if len(self._queue) < QUEUE and self._queued_bytes + len(payload) <= QUEUE_BYTES:
             self._queue.append((sender, payload))
+            self._queued_bytes += len(payload)
             self._wake.set()
 
     async def run(self) -> None:
@@ -72,18 +77,31 @@ class Receiver:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                arrivals = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-                group = gather(arrivals, self._owner.key_of)
-                for bad in group.quarantined:
-                    self._owner.quarantined(bad)
-                try:
-                    await self._record(group.batches)
-                except StoreFull as full:
-                    # Nothing was recorded and nothing is acknowledged: the nodes keep it and send it again.
-                    logger.error("%s: %s", self._station.name, full)  # noqa: TRY400  (the cause is in the text)
-                    await asyncio.sleep(RETRY_FULL_S)
-                else:
-                    self._reply(group)
+                await self._serve(gather(self._next(), self._owner.key_of))
+                # Also where nothing was to be recorded, the others have their turn.
+                await asyncio.sleep(0)
+
+    def _next(self) -> list[tuple[str, bytes]]:
+        arrivals: list[tuple[str, bytes]] = []
+        room = GROUP_BYTES
+        while self._queue and len(arrivals) < GROUP and room > 0:
+            arrivals.append(self._queue.popleft())
+            room -= len(arrivals[-1][1])
+            self._queued_bytes -= len(arrivals[-1][1])
+        return arrivals
+
+    async def _serve(self, group: Group) -> None:
+        for bad in group.quarantined:
+            self._owner.quarantined(bad)
+        try:
+            await self._record(group.batches)
+        except StoreFull as full:
+            # Nothing was recorded and nothing is acknowledged: the nodes keep it and send it again.
+            logger.error("%s: %s", self._station.name, full)  # noqa: TRY400  (the cause is in the text)
+            self._reply(group._replace(batches=[]))
+            await asyncio.sleep(RETRY_FULL_S)
+        else:
+            self._reply(group)
 
     async def _record(self, batches: list[Verified]) -> None:
         fresh: dict[bytes, Verified] = {}
@@ -104,7 +122,8 @@ class Receiver:
             )
             answers.setdefault(hello.node, []).extend((encode(greeting), *self._owner.greeted(hello, raw)))
         for node, entries in answers.items():
-            self._answer(node, pack(entries))
+            for payload in packed(entries):
+                self._answer(node, payload)
 
     def _standing(self, stream: StreamKey) -> tuple[Ranges, Ranges]:
         return self._shelf.kept.get(stream, Ranges()), self._owner.settled_of(stream)

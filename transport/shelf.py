@@ -4,17 +4,28 @@ The outbox of a node and the journal of a gateway are shelves. What is acknowled
 it again after a restart); what a signed receipt settled is, and only that may ever be deleted.
 """
 
+import asyncio
+import logging
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from contract.batch import Batch, StreamKey
+from contract.errors import StoreDamaged
 from contract.ranges import Ranges
 from transport.dating import Anchor, Dating, Tie
-from transport.disk import RESERVE_BYTES, Disk, marks
+from transport.disk import RESERVE_BYTES, Disk, marks, set_aside
 from transport.lanes import Item
+from transport.unbroken import unbroken
+
+logger = logging.getLogger(__name__)
 
 KEEP_MS = 30 * 24 * 3600 * 1000
+# Later than any time.
+_EVER = 1 << 62
+# Anchors, and as many ties, that are kept: one in ten minutes for two weeks.
+_LESSONS = 2048
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stream (
@@ -76,13 +87,29 @@ class Shelf:
         self._keys: dict[int, StreamKey] = {}
         self._kept: dict[StreamKey, Ranges] = {}
         self._last_id = 0
+        # Held from choosing a number until its commit, so that none is chosen twice.
+        self._adding = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
         """Open or make the store at `path`; see `Disk.open` for the errors."""
         shelf = cls(await Disk.open(path, cls.schema, reserve=reserve))
-        await shelf._load()
+        try:
+            await shelf._load()
+        except BaseException:
+            await shelf.close()
+            raise
         return shelf
+
+    @classmethod
+    async def open_sound(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
+        """As `open`, but a damaged file is put aside, to be examined, and a new store is begun in its place."""
+        try:
+            return await cls.open(path, reserve=reserve)
+        except StoreDamaged as damaged:
+            aside = set_aside(path)
+            logger.error("%s; it is kept as %s, a new store is begun", damaged, aside)  # noqa: TRY400  (all is said)
+            return await cls.open(path, reserve=reserve)
 
     async def _load(self) -> None:
         for id_, node, epoch in await self.disk.read(_STREAMS):
@@ -116,13 +143,17 @@ class Shelf:
 
     async def put(self, batches: Sequence[tuple[Batch, bytes]]) -> list[Item]:
         """Record signed batches in one commit; raises `StoreFull` and then records none."""
-        self.disk.require_room()
-        rows = []
-        for place, (batch, raw) in enumerate(batches, self._last_id + 1):
-            rows.append((place, await self.stream_id(batch.stream), batch.first, batch.last, raw))
-        async with self.disk.transaction() as db:
-            await db.executemany(ADD_BATCH, rows)
-        return [self.shelved(row[0], batch, len(row[4])) for row, (batch, _) in zip(rows, batches, strict=True)]
+        return await unbroken(self._put(batches))
+
+    async def _put(self, batches: Sequence[tuple[Batch, bytes]]) -> list[Item]:
+        async with self._adding:
+            self.disk.require_room()
+            rows = []
+            for place, (batch, raw) in enumerate(batches, self._last_id + 1):
+                rows.append((place, await self.stream_id(batch.stream), batch.first, batch.last, raw))
+            async with self.disk.transaction() as db:
+                await db.executemany(ADD_BATCH, rows)
+            return [self.shelved(row[0], batch, len(row[4])) for row, (batch, _) in zip(rows, batches, strict=True)]
 
     def shelved(self, id_: int, batch: Batch, size: int) -> Item:
         """Remember a batch that was just committed."""
@@ -151,9 +182,12 @@ class Shelf:
         """The batches that hold any of `numbers`, oldest first."""
         found: dict[int, Item] = {}
         for lo, hi in numbers if stream in self._ids else ():
-            for row in await self.disk.read(_OVERLAPPING, (self._ids[stream], hi, lo)):
+            for row in await self._overlapping(self._ids[stream], lo, hi):
                 found[row[0]] = self._item(row)
         return sorted(found.values())
+
+    async def _overlapping(self, stream: int, lo: int, hi: int) -> list[sqlite3.Row]:
+        return await self.disk.read(_OVERLAPPING, (stream, hi, lo))
 
     def _item(self, row: Sequence[int]) -> Item:
         return Item(row[0], self._keys[row[1]], row[2], row[3], row[4])
@@ -180,28 +214,36 @@ class Shelf:
         await self._delete(rows)
         return len(rows)
 
-    async def make_room(self, now: int) -> None:
-        """Delete what was settled 30 days before `now` (city's time, ms); when the disk is full, the oldest settled."""
-        while await self.prune(now - KEEP_MS):
+    async def make_room(self, now: int | None) -> None:
+        """Delete what was settled 30 days before `now` (city's time, ms, None: unknown).
+
+        While the disk is full, also what was settled later, the oldest first.
+        """
+        while now is not None and await self.prune(now - KEEP_MS):
             pass
-        while not self.disk.free() and await self.prune(now):
-            pass
+        while not self.disk.free() and await self.prune(_EVER):
+            await self.disk.reclaim()
 
     async def drop(self, items: Iterable[Item]) -> None:
         """Give up batches that the next end refused and the end before still has."""
         await self._delete([(item.id, self._ids[item.stream], item.first, item.last) for item in items])
 
     async def _delete(self, rows: Sequence[Sequence[int]]) -> None:
-        if not rows:
-            return
-        async with self.disk.transaction() as db:
-            await db.executemany("UPDATE stream SET last = max(last, ?) WHERE id = ?", [(r[3], r[1]) for r in rows])
-            await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
-        gone: dict[StreamKey, list[tuple[int, int]]] = {}
+        if rows:
+            await unbroken(self._deleted(rows))
+
+    async def _deleted(self, rows: Sequence[Sequence[int]]) -> None:
+        gone: dict[int, list[tuple[int, int]]] = {}
         for _, stream, first, last in rows:
-            gone.setdefault(self._keys[stream], []).append((first, last))
-        for key, pairs in gone.items():
-            self._kept[key] -= Ranges(pairs)
+            gone.setdefault(stream, []).append((first, last))
+        async with self._adding:
+            async with self.disk.transaction() as db:
+                await db.executemany("UPDATE stream SET last = max(last, ?) WHERE id = ?", [(r[3], r[1]) for r in rows])
+                await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
+            for stream, pairs in gone.items():
+                # Two batches can have had the same numbers: a conflict, of which one was given up.
+                left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
+                self._kept[self._keys[stream]] -= Ranges(pairs) - Ranges(left)
 
     async def keep(self, name: str, raw: bytes) -> None:
         """Keep the newest paper that the city signed under `name`."""
@@ -217,9 +259,11 @@ class Shelf:
             await db.executemany("DELETE FROM paper WHERE name = ?", [(name,) for name in names])
 
     async def remember(self, learnt: Anchor | Tie) -> None:
-        """Keep what was learnt about time."""
+        """Keep what was learnt about time, and forget what is long past."""
         table = "anchor" if isinstance(learnt, Anchor) else "tie"
-        await self.disk.write(f"INSERT INTO {table} VALUES ({marks(learnt)})", learnt)  # noqa: S608  (one of two names)
+        async with self.disk.transaction() as db:
+            await db.execute(f"INSERT INTO {table} VALUES ({marks(learnt)})", learnt)  # noqa: S608  (one of two names)
+            await db.execute(f"DELETE FROM {table} WHERE rowid <= last_insert_rowid() - ?", (_LESSONS,))  # noqa: S608
 
     async def dating(self) -> Dating:
         """All that was learnt about time, in this run and earlier ones."""

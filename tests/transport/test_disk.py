@@ -1,0 +1,242 @@
+"""A real SQLite file: what a commit means, and what each kind of trouble is called."""
+
+import asyncio
+import os
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from contract.errors import StoreDamaged, StoreFull
+from transport.disk import Disk, set_aside
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+ADD = "INSERT INTO note (text) VALUES (?)"
+ALL = "SELECT text FROM note ORDER BY id"
+
+
+@pytest.fixture
+async def disk(tmp_path: Path) -> AsyncIterator[Disk]:
+    disk = await Disk.open(tmp_path / "store.db", SCHEMA, reserve=0)
+    yield disk
+    await disk.close()
+
+
+def outside(disk: Disk) -> list[str]:
+    """What a second connection sees: what is committed."""
+    with sqlite3.connect(disk.path) as other:
+        found = [row[0] for row in other.execute(ALL)]
+    other.close()
+    return found
+
+
+async def inside(disk: Disk) -> list[str]:
+    return [row[0] for row in await disk.read(ALL)]
+
+
+async def test_a_write_is_on_disk_when_it_returns(disk: Disk) -> None:
+    await disk.write(ADD, ("one",))
+
+    assert outside(disk) == ["one"]
+
+
+async def test_it_is_written_through(disk: Disk) -> None:
+    assert [row[0] for row in await disk.read("PRAGMA synchronous")] == [2]
+    assert [row[0] for row in await disk.read("PRAGMA journal_mode")] == ["wal"]
+    assert [row[0] for row in await disk.read("PRAGMA auto_vacuum")] == [2]
+
+
+async def test_a_transaction_is_seen_whole_or_not_at_all(disk: Disk) -> None:
+    async with disk.transaction() as db:
+        await db.execute(ADD, ("one",))
+        await db.execute(ADD, ("two",))
+        assert outside(disk) == []
+    assert outside(disk) == ["one", "two"]
+
+    with pytest.raises(KeyError):
+        async with disk.transaction() as db:
+            await db.execute(ADD, ("three",))
+            raise KeyError
+    assert await inside(disk) == outside(disk) == ["one", "two"]
+
+
+async def test_nobody_reads_what_is_not_committed(disk: Disk) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def writer() -> None:
+        with suppress(KeyError):
+            async with disk.transaction() as db:
+                await db.execute(ADD, ("one",))
+                begun.set()
+                await go.wait()
+                raise KeyError
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(writer(), name="writer")
+        await begun.wait()
+        read = tasks.create_task(inside(disk), name="reader")
+        await asyncio.sleep(0.02)
+        assert not read.done()
+        go.set()
+    assert read.result() == []
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancelled_transaction_leaves_nothing_open(disk: Disk, turns: int) -> None:
+    async def writer() -> None:
+        async with disk.transaction() as db:
+            await db.execute(ADD, ("one",))
+            await db.execute(ADD, ("two",))
+
+    async with asyncio.TaskGroup() as tasks:
+        write = tasks.create_task(writer(), name="writer")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        write.cancel()
+
+    await disk.write(ADD, ("three",))
+    assert outside(disk) in (["three"], ["one", "two", "three"])
+    async with disk.transaction() as db:
+        await db.execute(ADD, ("four",))
+    assert outside(disk)[-1] == "four"
+
+
+async def test_full_is_when_only_the_reserve_is_left(tmp_path: Path) -> None:
+    room = os.statvfs(tmp_path)
+    disk = await Disk.open(tmp_path / "store.db", SCHEMA, reserve=room.f_blocks * room.f_frsize)
+
+    assert disk.free() == 0
+    with pytest.raises(StoreFull, match="less than"):
+        disk.require_room()
+    await disk.write(ADD, ("acks still commit",))
+    assert await inside(disk) == ["acks still commit"]
+    await disk.close()
+
+
+async def test_not_full(disk: Disk) -> None:
+    assert disk.free() > 0
+    disk.require_room()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of this process may grow beyond 96 KiB, as on a disk that is full to the last byte."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (96 * 1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_write_that_finds_no_room_is_none_and_the_store_lives_on(disk: Disk, small_files: None) -> None:
+    await disk.write(ADD, ("one",))
+    big = "x" * 200_000
+    with pytest.raises(StoreFull):
+        await disk.write(ADD, (big,))
+    with pytest.raises(StoreFull):
+        async with disk.transaction() as db:
+            await db.execute(ADD, ("two",))
+            await db.execute(ADD, (big,))
+
+    assert await inside(disk) == ["one"]
+    await disk.write(ADD, ("three",))
+    assert outside(disk) == ["one", "three"]
+
+
+async def test_a_new_store_where_there_is_no_room(tmp_path: Path, small_files: None) -> None:
+    schema = SCHEMA + "".join(f"CREATE TABLE t{number} (a);" for number in range(100))
+    with pytest.raises(StoreFull):
+        await Disk.open(tmp_path / "store.db", schema)
+
+
+async def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreFull, match="unable to open"):
+        await Disk.open(tmp_path / "nowhere" / "store.db", SCHEMA)
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"not a database at all " * 500)
+
+    with pytest.raises(StoreDamaged):
+        await Disk.open(tmp_path / "store.db", SCHEMA)
+
+
+async def test_a_file_with_a_hole(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    disk = await Disk.open(path, SCHEMA)
+    async with disk.transaction() as db:
+        await db.executemany(ADD, [("x" * 300,) for _ in range(500)])
+    await disk.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xff" * 4096 * 3)
+
+    with pytest.raises(StoreDamaged):
+        await Disk.open(path, SCHEMA)
+
+
+async def test_damage_met_on_the_way(disk: Disk) -> None:
+    async with disk.transaction() as db:
+        await db.executemany(ADD, [("x" * 300,) for _ in range(3000)])
+    await disk.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    with disk.path.open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xff" * 4096 * 200)
+
+    with pytest.raises(StoreDamaged):
+        await inside(disk)
+    with pytest.raises(StoreDamaged):
+        await disk.write("UPDATE note SET text = 'y'")
+
+
+async def test_an_open_that_is_cancelled_or_fails_oddly_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancelled(_: Disk) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(Disk, "_check", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        await Disk.open(tmp_path / "store.db", SCHEMA)
+
+
+async def test_our_own_mistakes_are_not_called_a_full_disk(disk: Disk) -> None:
+    await disk.write("INSERT INTO note VALUES (1, 'one')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        await disk.write("INSERT INTO note VALUES (1, 'again')")
+    with pytest.raises(sqlite3.IntegrityError):
+        async with disk.transaction() as db:
+            await db.execute("INSERT INTO note VALUES (1, 'again')")
+    with pytest.raises(sqlite3.ProgrammingError):
+        await disk.read(ALL, (5,))
+
+
+async def test_what_was_deleted_goes_back_to_the_disk(disk: Disk) -> None:
+    async with disk.transaction() as db:
+        await db.executemany(ADD, [("x" * 300,) for _ in range(3000)])
+    await disk.reclaim()
+    before = disk.path.stat().st_size
+    await disk.write("DELETE FROM note")
+
+    await disk.reclaim()
+
+    assert before > 900_000
+    assert disk.path.stat().st_size < before / 10
+    assert disk.path.with_name("store.db-wal").stat().st_size == 0
+
+
+def test_a_damaged_store_is_put_aside_with_all_its_parts(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    for number in (1, 2):
+        for tail in ("", "-wal") if number == 1 else ("", "-shm"):
+            (tmp_path / f"store.db{tail}").write_text(f"{number}{tail}")
+        assert set_aside(path) == tmp_path / f"store.db.damaged-{number}"
+
+    found = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert found == {
+        "store.db.damaged-1": "1",
+        "store.db.damaged-1-wal": "1-wal",
+        "store.db.damaged-2": "2",
+        "store.db.damaged-2-shm": "2-shm",
+    }
