@@ -100,6 +100,12 @@ class Box:
             return False
         return True
 
+    async def restart(self, child: Child) -> None:
+        """Start one of the three again after its end, and watch it as before."""
+        await self._start(child)
+        if child is not self.cloud:
+            await child.says("ready")
+
     async def close_windows(self) -> None:
         """Stop all nodes."""
         await self.fleet.stop()

@@ -32,10 +32,11 @@ class Child:
         self._running: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it; `ChildDied` if there is no such program."""
+        """Start it, again too; `ChildDied` if there is no such program."""
+        self._stopping = False
         bond = shutil.which("setpriv")
         command = [*([bond, "--pdeathsig", "TERM"] if bond else []), *self._command]
-        with self._log.open("wb") as out:
+        with self._log.open("ab") as out:
             try:
                 self._running = await asyncio.create_subprocess_exec(
                     *command,
@@ -79,6 +80,12 @@ class Child:
         """Send a signal; one that has ended hears nothing."""
         if self._child.returncode is None:
             self._child.send_signal(number)
+
+    async def kill(self) -> None:
+        """Kill it with SIGKILL, as a power cut would: that is no death to be told."""
+        self._stopping = True
+        self._child.kill()
+        await self._child.wait()
 
     async def stop(self, *, within_s: float = STOP_S) -> None:
         """Ask it to end, and make it end; does nothing when it never began or has ended."""
