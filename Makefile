@@ -29,6 +29,7 @@ bench: .venv/.dev
 	.venv/bin/python -m bench.latency $(ARGS)
 	.venv/bin/python -m bench.ingest $(ARGS)
 	.venv/bin/python -m bench.edge $(ARGS)
+	.venv/bin/python -m bench.board $(ARGS)
 
 setup: .venv/.dev
 

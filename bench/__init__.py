@@ -1,1 +1,1 @@
-"""Performance measurements; each module is run by `python -m bench.NAME` and prints one JSON object as its last line."""
+"""Performance measurements: `python -m bench.NAME` runs one and prints a JSON object as its last line."""

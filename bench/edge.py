@@ -12,6 +12,9 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import cast
+
+from gpiozero.pins.mock import MockFactory
 
 from bench.rig import arguments, child, city, cpu_s, resident_mb, show
 from contract.signing import Signer
@@ -29,7 +32,7 @@ def node(config: Path, presses: int) -> None:
     from edge.settings import read  # noqa: PLC0415
 
     settings = read(config)
-    pins = factory("mock")
+    pins = cast("MockFactory", factory("mock"))
     wiring = settings.window[0]
     signer: Signer = read_key(Path(settings.key))
 
@@ -102,13 +105,18 @@ async def recorded(journal: Path, ratings: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             await asyncio.sleep(0.5)
-            if not journal.exists():
-                continue
-            database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
-            held = database.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batch").fetchone()[0]
-            database.close()
-            if held >= ratings:
+            if held(journal) >= ratings:
                 return
+
+
+def held(journal: Path) -> int:
+    """How many ratings a journal holds; none while it is not there."""
+    if not journal.exists():
+        return 0
+    database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
+    count: int = database.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batch").fetchone()[0]
+    database.close()
+    return count
 
 
 if __name__ == "__main__":

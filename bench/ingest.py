@@ -142,7 +142,8 @@ def bare(load: Load, keys: dict[str, bytes], folder: Path) -> float:
     database = sqlite3.connect(folder / "bare.db", isolation_level=None)
     database.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-        "CREATE TABLE entry (position INTEGER PRIMARY KEY, node TEXT, epoch TEXT, first INTEGER, last INTEGER, raw BLOB);"
+        "CREATE TABLE entry"
+        " (position INTEGER PRIMARY KEY, node TEXT, epoch TEXT, first INTEGER, last INTEGER, raw BLOB);"
     )
     payloads = [bundle.payload for bundles in load.bundles.values() for bundle in bundles]
     begin = time.perf_counter()

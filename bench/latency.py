@@ -19,14 +19,14 @@ from pathlib import Path
 from random import Random
 
 import httpx
+from gpiozero.pins.mock import MockFactory
 
-from bench.rig import arguments, child, city, codes, percentile, show
+from bench.rig import READY_S, arguments, child, city, codes, percentile, show
 from contract import topics
 from contract.ack import Ack
 from contract.bundle import unpack
 from contract.codec import decode
 from edge.node import Node
-from edge.pins import Factory, factory
 from edge.settings import read
 from firmware_sim.broker import Mosquitto, free_port
 from firmware_sim.cityplan import lay_out
@@ -82,7 +82,7 @@ class Stopwatch:
 
 async def totals(url: str) -> AsyncIterator[int]:
     """Every total that an SSE client reads."""
-    async with httpx.AsyncClient(timeout=None) as client, client.stream("GET", url) as stream:
+    async with httpx.AsyncClient(timeout=READY_S) as client, client.stream("GET", url) as stream:
         async for line in stream.aiter_lines():
             if line.startswith("data:"):
                 picture = json.loads(line[5:])
@@ -90,7 +90,7 @@ async def totals(url: str) -> AsyncIterator[int]:
                     yield picture["total"]
 
 
-async def press(nodes: list[tuple[str, Factory, list[int]]], watch: Stopwatch, seconds: float) -> int:
+async def press(nodes: list[tuple[str, MockFactory, list[int]]], watch: Stopwatch, seconds: float) -> int:
     """Press random buttons `A_SECOND` times a second; how many presses."""
     random = Random(1)
     begin = time.monotonic()
@@ -187,10 +187,10 @@ async def main() -> None:
 async def run(files: tuple[Path, ...], high: Mosquitto, http: int, seconds: float) -> tuple[int, Stopwatch]:
     """All nodes in this process, a listener on the city's acks, a wall."""
     watch = Stopwatch()
-    nodes: list[tuple[Node, str, Factory, list[int]]] = []
+    nodes: list[tuple[Node, str, MockFactory, list[int]]] = []
     for file in files:
         settings = read(file)
-        pins = factory("mock")
+        pins = MockFactory()
         buttons = [pin for window in settings.window for pin in (window.satisfied, window.basic, window.dissatisfied)]
         nodes.append((Node(settings, factory=pins, signer=read_key(Path(settings.key))), settings.node, pins, buttons))
     listener = Link(

@@ -50,7 +50,7 @@ def percentile(samples: Sequence[float], share: float) -> float:
 def child(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Python module as a process of its own, stopped by SIGTERM at the end; its output goes to `log`."""
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", *command], stdout=out, stderr=out)  # noqa: S603
+        process = subprocess.Popen([sys.executable, "-m", *command], stdout=out, stderr=out)
     try:
         yield process
     finally:
@@ -66,15 +66,15 @@ async def answering(url: str, process: subprocess.Popen[bytes], log: Path) -> No
     """Wait until `url` answers 200; shows the log when the process ends before."""
     for _ in range(int(READY_S / 0.1)):
         if process.poll() is not None:
-            sys.exit(f"the process behind {url} ended with {process.returncode}:\n{log.read_text()}")
+            sys.exit(f"the process behind {url} ended with {process.returncode}; its log is {log}")
         try:
             with await asyncio.to_thread(urlopen, url, timeout=2) as answer:
-                if answer.status == 200:  # noqa: PLR2004
+                if answer.status == 200:
                     return
         except (URLError, OSError):
             pass
         await asyncio.sleep(0.1)
-    sys.exit(f"{url} did not answer in {READY_S:.0f} s:\n{log.read_text()}")
+    sys.exit(f"{url} did not answer in {READY_S:.0f} s; its log is {log}")
 
 
 @asynccontextmanager

@@ -13,6 +13,8 @@ Counts = dict[tuple[str, str], list[int]]
 
 BY_MINUTE = 'SELECT minute, "window", satisfied, basic, dissatisfied FROM tally_minute WHERE channel = ?'
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'
+CITY = "city"
+BY_CITY = f"SELECT minute, '{CITY}', satisfied, basic, dissatisfied FROM tally_city WHERE channel = ?"  # noqa: S608
 BUTTON = "button"
 
 
@@ -35,8 +37,18 @@ def by_day(ratings: Iterable[Rating], zone: ZoneInfo) -> Counts:
     return counts
 
 
+def of_city(minutes: Counts) -> Counts:
+    """The counts of all windows together by (minute number as text, "city")."""
+    counts: Counts = {}
+    for (minute, _), count in minutes.items():
+        whole = counts.setdefault((minute, CITY), [0, 0, 0])
+        for level, number in enumerate(count):
+            whole[level] += number
+    return counts
+
+
 def stored(path: Path, query: str) -> Counts:
-    """What the city keeps in the file at `path`: the answer to `BY_MINUTE` or `BY_DAY`."""
+    """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY` or `BY_CITY`."""
     with closing(connect(path)) as connection:
         return {(str(when), str(window)): list(count) for when, window, *count in connection.execute(query, (BUTTON,))}
 
@@ -45,7 +57,8 @@ def differences(path: Path, zone: ZoneInfo) -> list[str]:
     """One line for each tally in the file at `path` that does not follow from its ledger; empty when all do."""
     ratings = list(read(path))
     found: list[str] = []
-    for query, recounted in ((BY_MINUTE, by_minute(ratings)), (BY_DAY, by_day(ratings, zone))):
+    minutes = by_minute(ratings)
+    for query, recounted in ((BY_MINUTE, minutes), (BY_DAY, by_day(ratings, zone)), (BY_CITY, of_city(minutes))):
         kept = stored(path, query)
         found.extend(
             f"{window} at {when}: tally {kept.get((when, window))}, ledger {recounted.get((when, window))}"

@@ -4,6 +4,7 @@ Measured with a year of days and a day of minutes of 10,000 windows in SQLite: s
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from cloud.board.picture import FeedItem
 from cloud.board.rules import FEED, Loaded
 from cloud.board.trends import DAYS, first_minute
-from cloud.calendar import HOUR_MS, Calendar
+from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.rules import BUTTON, LATE_MS
 from contract.bundle import unpack
 from contract.codec import decode_batch
@@ -26,18 +27,13 @@ SELECT day, "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_d
 WHERE day >= :today GROUP BY day, "window"
 """)
 
-# The key begins with the minute, so this reads exactly the minutes wanted.
+# The whole city's minutes serve the trends by minute, hour and day alike.
 MINUTES = text("""
-SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_minute
+SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
 WHERE minute >= :first GROUP BY minute
 """)
 
-DAYS_SINCE = text("""
-SELECT day, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
-WHERE day >= :first GROUP BY day
-""")
-
-TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_day")
+TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_city")
 
 # The hour is what the table has an index on.
 QUARANTINED = text("SELECT COALESCE(SUM(count), 0) FROM quarantine WHERE hour >= :hour AND at >= :since")
@@ -61,13 +57,14 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
         ahead: defaultdict[str, dict[str, Counts]] = defaultdict(dict)
         for day, window, *n in await connection.execute(WINDOWS, {"today": today}):
             ahead[day][window] = _counts(*n)
-        minutes = await connection.execute(MINUTES, {"first": first_minute(calendar, now)})
-        days = await connection.execute(DAYS_SINCE, {"first": first_day})
+        first_of_days = calendar.start(first_day) // MINUTE_MS
+        minutes = {minute: _counts(*n) for minute, *n in await connection.execute(MINUTES, {"first": first_of_days})}
+        first = first_minute(calendar, now)
         return Loaded(
             position=position,
             ahead=ahead,
-            minutes={minute: _counts(*n) for minute, *n in minutes},
-            days={day: _counts(*n) for day, *n in days},
+            minutes={minute: counts for minute, counts in minutes.items() if minute >= first},
+            days=_by_day(minutes, calendar),
             total=int((await connection.execute(TOTAL)).scalar_one()),
             quarantined=int(
                 (await connection.execute(QUARANTINED, {"hour": since // HOUR_MS, "since": since})).scalar_one()
@@ -92,6 +89,15 @@ async def _feed(connection: AsyncConnection) -> list[FeedItem]:
                 late = received_at - at > LATE_MS
                 items.append(FeedItem(at, township_of(batch.node), row.level, BUTTON, late))
     return sorted(items, key=lambda item: -item.at)[:FEED]
+
+
+def _by_day(minutes: Mapping[int, Counts], calendar: Calendar) -> dict[str, Counts]:
+    days: dict[str, Counts] = {}
+    for minute, (satisfied, basic, dissatisfied) in minutes.items():
+        day = calendar.day(minute * MINUTE_MS)
+        before = days.get(day, (0, 0, 0))
+        days[day] = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+    return days
 
 
 def _counts(satisfied: int, basic: int, dissatisfied: int) -> Counts:

@@ -17,7 +17,7 @@ from proof.scores import Counts
 CITY = "city"
 
 CITY_MINUTES = text("""
-SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_minute
+SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
 WHERE minute BETWEEN :first AND :last GROUP BY minute
 """)
 

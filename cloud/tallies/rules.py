@@ -1,4 +1,4 @@
-"""From minutes to days. Pure."""
+"""From counted minutes to the rows of the tallies. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,11 +6,22 @@ from cloud.ledger.rules import MINUTE_MS
 
 Count = tuple[int, int, int]
 Row = tuple[int | str, str, str, int, int, int]
+CityRow = tuple[int, str, int, int, int]
 
 
 def minute_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str) -> list[Row]:
     """The rows (minute, window, channel, satisfied, basic, dissatisfied) to add, in the order of the table."""
     return sorted((minute, window, channel, c[0], c[1], c[2]) for (window, minute), c in cells.items())
+
+
+def city_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str) -> list[CityRow]:
+    """The rows (minute, channel, satisfied, basic, dissatisfied) to add."""
+    sums: dict[int, list[int]] = {}
+    for (_, minute), count in cells.items():
+        total = sums.setdefault(minute, [0, 0, 0])
+        for level, number in enumerate(count):
+            total[level] += number
+    return sorted((minute, channel, c[0], c[1], c[2]) for minute, c in sums.items())
 
 
 def day_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str, day: Callable[[int], str]) -> list[Row]:

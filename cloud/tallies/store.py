@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import write
-from cloud.tallies.rules import day_rows, minute_rows
+from cloud.tallies.rules import city_rows, day_rows, minute_rows
 
 # Add to one cell; a cell that is not there yet begins with what is added.
 ADD_MINUTE = """
@@ -27,6 +27,15 @@ ON CONFLICT (day, "window", channel) DO UPDATE SET
     dissatisfied = tally_day.dissatisfied + excluded.dissatisfied
 """
 
+ADD_CITY = """
+INSERT INTO tally_city (minute, channel, satisfied, basic, dissatisfied)
+VALUES (:minute, :channel, :satisfied, :basic, :dissatisfied)
+ON CONFLICT (minute, channel) DO UPDATE SET
+    satisfied = tally_city.satisfied + excluded.satisfied,
+    basic = tally_city.basic + excluded.basic,
+    dissatisfied = tally_city.dissatisfied + excluded.dissatisfied
+"""
+
 
 async def add(
     connection: AsyncConnection,
@@ -37,3 +46,4 @@ async def add(
     """Add `cells`, counts by (window, minute), within the transaction of `connection`."""
     await write(connection, ADD_MINUTE, minute_rows(cells, channel))
     await write(connection, ADD_DAY, day_rows(cells, channel, day))
+    await write(connection, ADD_CITY, city_rows(cells, channel))

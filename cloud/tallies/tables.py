@@ -29,3 +29,16 @@ tally_day = Table(
     Column("dissatisfied", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# The whole city by minute: half a million rows a year, so that neither the total ever nor the wall's trends need read
+# the windows' own tallies.
+tally_city = Table(
+    "tally_city",
+    metadata,
+    Column("minute", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),
+    Column("satisfied", BigInteger, nullable=False),
+    Column("basic", BigInteger, nullable=False),
+    Column("dissatisfied", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
