@@ -5,8 +5,9 @@ All writing goes through `writer`, which has one connection; reading has a pool 
 tuples: SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's insert.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -103,6 +104,8 @@ async def open_database(database: str) -> Database:
     Raises `SettingsError` when it cannot be opened.
     """
     url = url_of(database)
+    if url.get_backend_name() == "sqlite":
+        _probe(url.database or "")
     try:
         writer = create_async_engine(url, pool_size=1, max_overflow=0)
         reader = create_async_engine(url, pool_size=READERS, max_overflow=0)
@@ -120,6 +123,20 @@ async def open_database(database: str) -> Database:
         cause = bad.orig if isinstance(bad, DBAPIError) else bad
         raise SettingsError(f"database {database}: cannot be opened: {cause}") from bad
     return opened
+
+
+def _probe(file: str) -> None:
+    """Raise `SettingsError` unless the SQLite `file` is there or can be made, and can be written.
+
+    Asked before aiosqlite is: it leaves a thread behind when it cannot open a file, which complains on stderr later.
+    """
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_MS / 1000, isolation_level=None)) as probe:
+            probe.execute("PRAGMA journal_mode = WAL")
+            probe.execute("BEGIN IMMEDIATE")
+            probe.execute("ROLLBACK")
+    except sqlite3.Error as bad:
+        raise SettingsError(f"database {file}: cannot be opened: {bad}") from bad
 
 
 def _furnish(engine: AsyncEngine, *, begin: str) -> None:

@@ -1,0 +1,168 @@
+"""The city's ingest on a real mosquitto: what a gateway sends is answered, and what it must know is retained."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cloud.calendar import Calendar
+from cloud.database import open_database
+from cloud.ingest import receipts
+from cloud.ingest.answers import UNASKED
+from cloud.ingest.worker import Ingest
+from cloud.ledger.commit import Commit
+from cloud.registry.load import register
+from cloud.registry.worker import RegistryHolder
+from cloud.settings import Settings
+from contract import topics
+from contract.ack import Ack, Receipt
+from contract.batch import StreamKey
+from contract.bundle import pack, unpack
+from contract.codec import Entry, decode
+from contract.config import Roster
+from contract.hello import Stream, Welcome
+from contract.signing import public_key, verify
+from firmware_sim.broker import Mosquitto
+from tests.cloud.conftest import EPOCH, GATEWAY, NODE, NOW, SIGNERS, TOWNSHIP, entry, hello
+from transport.link import Broker, Link
+
+CITY = SIGNERS["371721122-b2"]
+REGISTRATION = json.dumps(
+    {
+        "nodes": [{"node": NODE, "key": SIGNERS[NODE].public, "windows": ["01", "02"]}],
+        "gateways": [{"node": GATEWAY, "key": SIGNERS[GATEWAY].public}],
+    }
+)
+
+
+class Township:
+    """What a gateway hears on its topics of the city's broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.heard: list[tuple[str, Entry]] = []
+        self.up = asyncio.Event()
+        self._news = asyncio.Event()
+        self.link = Link(
+            broker,
+            client_id="township",
+            subscribe=[topics.township(TOWNSHIP, leaf) for leaf in ("acks", "config")],
+            on_receive=self._receive,
+            on_up=self.up.set,
+            on_down=self.up.clear,
+        )
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        for one in unpack(payload):
+            if isinstance(decode(one.body), Receipt | Roster):
+                assert verify(one.body, one.signature, public_key(CITY.public))
+            self.heard.append((topic.rpartition("/")[2], decode(one.body)))
+        self._news.set()
+
+    async def hear(self, kind: type[Entry]) -> Entry:
+        """The next entry of `kind`, also if it came already."""
+        while True:
+            for index, (_, one) in enumerate(self.heard):
+                if isinstance(one, kind):
+                    del self.heard[index]
+                    return one
+            self._news.clear()
+            await self._news.wait()
+
+
+class Running:
+    """An ingest at work, and the commits it told of."""
+
+    def __init__(self, ingest: Ingest, township: Township) -> None:
+        self.ingest = ingest
+        self.township = township
+        self.commits: list[Commit] = []
+        ingest.listeners.append(self.commits.append)
+
+
+@asynccontextmanager
+async def running(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Running]:
+    broker = Broker(mosquitto.host, mosquitto.port)
+    settings = Settings(str(folder / "city.db"), "", broker, clock="trusted")
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(await open_database(settings.database))
+        await register(database.writer, REGISTRATION, NOW)
+        holder = RegistryHolder(database.reader, now=lambda: NOW)
+        await holder.refresh()
+        ingest = Ingest(
+            settings,
+            database,
+            holder,
+            signer=CITY,
+            epoch="city-00001",
+            now=lambda: NOW,
+            day=Calendar(settings.zone).day,
+            monotonic=asyncio.get_running_loop().time,
+        )
+        township = Township(broker)
+        made = Running(ingest, township)
+        async with township.link:
+            await township.up.wait()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(ingest.run())
+                while not ingest.up:
+                    await asyncio.sleep(0.01)
+                yield made
+                ingest.stop()
+
+
+@pytest.fixture
+async def city(tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr(receipts, "TICK_S", 0.01)
+    async with running(tmp_path, mosquitto) as made:
+        yield made
+
+
+async def test_batches_on_both_lanes_are_settled_and_receipted(city: Running) -> None:
+    link = city.township.link
+    link.publish(topics.township(TOWNSHIP, "live"), pack([entry(4, ("01", 3))]))
+    assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(4, 4)])
+    assert await city.township.hear(Receipt) == Receipt(NODE, EPOCH, [(4, 4)], NOW)
+
+    link.publish(topics.township(TOWNSHIP, "backlog"), pack([entry(1, ("01", 3), ("02", 1), ("02", 1))]))
+    assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 3)])
+    assert sum(sum(n) for commit in city.commits for n in commit.cells.values()) == 4
+
+
+async def test_a_city_that_comes_up_makes_itself_known_and_retains_the_roster(city: Running) -> None:
+    hint = await city.township.hear(Welcome)
+    assert isinstance(hint, Welcome)
+    assert (hint.to, hint.nonce, hint.by, hint.clock.at) == (GATEWAY, UNASKED, "city-00001", NOW)
+    roster = await city.township.hear(Roster)
+    assert isinstance(roster, Roster)
+    assert [node.node for node in roster.nodes] == [NODE]
+
+    newcomer = Township(city.township.link._broker)
+    async with newcomer.link:
+        assert await newcomer.hear(Roster) == roster
+
+
+async def test_a_gateways_hello_gets_a_welcome(city: Running) -> None:
+    await city.township.hear(Welcome)
+    stream = Stream(*StreamKey(NODE, EPOCH), [(1, 2)])
+    city.township.link.publish(
+        topics.township(TOWNSHIP, "live"), pack([entry(1, ("01", 3)), hello(GATEWAY, stream, nonce="mine")])
+    )
+
+    welcome = await city.township.hear(Welcome)
+    assert isinstance(welcome, Welcome)
+    assert (welcome.nonce, welcome.streams) == ("mine", [Ack(NODE, EPOCH, settled=[(1, 1)])])
+
+
+async def test_the_city_comes_back_when_the_broker_does(city: Running, mosquitto: Mosquitto) -> None:
+    await city.township.hear(Roster)
+    mosquitto.kill()
+    while city.ingest.up:
+        await asyncio.sleep(0.01)
+    await mosquitto.restart()
+    await city.township.hear(Roster)
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([entry(1, ("01", 3))]))
+
+    assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 1)])

@@ -1,0 +1,179 @@
+"""Registering: what a document adds, when it holds from, and what it must not change."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cloud.database import Database, open_database
+from cloud.registry import store
+from cloud.registry.load import Summary, register
+from cloud.registry.papers import papers
+from cloud.registry.snapshot import RegisteredNode, RegisteredWindow, Registry
+from cloud.registry.worker import RegistryHolder
+from contract.bundle import unpack
+from contract.codec import decode, decode_as
+from contract.config import NodeConfig, Roster
+from contract.errors import SettingsError, Unavailable
+from contract.signing import Signer, public_key, verify
+
+NOW = 1_795_370_400_000
+NODE = "371721121-a1"
+GATEWAY = "371721121-g0"
+CITY = Signer(b"c" * 32)
+OLD, NEW = Signer(b"o" * 32), Signer(b"n" * 32)
+PINS = {"id": "01", "satisfied": 5, "basic": 6, "dissatisfied": 13}
+
+
+def document(*windows: object, key: str = OLD.public, **more: object) -> str:
+    return json.dumps({"nodes": [{"node": NODE, "key": key, "windows": list(windows), **more}]})
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with await open_database(str(tmp_path / "city.db")) as opened:
+        yield opened
+
+
+async def snapshot(database: Database, at: int = NOW) -> Registry:
+    async with database.reader.begin() as connection:
+        return await store.load(connection, at)
+
+
+async def test_the_places_of_heze_are_there_with_their_names(database: Database) -> None:
+    await store.seed_places(database.writer)
+    await store.seed_places(database.writer)
+    registry = await snapshot(database)
+
+    assert len(registry.counties) == 11
+    assert len(registry.townships) == 167
+    assert registry.places["371721"].zh == "曹县"
+    assert registry.places["371721"].en == "Cao County"
+    assert {town.code[:6] == county.place.code for county in registry.counties for town in county.townships} == {True}
+
+
+async def test_a_document_registers_nodes_gateways_and_windows_for_all_times(database: Database) -> None:
+    text = json.dumps(
+        {
+            "nodes": [{"node": NODE, "key": OLD.public, "windows": ["01", "02"]}],
+            "gateways": [{"node": GATEWAY, "key": NEW.public}],
+        }
+    )
+
+    assert await register(database.writer, text, NOW) == Summary(nodes=1, gateways=1, windows=2, added=2, version=1)
+    registry = await snapshot(database)
+    assert registry.node(NODE) == RegisteredNode(NODE, "node", NODE[:9], public_key(OLD.public), 0, None)
+    assert list(registry.gateways) == [GATEWAY]
+    assert registry.node("371721121-zz") is None
+    assert registry.windows_at(0) == [f"{NODE}/01", f"{NODE}/02"]
+    assert not registry.has_window(f"{NODE}/03", NOW)
+    again = await register(database.writer, text, NOW + 5)
+    assert (again.added, again.version) == (0, 2)
+
+
+async def test_another_key_holds_from_now_on_and_the_old_one_until_now(database: Database) -> None:
+    await register(database.writer, document("01"), NOW - 1000)
+    await register(database.writer, document(key=NEW.public), NOW)
+
+    assert [(n.key, n.valid_from, n.valid_to) for n in (await snapshot(database)).keys(NODE)] == [
+        (public_key(NEW.public), NOW, None),
+        (public_key(OLD.public), 0, NOW),
+    ]
+    assert (await snapshot(database)).has_window(f"{NODE}/01", NOW)
+
+
+async def test_a_windows_dates_are_respected(database: Database) -> None:
+    opened, closed = "2026-01-01T00:00:00+08:00", "2026-07-01T00:00:00+08:00"
+    await register(database.writer, document({"id": "01", "from": opened, "to": closed}), NOW)
+    registry = await snapshot(database)
+
+    start, end = 1_767_196_800_000, 1_782_835_200_000
+    assert [registry.has_window(f"{NODE}/01", at) for at in (start - 1, start, end - 1, end)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+WRONG = {
+    "{": "registration: Input data was truncated",
+    '{"nodes":[{"node":"a1","key":""}]}': "node",
+    '{"node":[]}': "unknown field `node`",
+    document(key="A" * 42): "key",
+    document("01", "01"): "a window is named twice",
+    json.dumps({"gateways": [{"node": GATEWAY, "key": OLD.public}] * 2}): f"{GATEWAY} is named twice",
+    json.dumps({"gateways": [{"node": "999999999-g0", "key": OLD.public}]}): "there is no township 999999999",
+    document({"id": "01", "from": "2026-01-01T00:00:00"}): "$.nodes[0].windows[0]",
+    document({"id": "01", "to": "1969-01-01T00:00:00Z"}): "window 01 ends before it begins",
+    document(config={"windows": [{**PINS, "basic": 5}]}): "config: pin 5 is both",
+    json.dumps({"gateways": [{"node": NODE, "key": NEW.public}]}): "is registered as a node, not as a gateway",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG.items(), ids=range(len(WRONG)))
+async def test_a_wrong_document_changes_nothing_and_says_where_it_is_wrong(
+    database: Database, text: str, told: str
+) -> None:
+    await register(database.writer, document("07"), NOW)
+
+    with pytest.raises(SettingsError) as wrong:
+        await register(database.writer, text, NOW)
+
+    assert told in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+    registry = await snapshot(database)
+    assert (registry.version, list(registry.windows)) == (1, [f"{NODE}/07"])
+
+
+async def test_each_township_gets_its_roster_and_configurations_signed(database: Database) -> None:
+    await register(database.writer, document("01", config={"windows": [PINS], "settle_ms": 500}), NOW)
+    other = json.dumps({"gateways": [{"node": "371721122-g0", "key": OLD.public}]})
+    await register(database.writer, other, NOW)
+
+    told = dict(papers(await snapshot(database), CITY, NOW))
+
+    city_key = public_key(CITY.public)
+    entries = {township: unpack(payload) for township, payload in told.items()}
+    assert all(verify(one.body, one.signature, city_key) for here in entries.values() for one in here)
+    roster = decode_as(entries["371721121"][0].body, Roster)
+    assert (roster.version, [(node.node, node.key) for node in roster.nodes]) == (2, [(NODE, OLD.public)])
+    config = decode_as(entries["371721121"][1].body, NodeConfig)
+    assert (config.version, config.settle_ms, config.cooldown_ms) == (1, 500, 3000)
+    assert [decode(one.body) for one in entries["371721122"]] == [Roster("371721122", 2, [])]
+
+
+async def test_a_running_city_sees_a_change_within_two_seconds(database: Database) -> None:
+    holder = RegistryHolder(database.reader, now=lambda: NOW)
+    assert await holder.refresh()
+    assert not await holder.refresh()
+    seen = asyncio.Event()
+    holder.listeners.append(lambda registry: seen.set() if registry.node(NODE) else None)
+    watching = asyncio.ensure_future(holder.run())
+    await register(database.writer, document("01"), NOW)
+
+    async with asyncio.timeout(2):
+        await seen.wait()
+
+    watching.cancel()
+    assert holder.current.has_window(f"{NODE}/01", NOW)
+
+
+async def test_a_database_that_fails_keeps_the_last_snapshot(database: Database) -> None:
+    await register(database.writer, document("01"), NOW)
+    holder = RegistryHolder(database.reader, now=lambda: NOW)
+    await holder.refresh()
+    async with database.writer.begin() as connection:
+        await connection.exec_driver_sql("DROP TABLE registry_head")
+
+    with pytest.raises(Unavailable):
+        await holder.refresh()
+
+    assert holder.current.has_window(f"{NODE}/01", NOW)
+
+
+def test_a_window_may_close_and_open_again() -> None:
+    registry = Registry(windows=[RegisteredWindow("w", 0, 10), RegisteredWindow("w", 20, None)])
+
+    assert [registry.has_window("w", at) for at in (0, 9, 10, 19, 20)] == [True, True, False, False, True]
+    assert registry.knows_window("w")
+    assert not registry.knows_window("v")

@@ -1,0 +1,62 @@
+"""The city's settings: read once, refused in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.settings import read
+from contract.errors import SettingsError
+
+GOOD = 'database = "city.db"\nkey = "city.key"\n\n[broker]\nhost = "127.0.0.1"\npassword_file = "pass"\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "city.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = read(written(tmp_path, GOOD))
+
+    assert settings.database == str(tmp_path / "city.db")
+    assert settings.key == str(tmp_path / "city.key")
+    assert settings.broker.password_file == str(tmp_path / "pass")
+    assert (settings.zone, settings.clock, settings.least, settings.future_s) == ("Asia/Shanghai", "kernel", 20, 60)
+    assert settings.http.host == "127.0.0.1"
+
+
+def test_a_database_url_is_left_alone(tmp_path: Path) -> None:
+    url = "postgresql+asyncpg://city@db/city"
+
+    assert read(written(tmp_path, GOOD.replace("city.db", url))).database == url
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GOOD + '[http]\nhost = "0.0.0.0"\n', "http.host"),
+        (GOOD + "[http]\nport = 70000\n", "http.port"),
+        ('zone = "Asia/Heze"\n' + GOOD, "zone"),
+        ('zone = "../../etc/passwd"\n' + GOOD, "zone"),
+        ('clock = "sundial"\n' + GOOD, "clock"),
+        ("least = 0\n" + GOOD, "least"),
+        ("coffee = true\n" + GOOD, "coffee"),
+        (GOOD.replace('key = "city.key"\n', ""), "key"),
+        ("[broker", "TOML"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_file_and_key(tmp_path: Path, text: str, told: str) -> None:
+    file = written(tmp_path, text)
+
+    with pytest.raises(SettingsError) as wrong:
+        read(file)
+
+    assert str(file) in str(wrong.value)
+    assert told in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing\.toml: cannot be read"):
+        read(tmp_path / "nothing.toml")

@@ -1,0 +1,115 @@
+"""An outsider reads a ledger file: each number once, held rows marked, gaps seen."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from contract.batch import Batch
+from contract.codec import encode
+from contract.rating import Quality, Row
+from proof import ledger, tallies
+
+NODE = "371721121-a1"
+EPOCH = "AAAAAAAAAA"
+# 23:59:30 on 21 November 2026 in Heze.
+NOW = 1_795_276_770_000
+ZONE = ZoneInfo("Asia/Shanghai")
+
+SCHEMA = """
+CREATE TABLE ledger_entry (position INTEGER PRIMARY KEY, kind TEXT, raw BLOB);
+CREATE TABLE uncounted (position INTEGER, row INTEGER, admitted INTEGER);
+CREATE TABLE tally_minute (minute INTEGER, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
+CREATE TABLE tally_city (minute INTEGER, channel TEXT, satisfied, basic, dissatisfied);
+CREATE TABLE tally_day (day TEXT, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
+"""
+
+
+def raw(first: int, *rows: tuple[int, str, int]) -> bytes:
+    content = [Row(ms, window, level, 1) for ms, window, level in rows]
+    return encode(Batch(1, NODE, EPOCH, first, NOW, Quality.CORRECTED, content)) + b"\nsignature"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Numbers 1 to 4; 2 is given twice, 3 is held, 4 was held and admitted; midnight passes between 1 and the rest."""
+    file = tmp_path / "city.db"
+    with closing(sqlite3.connect(file)) as city:
+        city.executescript(SCHEMA)
+        city.executemany(
+            "INSERT INTO ledger_entry VALUES (?, ?, ?)",
+            [
+                (1, "batch", raw(1, (0, "01", 3), (30_000, "01", 1))),
+                (2, "batch", raw(2, (30_000, "01", 3), (40_000, "09", 2), (50_000, "02", 2))),
+                (3, "admit", b'{"admit":[[2,2]]}'),
+            ],
+        )
+        city.executemany("INSERT INTO uncounted VALUES (?, ?, ?)", [(2, 0, None), (2, 1, None), (2, 2, 3)])
+        for table, times in (("tally_minute", (29_921_279, 29_921_280)), ("tally_day", ("2026-11-21", "2026-11-22"))):
+            city.executemany(
+                f"INSERT INTO {table} VALUES (?, ?, 'button', ?, ?, ?)",  # noqa: S608  (names from this file)
+                [
+                    (times[0], f"{NODE}/01", 1, 0, 0),
+                    (times[1], f"{NODE}/01", 0, 0, 1),
+                    (times[1], f"{NODE}/02", 0, 1, 0),
+                ],
+            )
+        city.execute(
+            "INSERT INTO tally_city SELECT minute, channel, sum(satisfied), sum(basic), sum(dissatisfied) "
+            "FROM tally_minute GROUP BY minute"
+        )
+        city.commit()
+    return file
+
+
+def change(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as city:
+        city.execute(sql)
+        city.commit()
+
+
+def test_each_number_is_read_once_as_the_first_entry_says(path: Path) -> None:
+    assert [(r.seq, r.window, r.level, r.at - NOW, r.position, r.counted) for r in ledger.read(path)] == [
+        (1, f"{NODE}/01", 3, 0, 1, True),
+        (2, f"{NODE}/01", 1, 30_000, 1, True),
+        (3, f"{NODE}/09", 2, 40_000, 2, False),
+        (4, f"{NODE}/02", 2, 50_000, 2, True),
+    ]
+    assert {(r.node, r.epoch, r.q) for r in ledger.read(path)} == {(NODE, EPOCH, 1)}
+
+
+def test_a_missing_position_is_seen(path: Path) -> None:
+    assert ledger.gapless(path)
+    change(path, "DELETE FROM ledger_entry WHERE position = 2")
+    assert not ledger.gapless(path)
+
+
+def test_reading_changes_nothing_and_makes_no_file(path: Path, tmp_path: Path) -> None:
+    before = path.read_bytes()
+    list(ledger.read(path))
+    assert path.read_bytes() == before
+    with pytest.raises(sqlite3.OperationalError):
+        list(ledger.read(tmp_path / "nothing.db"))
+
+
+def test_tallies_that_follow_from_the_ledger_have_no_differences(path: Path) -> None:
+    assert tallies.differences(path, ZONE) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("UPDATE tally_minute SET satisfied = 2 WHERE satisfied = 1", "tally [2, 0, 0], ledger [1, 0, 0]"),
+        ("UPDATE tally_city SET basic = 4 WHERE basic = 1", "city at 29921280: tally [0, 4, 1], ledger [0, 1, 1]"),
+        ("UPDATE tally_day SET day = '2026-11-20' WHERE day = '2026-11-21'", "2026-11-21: tally None"),
+        ("DELETE FROM tally_day WHERE basic = 1", "tally None, ledger [0, 1, 0]"),
+        ("INSERT INTO tally_minute VALUES (1, 'x/1', 'button', 1, 0, 0)", "x/1 at 1: tally [1, 0, 0], ledger None"),
+        ("DELETE FROM uncounted WHERE row = 1", "/09 at 2026-11-22: tally None, ledger [0, 1, 0]"),
+    ],
+)
+def test_a_tally_that_does_not_follow_from_the_ledger_is_named(path: Path, sql: str, told: str) -> None:
+    change(path, sql)
+
+    assert any(told in line for line in tallies.differences(path, ZONE))
