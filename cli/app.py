@@ -32,6 +32,7 @@ def _manyi(
 def demo(
     *,
     windows: Annotated[int, typer.Option(min=1, max=2000, help="Service windows, spread over townships.")] = 300,
+    townships: Annotated[int | None, typer.Option(min=1, help="How many have windows; 30 from 300 windows on.")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so long; by default Ctrl-C does.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The wall's port, 0 for any; 8000.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same people.")] = 1,
@@ -44,5 +45,5 @@ def demo(
     """
     from firmware_sim.demo import Options, run
 
-    code = run(Options(windows=windows, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep))
+    code = run(Options(windows, townships, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep))
     raise typer.Exit(code)

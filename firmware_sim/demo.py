@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from rich.console import Console
 
-from firmware_sim.box import Box, Order
+from firmware_sim.box import Box, Order, township_codes
 from firmware_sim.broker import BrokerError, free_port, port_is_free
 from firmware_sim.children import ChildDied
 from firmware_sim.cityplan import usual_townships
@@ -45,9 +45,13 @@ HURRIED = Patience(1.2, 0.5)
 
 
 class Options(NamedTuple):
-    """As on the command line. `seconds` None: until Ctrl-C; `port` None: 8000, 0: any; `keep`: a new folder."""
+    """As on the command line. `seconds` None: until Ctrl-C; `port` None: 8000, 0: any; `keep`: a new folder.
+
+    `townships` None: as many as `usual_townships` says.
+    """
 
     windows: int = 300
+    townships: int | None = None
     seconds: float | None = None
     port: int | None = None
     seed: int = 1
@@ -64,6 +68,7 @@ def run(options: Options) -> int:
     console = Console(stderr=True)
     try:
         port = _port(options.port)
+        _check_townships(options)
         _check_new(options.keep)
     except Unusable as wrong:
         console.print(str(wrong), highlight=False, soft_wrap=True)
@@ -111,7 +116,7 @@ class Demo:
         windows = self._options.windows
         order = Order(
             windows=windows,
-            townships=usual_townships(windows),
+            townships=self._options.townships or usual_townships(windows),
             seed=self._options.seed,
             per_s=windows / _BETWEEN_VISITS_S,
             http=self._port,
@@ -228,6 +233,14 @@ def _port(asked: int | None) -> int:
     if not port_is_free(HOST, port):
         raise Unusable(f"port {port} is in use: choose another with --port, or --port 0 for any")
     return port
+
+
+def _check_townships(options: Options) -> None:
+    known = len(township_codes())
+    if options.townships is not None and not 1 <= options.townships <= min(known, options.windows):
+        raise Unusable(
+            f"--townships {options.townships}: 1 to {known} are there, each with a window; there are {options.windows}"
+        )
 
 
 def _check_new(folder: Path | None) -> None:

@@ -84,6 +84,13 @@ def test_a_wrong_word_is_explained(words: list[str]) -> None:
     assert "Usage: manyi" in run.stderr
 
 
+@pytest.mark.parametrize(("windows", "townships"), [("5", "6"), ("300", "168")])
+def test_no_more_townships_than_there_are_or_have_windows(windows: str, townships: str) -> None:
+    run = manyi("demo", "--port", "0", "--windows", windows, "--townships", townships)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert f"--townships {townships}: 1 to 167 are there" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "library", "line"),
     [
