@@ -4,7 +4,7 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from signal import SIGUSR1
@@ -18,6 +18,8 @@ from firmware_sim.cityplan import lay_out
 from firmware_sim.onlooker import Onlooker
 from firmware_sim.premises import Habits, Premises, Wires, build
 
+# Beyond so many nodes, the others are played by their protocol alone.
+REAL_NODES = 200
 _POLL_S = 0.05
 
 
@@ -32,22 +34,47 @@ class Order(NamedTuple):
     habits: Habits
 
 
+class Brokers(NamedTuple):
+    """The city's broker and the one that all townships share; they may be the same."""
+
+    city: Broker
+    townships: Broker
+
+
 class Box:
     """Opened step by step in the order of the way up, closed in the order of the way down.
 
     A child that ends by itself ends `group` with `ChildDied`; whoever tests that kills it through its `Child`.
     """
 
-    def __init__(self, order: Order, folder: Path, group: asyncio.TaskGroup, *, wall_ms: Callable[[], int]) -> None:
-        """Plan it in `folder`, which is new or empty; nothing is written or started yet."""
+    def __init__(
+        self,
+        order: Order,
+        folder: Path,
+        group: asyncio.TaskGroup,
+        *,
+        wall_ms: Callable[[], int],
+        brokers: Brokers | None = None,
+        sabotage: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Plan it in `folder`, which is new or empty; nothing is written or started yet.
+
+        Without `brokers` city and townships share one. `sabotage`, by the name of a child, stands in its command in
+        place of `-m`: a script and its words, which damages the child on purpose and then runs it.
+        """
         self._order = order
         self._folder = folder
         self._group = group
+        self._sabotage = sabotage or {}
         city = folder / "city"
         self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
         self.address = f"http://127.0.0.1:{order.http}"
         self.log = folder / "fingers.log"
-        self.broker: Broker = choose(folder / "broker")
+        if brokers is None:
+            shared = choose(folder / "broker")
+            brokers = Brokers(shared, shared)
+        self.broker: Broker = brokers.city
+        self.node_broker: Broker = brokers.townships
         self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
         self.premises: Premises
         self.cloud = self._child("cloud", "cloud", "run", "--config", city / "cloud" / "cloud.toml")
@@ -56,15 +83,25 @@ class Box:
         self._looking: asyncio.Task[None] | None = None
 
     async def lay_foundation(self) -> None:
-        """Start the broker; write keys and settings, and register every node with the city."""
+        """Start the brokers; write keys and settings, and register every node with the city."""
         await self.broker.start()
+        if self.node_broker is not self.broker:
+            await self.node_broker.start()
         self._folder.mkdir(parents=True, exist_ok=True)
         order = self._order
-        wires = Wires(self.broker.port, self.broker.port, order.http)
+        wires = Wires(self.broker.port, self.node_broker.port, order.http)
         self.premises = build(self.plan, self._folder / "city", wires=wires, habits=order.habits)
-        nodes, gateways = map(str, self.premises.nodes), map(str, self.premises.gateways)
-        (self._folder / "gateways.json").write_text(json.dumps({"gateways": [*gateways]}), encoding="utf-8")
-        fleet = {"nodes": [*nodes], "log": str(self.log), "seed": order.seed, "per_s": order.per_s}
+        nodes, gateways = [*map(str, self.premises.nodes)], [*map(str, self.premises.gateways)]
+        (self._folder / "gateways.json").write_text(json.dumps({"gateways": gateways}), encoding="utf-8")
+        step = max(1, -(-len(nodes) // REAL_NODES))  # every so many is real, so that each township has some
+        puppets = [node for number, node in enumerate(nodes) if number % step]
+        fleet = {
+            "nodes": nodes[::step],
+            "puppets": puppets,
+            "log": str(self.log),
+            "seed": order.seed,
+            "per_s": order.per_s,
+        }
         (self._folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
         registering = self._child(
             "registration", "cloud", "register", "--config", self.premises.cloud, self.premises.registration
@@ -111,16 +148,18 @@ class Box:
         await self.fleet.stop()
 
     async def close(self) -> None:
-        """Stop what still runs: windows, gateways, cloud, broker."""
+        """Stop what still runs: windows, gateways, cloud, brokers."""
         if self._looking is not None:
             self._looking.cancel()
         for child in (self.fleet, self.gateways, self.cloud):
             await child.stop()
-        await self.broker.stop()
+        for broker in (self.node_broker, self.broker):
+            await broker.stop()
 
     def _child(self, name: str, module: str, *words: str | Path, speaks: bool = False) -> Child:
         log = self._folder / f"{name}.log"
-        return Child(name, [sys.executable, "-m", module, *map(str, words)], log=log, speaks=speaks)
+        way = self._sabotage.get(name, ("-m",))
+        return Child(name, [sys.executable, *way, module, *map(str, words)], log=log, speaks=speaks)
 
     async def _start(self, child: Child) -> None:
         await child.start()

@@ -1,0 +1,95 @@
+"""A city in a box under siege: it is opened, something is done to it under load, and the evidence is taken."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from firmware_sim.box import Box, Brokers, Order
+from firmware_sim.evidence import contradictions, gather
+from firmware_sim.fingerlog import read
+from firmware_sim.verdict import Verdict
+
+ZONE = ZoneInfo("Asia/Shanghai")
+# Whoever stands at a window when the doors close has left by then.
+_LEAVE_S = 20.0
+# The wall has stood still for so long when nothing more is on its way.
+_STILL_S = 1.5
+
+
+class Evidence(NamedTuple):
+    """The verdict; where the wall's picture drifted from its diffs; where the city contradicts its own ledger."""
+
+    verdict: Verdict
+    drift: list[str]
+    contradictions: list[str]
+
+    @property
+    def clean(self) -> bool:
+        """Return whether nothing is wrong."""
+        return self.verdict.clean and not self.drift and not self.contradictions
+
+
+class Siege:
+    """An open city: `box` is there to be hurt, `evidence` after the context has closed."""
+
+    def __init__(self, box: Box, drain_s: float) -> None:
+        """Besiege `box`; at the end what is lit has at most `drain_s` to come to the wall."""
+        self.box = box
+        self.evidence: Evidence
+        self._drain_s = drain_s
+
+    @property
+    def lit(self) -> int:
+        """Return how many lights were seen so far."""
+        return sum(entry.kind == "lit" for entry in read(self.box.log))
+
+    async def catch_up(self) -> bool:
+        """Wait until the wall shows at least what is lit now; False when that takes too long."""
+        return await self.box.onlooker.wait_for(self.lit, within_s=self._drain_s)
+
+    async def come_to_rest(self) -> list[str]:
+        """Let nobody new step up and everything arrive; return where the wall drifted."""
+        onlooker = self.box.onlooker
+        await self.box.hush(within_s=_LEAVE_S)
+        await self.catch_up()
+        # What was committed and not seen to be lit comes too.
+        while await onlooker.wait_for((onlooker.total or 0) + 1, within_s=_STILL_S):
+            pass
+        return await onlooker.drift()
+
+
+@asynccontextmanager
+async def besieged(
+    order: Order,
+    folder: Path,
+    *,
+    wall_ms: Callable[[], int],
+    brokers: Brokers | None = None,
+    sabotage: Mapping[str, Sequence[str]] | None = None,
+    before: Callable[[Box], None] | None = None,
+    drain_s: float = 60.0,
+) -> AsyncIterator[Siege]:
+    """Open a city with people at its windows; after the block it comes to rest, is closed and judged.
+
+    `before` is called once its files are there and before any house is open.
+    """
+    async with asyncio.TaskGroup() as group:
+        box = Box(order, folder, group, wall_ms=wall_ms, brokers=brokers, sabotage=sabotage)
+        siege = Siege(box, drain_s)
+        try:
+            await box.lay_foundation()
+            if before is not None:
+                before(box)
+            await box.open_city()
+            await box.open_townships()
+            await box.open_windows()
+            yield siege
+            drift = await siege.come_to_rest()
+        finally:
+            await box.close()
+    database = box.premises.database
+    verdict = gather(box.log, database, wall=box.onlooker.total)
+    siege.evidence = Evidence(verdict, drift, contradictions(database, ZONE))
