@@ -16,7 +16,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from contract.config import WindowPins
 from contract.rating import Level
 from firmware_sim.crowd import Press
-from firmware_sim.fingerlog import Entry, FingerLog
+from firmware_sim.fingerlog import Entry, FingerLog, Kind
 
 # Longer than any settle time and commit; whoever waits so long for a light walks away.
 PATIENCE_S = 15.0
@@ -195,5 +195,5 @@ class Finger:
             self._came_on.setdefault(level, self._wall_ms())
         self._loop.call_soon_threadsafe(self._changed.set)
 
-    def _note(self, kind: Literal["pressed", "lit", "refused"], name: str, level: Level, at: int) -> None:
+    def _note(self, kind: Kind, name: str, level: Level, at: int) -> None:
         self._log.write(Entry(kind, name, self._window, level, at))

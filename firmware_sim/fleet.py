@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 import msgspec
 from gpiozero.pins.mock import MockFactory
@@ -21,10 +21,11 @@ from gpiozero.pins.mock import MockFactory
 from contract.config import WindowPins
 from contract.identity import window_id
 from edge.node import Node
-from edge.settings import Settings, read
-from firmware_sim.crowd import PROFILES, Temper, tempers, visits
-from firmware_sim.finger import PATIENCE_S, Finger, pins
+from edge.settings import Settings, Timing, read
+from firmware_sim.crowd import PROFILES, Press, Temper, tempers, visits
+from firmware_sim.finger import PATIENCE_S, Ending, Finger, pins
 from firmware_sim.fingerlog import FingerLog
+from firmware_sim.puppets import Puppet, Puppets, PuppetWindow
 from transport.boot import wall_ms
 from transport.keys import read_key
 
@@ -37,12 +38,14 @@ _LAST_LOOK_S = 0.05
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a fleet is made of; paths are absolute or relative to the working folder.
 
-    `nodes`: settings files as `manyi edge run` takes them. `log`: the fingers' log, appended to. `per_s`: visits a
-    second of all windows together at the busiest hour of `profile`. `begin_s`: virtual time of the day at the start.
+    `nodes`: settings files as `manyi edge run` takes them; `puppets`: the same, played without pins. `log`: the
+    fingers' log, appended to. `per_s`: visits a second of all windows together at the busiest hour of `profile`.
+    `begin_s`: virtual time of the day at the start. `patience_s`: how long a finger waits for its light.
     """
 
     nodes: list[str]
     log: str
+    puppets: list[str] = []
     seed: int = 1
     per_s: float = 20.0
     profile: Literal["always", "office"] = "always"
@@ -61,6 +64,7 @@ class Fleet:
         self._log = log
         self._wall_ms = wall_ms
         self._say = say
+        self._run_name = run_name
         self._hushed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._names: Iterator[str] = (f"{run_name}-{number}" for number in count(1))
@@ -77,54 +81,66 @@ class Fleet:
     async def run(self) -> None:
         """Start every node, then let people come; ends when stopped, raises when a node does."""
         stations = [_Station.read(Path(path)) for path in self._spec.nodes]
-        crowd = tempers(self._spec.seed, [name for station in stations for name, _ in station.windows])
+        puppets = [read(Path(path)) for path in self._spec.puppets]
+        troupes = [Puppets(puppets, name=f"puppets-{self._run_name}")] if puppets else []
+        machines: list[_Machine] = [*(station.node for station in stations), *troupes]
         async with asyncio.TaskGroup() as group:
-            nodes = [group.create_task(station.node.run(), name=station.settings.node) for station in stations]
-            for station in stations:
-                await station.node.ready.wait()
+            running = [group.create_task(machine.run(), name="node") for machine in machines]
+            for machine in machines:
+                await machine.ready.wait()
             self._say("ready")
+            places = [self._real_window(station, wiring) for station in stations for wiring in station.settings.window]
+            for puppet in (puppet for troupe in troupes for puppet in troupe.puppets):
+                places += [self._puppet_window(puppet, wiring.id) for wiring in puppet.settings.window]
+            crowd = tempers(self._spec.seed, [place.window for place in places])
             people = [
-                group.create_task(self._people(station, name, wiring, crowd[name]), name=f"people at {name}")
-                for station in stations
-                for name, wiring in station.windows
+                group.create_task(self._people(place, crowd[place.window]), name=f"people at {place.window}")
+                for place in places
             ]
             group.create_task(self._tell_when_quiet(people), name="quiet")
             await self._stopping.wait()
-            for station in stations:
-                station.node.stop()
-            await asyncio.wait(nodes)
+            for machine in machines:
+                machine.stop()
+            await asyncio.wait(running)
             await asyncio.sleep(_LAST_LOOK_S)
             for person in people:
                 person.cancel()
 
-    async def _people(self, station: "_Station", window: str, wiring: WindowPins, temper: Temper) -> None:
-        """Let everybody who comes to one window have their turn, one after the other."""
-        spec = self._spec
+    def _real_window(self, station: "_Station", wiring: WindowPins) -> "_Place":
+        name = window_id(station.settings.node, wiring.id)
         finger = Finger(
-            window,
+            name,
             wiring,
             station.factory,
             log=self._log,
-            random=Random(f"{spec.seed}/finger/{window}"),
+            random=Random(f"{self._spec.seed}/finger/{name}"),
             wall_ms=self._wall_ms,
-            patience_s=spec.patience_s,
+            patience_s=self._spec.patience_s,
             closing=self._hushed,
         )
-        timing = station.settings.timing
+        return _Place(name, station.settings.timing, finger)
+
+    def _puppet_window(self, puppet: Puppet, short: str) -> "_Place":
+        name = window_id(puppet.settings.node, short)
+        return _Place(name, puppet.settings.timing, PuppetWindow(puppet, name, log=self._log, closing=self._hushed))
+
+    async def _people(self, place: "_Place", temper: Temper) -> None:
+        """Let everybody who comes to one window have their turn, one after the other."""
+        spec = self._spec
         begin = asyncio.get_running_loop().time() - spec.begin_s
         for visit in visits(
             spec.seed,
-            window,
+            place.window,
             temper,
             per_s=spec.per_s,
             profile=PROFILES[spec.profile],
             begin_s=spec.begin_s,
-            settle_s=timing.settle_s,
+            settle_s=place.timing.settle_s,
         ):
             if await self._hushed_before(begin + visit.at_s):
                 return
-            await finger.visit(next(self._names), visit.presses)
-            free_at = asyncio.get_running_loop().time() + timing.cooldown_s + _STEP_UP_S
+            await place.visited.visit(next(self._names), visit.presses)
+            free_at = asyncio.get_running_loop().time() + place.timing.cooldown_s + _STEP_UP_S
             if await self._hushed_before(free_at):
                 return
 
@@ -154,9 +170,32 @@ class _Station(NamedTuple):
         factory = pins()
         return cls(settings, factory, Node(settings, factory=factory, signer=read_key(Path(settings.key))))
 
-    @property
-    def windows(self) -> list[tuple[str, WindowPins]]:
-        return [(window_id(self.settings.node, wiring.id), wiring) for wiring in self.settings.window]
+
+class _Machine(Protocol):
+    """A node, or many."""
+
+    ready: asyncio.Event
+
+    async def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """Make `run` end."""
+
+
+class _Visited(Protocol):
+    """Where a person can press."""
+
+    async def visit(self, name: str, presses: Sequence[Press]) -> Ending:
+        """Press, and wait for the light."""
+
+
+class _Place(NamedTuple):
+    """A window, real or not: its city-wide name, its timing, and where to press."""
+
+    window: str
+    timing: Timing
+    visited: _Visited
 
 
 async def _serve(spec: Spec) -> None:
