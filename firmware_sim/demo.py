@@ -17,10 +17,11 @@ from firmware_sim.box import Box, Order, township_codes
 from firmware_sim.broker import BrokerError, free_port, port_is_free
 from firmware_sim.children import ChildDied
 from firmware_sim.cityplan import usual_townships
+from firmware_sim.delays import Spread, until_seen
 from firmware_sim.evidence import contradictions, gather
 from firmware_sim.fingerlog import Follower, read
 from firmware_sim.narrator import Narrator
-from firmware_sim.outcome import Outcome, Scene, Spread, until_seen
+from firmware_sim.outcome import Outcome, Scene
 from firmware_sim.premises import USUAL
 from transport.boot import boottime_ms, wall_ms
 

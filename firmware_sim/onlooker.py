@@ -11,18 +11,13 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from firmware_sim.delays import Sighting
+
 SILENCE_S = 5.0  # the stream ticks every second
 _RETRY_S = 0.3
 _MERGED = ("counties", "townships")
 
 Picture = dict[str, Any]
-
-
-class Sighting(NamedTuple):
-    """When (wall clock, ms) the total on the wall was first seen to be `total`."""
-
-    at: int
-    total: int
 
 
 class Told(NamedTuple):
