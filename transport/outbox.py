@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.codec import encode
-from contract.rating import Quality, Row
+from contract.rating import MAX_PRESSES, Quality, Row
 from contract.signing import Signer
 from transport.dating import Dated
 from transport.disk import Disk, rows
@@ -121,6 +121,8 @@ class Outbox(Shelf):
         async with self._adding:
             self.disk.require_room()
             seq = self.last + 1
+            # A batch with a count that no reader takes could never be delivered, nor the batch's other ratings.
+            choice = choice._replace(presses=min(choice.presses, MAX_PRESSES))
             if cut and choice.dated is not None and not self.uncut:
                 batch, raw = self._sign(self.stream, seq, [self._row(choice, choice.dated)])
                 id_ = self._last_id + 1

@@ -33,6 +33,12 @@ def outside(disk: Disk) -> list[str]:
     return found
 
 
+async def add(disk: Disk, *texts: str | None) -> None:
+    async with disk.transaction() as db:
+        for text in texts:
+            await db.execute(ADD, (text,))
+
+
 async def inside(disk: Disk) -> list[str]:
     return [row[0] for row in await disk.read(ALL)]
 
@@ -56,10 +62,8 @@ async def test_a_transaction_is_seen_whole_or_not_at_all(disk: Disk) -> None:
         assert outside(disk) == []
     assert outside(disk) == ["one", "two"]
 
-    with pytest.raises(KeyError):
-        async with disk.transaction() as db:
-            await db.execute(ADD, ("three",))
-            raise KeyError
+    with pytest.raises(sqlite3.IntegrityError):
+        await add(disk, "three", None)
     assert await inside(disk) == outside(disk) == ["one", "two"]
 
 
@@ -136,9 +140,7 @@ async def test_a_write_that_finds_no_room_is_none_and_the_store_lives_on(disk: D
     with pytest.raises(StoreFull):
         await disk.write(ADD, (big,))
     with pytest.raises(StoreFull):
-        async with disk.transaction() as db:
-            await db.execute(ADD, ("two",))
-            await db.execute(ADD, (big,))
+        await add(disk, "two", big)
 
     assert await inside(disk) == ["one"]
     await disk.write(ADD, ("three",))
@@ -206,8 +208,7 @@ async def test_our_own_mistakes_are_not_called_a_full_disk(disk: Disk) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         await disk.write("INSERT INTO note VALUES (1, 'again')")
     with pytest.raises(sqlite3.IntegrityError):
-        async with disk.transaction() as db:
-            await db.execute("INSERT INTO note VALUES (1, 'again')")
+        await add(disk, None)
     with pytest.raises(sqlite3.ProgrammingError):
         await disk.read(ALL, (5,))
 
