@@ -148,11 +148,12 @@ class Box:
         await self.fleet.stop()
 
     async def close(self) -> None:
-        """Stop what still runs: windows, gateways, cloud, brokers."""
+        """Stop what still runs: windows, then gateways and cloud, then brokers."""
         if self._looking is not None:
             self._looking.cancel()
-        for child in (self.fleet, self.gateways, self.cloud):
-            await child.stop()
+        await self.fleet.stop()
+        # At once, for whoever pressed Ctrl-C waits: with no window open there is nothing more to hand on.
+        await asyncio.gather(self.gateways.stop(), self.cloud.stop())
         for broker in (self.node_broker, self.broker):
             await broker.stop()
 

@@ -42,7 +42,7 @@ class Patience(NamedTuple):
 
 UNHURRIED = Patience(10.0, 15.0)
 # Whoever pressed Ctrl-C waits less than 3 s in all.
-HURRIED = Patience(1.2, 0.5)
+HURRIED = Patience(1.1, 0.3)
 
 
 class Options(NamedTuple):
@@ -112,7 +112,7 @@ class Demo:
     async def play(self) -> None:
         """Open the city, let people press, and close it; `ChildDied` in a group where a part of it ends by itself."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._enough.set)
         windows = self._options.windows
         order = Order(

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -33,6 +34,7 @@ from transport.keys import read_key
 _STEP_UP_S = 0.1
 # Long enough for a finger to write down the light it has just seen.
 _LAST_LOOK_S = 0.05
+_WAITERS = 64
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -203,6 +205,8 @@ async def _serve(spec: Spec) -> None:
         run_name = f"{time.time_ns():x}"  # noqa: TID251  (the composition root)
         fleet = Fleet(spec, log, run_name=run_name, wall_ms=wall_ms, say=lambda word: print(word, flush=True))  # noqa: T201
         loop = asyncio.get_running_loop()
+        # Each node waits for its connection's thread at the end; asyncio's own few would make them queue.
+        loop.set_default_executor(ThreadPoolExecutor(_WAITERS))
         loop.add_signal_handler(signal.SIGUSR1, fleet.hush)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, fleet.stop)
