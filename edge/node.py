@@ -11,9 +11,8 @@ import msgspec
 
 from contract.batch import StreamKey
 from contract.bundle import Signed
-from contract.codec import decode_as
 from contract.config import NodeConfig
-from contract.errors import StoreFull
+from contract.errors import Refused, StoreFull
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
@@ -22,7 +21,7 @@ from edge.panel import Panel
 from edge.pins import Factory
 from edge.session import Choice
 from edge.settings import Settings, Timing
-from edge.uplink import Uplink
+from edge.uplink import Uplink, city_config
 from transport.boot import boot_id, boottime_ms, boottime_ns, wall_ms
 from transport.outbox import Outbox, Settled
 from transport.station import Station
@@ -75,15 +74,19 @@ class Node:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        self._outbox = await Outbox.open(Path(settings.store))
+        self._outbox = await Outbox.open_sound(Path(settings.store))
         stack.push_async_callback(self._outbox.close)
         boot, self._epoch = boot_id(), epoch_text(secrets.randbits(EPOCH_BITS))
         await self._outbox.begin(StreamKey(settings.node, self._epoch), self._signer, boot)
+        city_key = public_key(settings.city_key)
         kept = (await self._outbox.papers()).get("config")
         if kept is not None:
-            self._configure(decode_as(Signed.of(kept).body, NodeConfig))
+            try:
+                self._configure(city_config(Signed.of(kept), city_key, settings.node))
+            except Refused as void:
+                logger.warning("%s: the configuration kept here is void: %s", settings.node, void)
         self._timepiece = Timepiece(await self._outbox.dating(), boot=boot, boottime_ms=boottime_ms, wall_ms=wall_ms)
-        station = Station(settings.node, self._epoch, self._signer, public_key(settings.city_key), self._timepiece)
+        station = Station(settings.node, self._epoch, self._signer, city_key, self._timepiece)
         self._uplink = Uplink(
             settings.broker,
             station,
@@ -111,8 +114,12 @@ class Node:
         if self._new_config is not None:
             config, raw = self._new_config
             self._new_config = None
-            await self._outbox.keep("config", raw)
             self._configure(config)
+            try:
+                await self._outbox.keep("config", raw)
+            except StoreFull as full:
+                # It is in force all the same; after a restart the gateway's retained one comes again.
+                logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
 
     async def _record(self, choice: Choice) -> None:
         boottime = choice.pressed_ns // 1_000_000
@@ -139,13 +146,19 @@ class Node:
                 last, due = condition, time.monotonic() + self._settings.heartbeat_s
             self._report_due.clear()
             if status.clock_error_ms is None:
-                # A bound for what this boot may never learn to date.
-                await self._outbox.lived(self._timepiece.boot, boottime_ms())
+                await self._note_the_boot()
             try:
                 async with asyncio.timeout(min(LOOK_S, self._settings.heartbeat_s)):
                     await self._report_due.wait()
             except TimeoutError:
                 continue
+
+    async def _note_the_boot(self) -> None:
+        """Keep how far this boot came: a bound for what it may never learn to date."""
+        try:
+            await self._outbox.lived(self._timepiece.boot, boottime_ms())
+        except StoreFull as full:
+            logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
 
     async def _status(self) -> NodeStatus:
         shelved, oldest_at = await self._uplink.sender.waiting()
@@ -172,11 +185,13 @@ class Node:
         )
 
     async def _prune(self) -> None:
+        due = 0.0
         while True:
-            now = self._timepiece.now()
-            try:
-                if now is not None:
-                    await self._outbox.make_room(now.at)
-            except StoreFull as full:
-                logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
-            await asyncio.sleep(PRUNE_S)
+            if time.monotonic() >= due or not self._outbox.disk.free():
+                due = time.monotonic() + PRUNE_S
+                now = self._timepiece.now()
+                try:
+                    await self._outbox.make_room(now.at if now else None)
+                except StoreFull as full:
+                    logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
+            await asyncio.sleep(LOOK_S)

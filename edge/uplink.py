@@ -23,6 +23,16 @@ from transport.station import Station
 logger = logging.getLogger(__name__)
 
 
+def city_config(entry: Signed, city_key: bytes, node: str) -> NodeConfig:
+    """Read a configuration; raises `Refused` where the city did not sign it, or not for `node`."""
+    if not verify(entry.body, entry.signature, city_key):
+        raise Refused(Reason.WRONG_SIGNATURE, "the city did not sign it")
+    config = decode_as(entry.body, NodeConfig)
+    if config.node != node:
+        raise Refused(Reason.WRONG_SENDER, f"it is for {config.node}")
+    return config
+
+
 class Uplink:
     """`record` puts a settled choice on disk and on its way; `configured` is called with what the city signed."""
 
@@ -97,11 +107,7 @@ class Uplink:
             logger.warning("%s: a configuration was not taken: %s", self._station.name, bad)
 
     def _configure(self, entry: Signed) -> None:
-        if not verify(entry.body, entry.signature, self._station.city_key):
-            raise Refused(Reason.WRONG_SIGNATURE, "the city did not sign it")
-        config = decode_as(entry.body, NodeConfig)
-        if config.node != self._station.name:
-            raise Refused(Reason.WRONG_SENDER, f"it is for {config.node}")
+        config = city_config(entry, self._station.city_key, self._station.name)
         if config.version > self._config_version:
             self._config_version = config.version
             self._configured(config, entry.raw)

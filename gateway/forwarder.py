@@ -14,7 +14,7 @@ from contract.codec import encode
 from contract.errors import Reason, Refused
 from contract.ranges import Ranges
 from contract.status import GatewayStatus
-from gateway.papers import Papers, receipt_name
+from gateway.papers import News, Papers, receipt_name
 from gateway.settings import Settings
 from transport.intake import Verified
 from transport.lanes import Item, Lane, Lanes, Limits
@@ -117,10 +117,11 @@ class Forwarder:
         elif topic == self._config:
             try:
                 news = self._papers.read(payload)
-            except (Refused, ValueError) as bad:
-                logger.warning("%s: the city's papers: %s", self._station.name, bad)
-            else:
-                self._configured(news)
+            except Refused as bad:
+                news = News({}, [bad])
+            for refused in news.refused:
+                logger.warning("%s: a paper was not taken: %s", self._station.name, refused)
+            self._configured(news.papers)
 
     # What the sender asks its owner:
 

@@ -2,6 +2,8 @@
 
 from contract.status import NodeHealth, NodeStatus
 
+MOST_NODES = 4096
+
 
 class Health:
     """The newest status of each node, and since when it has been up or down."""
@@ -13,6 +15,9 @@ class Health:
     def heard(self, status: NodeStatus, now: int | None) -> bool:
         """Take in a status at `now` (city's time, ms, None: unknown); whether the wall should hear of it at once."""
         before = self._nodes.get(status.node)
+        if before is None and len(self._nodes) == MOST_NODES:
+            # Statuses are not signed: whoever invents names shall not fill the memory.
+            return False
         changed = before is None or _condition(before.status) != _condition(status)
         since = now if before is None or changed else before.since
         self._nodes[status.node] = NodeHealth(status, since)

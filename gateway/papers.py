@@ -4,6 +4,7 @@ Versions only rise: an old paper that comes again, from a retained message or a 
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from contract.ack import Receipt
 from contract.batch import StreamKey
@@ -16,6 +17,13 @@ from contract.ranges import Ranges
 from contract.signing import public_key, verify
 
 
+class News(NamedTuple):
+    """What a bundle of papers brought: those that were news, by the names to keep them under, and those refused."""
+
+    papers: dict[str, bytes]
+    refused: list[Refused]
+
+
 class Papers:
     """The newest of each. `city_key` is the only signature that counts."""
 
@@ -26,23 +34,24 @@ class Papers:
         self._keys = {node.node: public_key(node.key) for node in roster}
         self._roster_version = 0
         self._configs: dict[str, tuple[int, bytes]] = {}
-        self._receipts: dict[StreamKey, bytes] = {}
+        self._receipts: dict[StreamKey, tuple[Receipt, bytes]] = {}
         self._settled: dict[StreamKey, Ranges] = {}
 
-    def read(self, payload: bytes) -> dict[str, bytes]:
-        """Take in a bundle of papers; those that were news, under the names to keep them by.
-
-        Raises `Refused` at the first one that is not the city's; the ones before it have been taken in.
-        """
-        news: dict[str, bytes] = {}
+    def read(self, payload: bytes) -> News:
+        """Take in a bundle of papers; raises `Refused` when the payload is no bundle at all."""
+        news = News({}, [])
         for entry in unpack(payload):
-            name = self.take_in(entry)
-            if name:
-                news[name] = entry.raw
+            try:
+                name = self.take_in(entry)
+            except Refused as bad:
+                news.refused.append(bad)
+            else:
+                if name is not None:
+                    news.papers[name] = entry.raw
         return news
 
     def take_in(self, entry: Signed) -> str | None:
-        """Take in one paper; the name to keep it by, or None when it is no news."""
+        """Take in one paper; the name to keep it by, or None when it is no news. Raises `Refused`."""
         if not verify(entry.body, entry.signature, self._city_key):
             raise Refused(Reason.WRONG_SIGNATURE, "a paper that the city did not sign")
         match decode(entry.body):
@@ -51,17 +60,19 @@ class Papers:
             case NodeConfig() as config if township_of(config.node) == self._township:
                 return self._new_config(config, entry.raw)
             case Receipt() as receipt if township_of(receipt.node) == self._township:
-                self._receipts[receipt.stream] = entry.raw
-                self._settled[receipt.stream] = self.settled_of(receipt.stream) | Ranges(receipt.settled)
-                return receipt_name(receipt.stream)
+                return self._new_receipt(receipt, entry.raw)
             case other:
                 raise Refused(Reason.WRONG_SENDER, f"{type(other).__name__} is not for township {self._township}")
 
     def _new_roster(self, roster: Roster) -> str | None:
         if roster.version <= self._roster_version:
             return None
+        try:
+            keys = {node.node: public_key(node.key) for node in roster.nodes}
+        except ValueError as bad:
+            raise Refused(Reason.UNDECODABLE, f"roster {roster.version}: {bad}") from bad
+        self._keys = keys
         self._roster_version = roster.version
-        self._keys = {node.node: public_key(node.key) for node in roster.nodes}
         return "roster"
 
     def _new_config(self, config: NodeConfig, raw: bytes) -> str | None:
@@ -69,6 +80,14 @@ class Papers:
             return None
         self._configs[config.node] = (config.version, raw)
         return f"config {config.node}"
+
+    def _new_receipt(self, receipt: Receipt, raw: bytes) -> str | None:
+        known = self._receipts.get(receipt.stream)
+        if known is not None and receipt.at <= known[0].at:
+            return None
+        self._receipts[receipt.stream] = (receipt, raw)
+        self.settle(receipt.stream, Ranges(receipt.settled))
+        return receipt_name(receipt.stream)
 
     def settle(self, stream: StreamKey, numbers: Ranges) -> None:
         """The city acknowledged `numbers`: known, but no leave to delete."""
@@ -78,10 +97,11 @@ class Papers:
         """The city has lost `missing` of what it had settled: the streams whose receipts are void."""
         void = []
         for stream, numbers in missing.items():
-            if any(self.settled_of(stream).touches(lo, hi) for lo, hi in numbers):
-                self._settled[stream] = self.settled_of(stream) - numbers
-                if self._receipts.pop(stream, None):
-                    void.append(stream)
+            self._settled[stream] = self.settled_of(stream) - numbers
+            receipt = self._receipts.get(stream)
+            if receipt is not None and any(numbers.touches(lo, hi) for lo, hi in receipt[0].settled):
+                del self._receipts[stream]
+                void.append(stream)
         return void
 
     @property
@@ -109,7 +129,8 @@ class Papers:
 
     def receipt_of(self, stream: StreamKey) -> bytes | None:
         """The newest receipt for a stream, as signed."""
-        return self._receipts.get(stream)
+        known = self._receipts.get(stream)
+        return known[1] if known else None
 
 
 def receipt_name(stream: StreamKey) -> str:

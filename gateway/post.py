@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 HELLOS_S = 20.0
 PRUNE_S = 600.0
+# How often it looks whether the disk is full, and tries again what a full disk refused.
+LOOK_S = 10.0
 # A change in a node's condition is reported this soon; further ones in between travel along.
 REPORT_S = 2.0
 _HELLOS_AT_ONCE = 200
@@ -71,7 +73,7 @@ class Gateway:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        self._journal = await Shelf.open(Path(settings.store))
+        self._journal = await Shelf.open_sound(Path(settings.store))
         stack.push_async_callback(self._journal.close)
         city_key = public_key(settings.city_key)
         self._papers = Papers(settings.township, city_key, settings.roster)
@@ -123,9 +125,13 @@ class Gateway:
             await self._news_due.wait()
             self._news_due.clear()
             while self._news:
-                name, raw = next(iter(self._news.items()))
-                await self._journal.keep(name, raw)
-                self._news.pop(name)
+                name, raw = self._news.popitem()
+                try:
+                    await self._journal.keep(name, raw)
+                except StoreFull as full:
+                    logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
+                    self._news.setdefault(name, raw)
+                    await asyncio.sleep(LOOK_S)
 
     async def _report(self) -> None:
         while True:
@@ -166,11 +172,13 @@ class Gateway:
             await asyncio.sleep(HELLOS_S)
 
     async def _prune(self) -> None:
+        due = 0.0
         while True:
-            now = self._timepiece.now()
-            try:
-                if now is not None:
-                    await self._journal.make_room(now.at)
-            except StoreFull as full:
-                logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
-            await asyncio.sleep(PRUNE_S)
+            if time.monotonic() >= due or not self._journal.disk.free():
+                due = time.monotonic() + PRUNE_S
+                now = self._timepiece.now()
+                try:
+                    await self._journal.make_room(now.at if now else None)
+                except StoreFull as full:
+                    logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
+            await asyncio.sleep(LOOK_S)

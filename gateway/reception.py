@@ -50,6 +50,7 @@ class Reception:
         self._health = health
         self._changed = changed
         self._hellos: dict[str, bytes] = {}
+        self._welcomed: set[str] = set()
         self.receiver = Receiver(station, journal, self, answer=self._answer)
         self._link = Link(
             settings.node_broker,
@@ -76,17 +77,22 @@ class Reception:
         return [topics.node(node, leaf) for node in self._papers.nodes for leaf in ("ratings", "status")]
 
     def _up(self) -> None:
-        """Tell every node that this process is here: who knew another one says hello and is welcomed anew."""
-        for node in self._papers.nodes:
-            nobody = Welcome(node, "-", self._station.epoch, self._station.timepiece.clock(), [])
-            self._answer(node, encode(nobody))
+        self._welcomed.clear()
         self.configured(self._papers.configs)
 
     def configured(self, configs: Mapping[str, bytes]) -> None:
         """Pass configurations on, retained; listen to the roster as it is now."""
         self._link.subscribe(self._topics())
+        self._invite()
         for node, raw in configs.items():
             self._link.publish(topics.node(node, "config"), raw, retain=True)
+
+    def _invite(self) -> None:
+        """Tell every node, once, that this process is here for it: it says hello and is welcomed anew."""
+        for node in self._papers.nodes:
+            nobody = Welcome(node, "-", self._station.epoch, self._station.timepiece.clock(), [])
+            if node not in self._welcomed and self._link.publish(topics.node(node, "acks"), encode(nobody)):
+                self._welcomed.add(node)
 
     def tell(self, node: str, entries: list[bytes]) -> None:
         """Pass the city's word on to a node."""
@@ -100,7 +106,8 @@ class Reception:
         return taken
 
     def _answer(self, node: str, payload: bytes) -> None:
-        self._link.publish(topics.node(node, "acks"), payload)
+        if node:
+            self._link.publish(topics.node(node, "acks"), payload)
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         node = topics.writer(topic)
@@ -140,6 +147,8 @@ class Reception:
         return [receipt for receipt in receipts if receipt is not None]
 
     def quarantined(self, bad: Quarantined) -> None:
-        """Count it and say so; the node keeps what was good in it."""
+        """Count it and say so, ever more seldom: a flood of rubbish must not become a flood of lines."""
         self.counts[bad.refused.reason] += 1
-        logger.warning("%s: from %s: %s", self._station.name, bad.sender, bad.refused)
+        count = self.counts[bad.refused.reason]
+        if count & (count - 1) == 0:
+            logger.warning("%s: from %s: %s (%d so far)", self._station.name, bad.sender, bad.refused, count)

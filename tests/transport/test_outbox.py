@@ -382,6 +382,11 @@ async def test_full_gives_no_number_and_what_is_there_still_leaves(tmp_path: Pat
     await full.close()
 
 
+async def many(outbox: Outbox, *, cut: bool) -> None:
+    for _ in range(100):
+        await outbox.append(choice(), cut=cut)
+
+
 @pytest.mark.parametrize("cut", [True, False])
 async def test_a_disk_that_is_full_to_the_last_byte(tmp_path: Path, *, cut: bool) -> None:
     outbox = await begun(tmp_path)
@@ -389,8 +394,7 @@ async def test_a_disk_that_is_full_to_the_last_byte(tmp_path: Path, *, cut: bool
     resource.setrlimit(resource.RLIMIT_FSIZE, (outbox.disk.path.with_name("outbox.db-wal").stat().st_size + 9000, hard))
     try:
         with pytest.raises(StoreFull, match="cannot write"):
-            for _ in range(100):
-                await outbox.append(choice(), cut=cut)
+            await many(outbox, cut=cut)
         given_ = outbox.last
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,226 @@
+"""Verify, dedupe, record, acknowledge, on a real store; and what happens when the disk is full or the flood comes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.ack import Ack, Receipt, Refusal
+from contract.batch import Batch, StreamKey
+from contract.bundle import MAX_PAYLOAD, pack, unpack
+from contract.codec import Entry, decode, encode
+from contract.errors import Reason
+from contract.hello import Clock, Hello, Stream, Welcome
+from contract.ranges import Ranges
+from contract.rating import Quality, Row
+from contract.signing import Signer, public_key
+from transport import receiver as receiver_module
+from transport.dating import Dating
+from transport.disk import Disk
+from transport.intake import Quarantined, Verified
+from transport.lanes import Item
+from transport.receiver import QUEUE, QUEUE_BYTES, Receiver
+from transport.shelf import Shelf
+from transport.station import Station
+from transport.timepiece import Timepiece
+
+NODE = "371721121-a1"
+STREAM = StreamKey(NODE, "AAAAAAAAAA")
+SIGNER = Signer(b"1" * 32)
+CITY = Signer(b"9" * 32)
+
+
+class House:
+    """Knows one node; notes what the receiver tells it, and answers of the receiver by what was on disk just then."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.settled: dict[StreamKey, Ranges] = {}
+        self.new: list[Item] = []
+        self.bad: list[Quarantined] = []
+        self.said: list[Entry] = []
+        self.payloads: list[bytes] = []
+        self.extra: list[bytes] = []
+
+    def key_of(self, node: str) -> bytes | None:
+        return public_key(SIGNER.public) if node == NODE else None
+
+    def settled_of(self, stream: StreamKey) -> Ranges:
+        return self.settled.get(stream, Ranges())
+
+    def recorded(self, items: list[Item], batches: list[Verified]) -> None:
+        assert [(item.first, item.last) for item in items] == [(batch.first, batch.last) for batch, _ in batches]
+        self.new += items
+
+    def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
+        return self.extra
+
+    def quarantined(self, bad: Quarantined) -> None:
+        self.bad.append(bad)
+
+    def answer(self, node: str, payload: bytes) -> None:
+        self.payloads.append(payload)
+        for entry in unpack(payload):
+            said = decode(entry.body)
+            if isinstance(said, Ack):
+                for lo, hi in said.held:
+                    assert self.shelf.kept[said.stream].covers(lo, hi), "acknowledged before it was recorded"
+            self.said.append(said)
+
+
+@asynccontextmanager
+async def working(shelf: Shelf) -> AsyncIterator[tuple[Receiver, House]]:
+    house = House(shelf)
+    timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: 5, wall_ms=lambda: 0)
+    station = Station("371721121-g0", "GGGGGGGGGG", SIGNER, public_key(CITY.public), timepiece)
+    receiver = Receiver(station, shelf, house, answer=house.answer)
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(receiver.run(), name="receiver")
+        yield receiver, house
+        work.cancel()
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    shelf = await Shelf.open(tmp_path / "journal.db", reserve=0)
+    yield shelf
+    await shelf.close()
+
+
+async def said(house: House, count: int) -> list[Entry]:
+    async with asyncio.timeout(10):
+        while len(house.said) < count:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.02)
+    return house.said
+
+
+def raw(first: int, last: int, level: int = 3) -> bytes:
+    rows = [Row(0, "01", level, 1)] * (last - first + 1)
+    return SIGNER.entry(encode(Batch(1, *STREAM, first, 1_790_000_000_000, Quality.SYNCHRONISED, rows)))
+
+
+def hello(*streams: Stream, nonce: str = "n1") -> bytes:
+    return SIGNER.entry(encode(Hello(1, NODE, STREAM.epoch, 5, nonce, 0, "boot", 7, 8, list(streams))))
+
+
+async def test_recorded_then_acknowledged(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, pack([raw(1, 3), raw(4, 4)]))
+
+        assert await said(house, 1) == [Ack(NODE, STREAM.epoch, held=[(1, 4)])]
+        assert [(item.first, item.last) for item in house.new] == [(1, 3), (4, 4)]
+        assert len(await shelf.unsettled()) == 2
+
+
+async def test_a_known_batch_is_acknowledged_again_and_recorded_once(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, pack([raw(1, 3), raw(1, 3)]))
+        await said(house, 1)
+        receiver.receive(NODE, raw(1, 3))
+
+        assert await said(house, 2) == [Ack(NODE, STREAM.epoch, held=[(1, 3)])] * 2
+        assert len(await shelf.unsettled()) == len(house.new) == 1
+
+
+async def test_the_same_numbers_in_other_bytes_are_kept_for_the_city_to_judge(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, raw(1, 3))
+        receiver.receive(NODE, raw(1, 3, level=1))
+        await said(house, 1)
+
+        assert sorted((await shelf.raws([1, 2])).values()) == sorted([raw(1, 3), raw(1, 3, level=1)])
+
+
+async def test_a_welcome_tells_what_is_here_now_with_what_the_house_adds(shelf: Shelf) -> None:
+    receipt = Receipt(NODE, STREAM.epoch, [(1, 1)], 5)
+    async with working(shelf) as (receiver, house):
+        house.settled[STREAM] = Ranges([(1, 1)])
+        house.extra = [CITY.entry(encode(receipt))]
+        receiver.receive(NODE, pack([raw(1, 3), hello(Stream(*STREAM, [(1, 9)]))]))
+
+        ack, welcome, passed_on = await said(house, 3)
+
+    assert ack == Ack(NODE, STREAM.epoch, held=[(1, 3)])
+    standing = Ack(NODE, STREAM.epoch, held=[(1, 3)], settled=[(1, 1)])
+    assert welcome == Welcome(NODE, "n1", "GGGGGGGGGG", Clock("boot", 5), [standing])
+    assert passed_on == receipt
+
+
+async def test_bad_input_is_counted_and_answered_and_stops_nothing(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, b"rubbish")
+        receiver.receive(NODE, raw(1, 3))
+
+        refusal, ack = await said(house, 2)
+    assert isinstance(refusal, Refusal)
+    assert ack == Ack(NODE, STREAM.epoch, held=[(1, 3)])
+    assert [bad.refused.reason for bad in house.bad] == [Reason.UNDECODABLE]
+
+
+async def test_a_full_disk_acknowledges_nothing_but_still_welcomes(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(receiver_module, "RETRY_FULL_S", 0.05)
+    free = Disk.free
+    monkeypatch.setattr(Disk, "free", lambda _: 0)
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, pack([raw(1, 3), hello(Stream(*STREAM, [(1, 3)])), b"{}"]))
+        refusal, welcome = await said(house, 2)
+        assert isinstance(refusal, Refusal)
+        assert isinstance(welcome, Welcome)
+        assert welcome.streams == [Ack(NODE, STREAM.epoch)]
+        assert house.new == []
+        assert "bytes free" in caplog.text
+
+        monkeypatch.setattr(Disk, "free", free)
+        receiver.receive(NODE, raw(1, 3))
+        assert (await said(house, 3))[2] == Ack(NODE, STREAM.epoch, held=[(1, 3)])
+
+
+async def test_what_waits_is_bounded_in_number_and_bytes(shelf: Shelf) -> None:
+    timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: 5, wall_ms=lambda: 0)
+    station = Station("371721121-g0", "GGGGGGGGGG", SIGNER, public_key(CITY.public), timepiece)
+
+    many = Receiver(station, shelf, House(shelf), answer=lambda *_: None)
+    for _ in range(QUEUE + 100):
+        many.receive(NODE, b"{}")
+    assert len(many._queue) == QUEUE
+
+    large = Receiver(station, shelf, House(shelf), answer=lambda *_: None)
+    for _ in range(200):
+        large.receive(NODE, bytes(MAX_PAYLOAD))
+    assert sum(len(payload) for _, payload in large._queue) <= QUEUE_BYTES
+    assert large._next()
+    large.receive(NODE, bytes(MAX_PAYLOAD))
+    assert sum(len(payload) for _, payload in large._queue) == large._queued_bytes <= QUEUE_BYTES
+
+
+async def test_a_flood_of_rubbish_does_not_take_the_loop(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        for _ in range(8):
+            receiver.receive(NODE, b"{}\n" * 5000)
+        receiver.receive(NODE, raw(1, 3))
+        longest, loop = 0.0, asyncio.get_running_loop()
+        while not any(isinstance(entry, Ack) for entry in house.said):
+            before = loop.time()
+            await asyncio.sleep(0)
+            longest = max(longest, loop.time() - before)
+
+    # All eight at once took about eight times as long.
+    assert longest < 1.0
+    assert len(house.bad) == 8 * 5000
+    assert all(len(payload) <= MAX_PAYLOAD for payload in house.payloads)
+
+
+async def test_long_answers_are_split(shelf: Shelf) -> None:
+    epochs = [f"{number:010}" for number in range(500)]
+    async with working(shelf) as (receiver, house):
+        streams = [Stream(NODE, epoch, [(1, 2)]) for epoch in epochs]
+        for page in range(12):
+            receiver.receive(NODE, hello(*streams, nonce=f"n{page}"))
+        welcomes = await said(house, 12)
+
+    assert [entry.nonce for entry in welcomes if isinstance(entry, Welcome)] == [f"n{page}" for page in range(12)]
