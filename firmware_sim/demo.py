@@ -171,8 +171,8 @@ class Demo:
         seconds = self._options.seconds
         begin = boottime_ms()
         follower = Follower(self._box.log)
-        pressed: set[str] = set()
-        lit = 0
+        newest: dict[str, str] = {}  # by window: whoever is or was there last
+        pressed = lit = 0
         until = f" of {seconds:,.0f} s" if seconds is not None else ", Ctrl-C stops"
         with self._narrator.stage("people press"):
             while not self._enough.is_set():
@@ -181,10 +181,11 @@ class Demo:
                 if left <= 0:
                     break
                 for entry in follower.news():
-                    pressed.add(entry.id)
+                    pressed += newest.get(entry.window) != entry.id
+                    newest[entry.window] = entry.id
                     lit += entry.kind == "lit"
                 self._narrator.figures(
-                    f"people press: {len(pressed):,} choices, {lit:,} lights, "
+                    f"people press: {pressed:,} choices, {lit:,} lights, "
                     f"{self._box.onlooker.total or 0:,} on the wall ({spent:,.0f} s{until})"
                 )
                 await self._wait_for_enough(left)
