@@ -98,7 +98,7 @@ class Intake:
 
     def receive(self, lane: Lane, topic: str, payload: bytes) -> None:
         """A payload arrived."""
-        if self._stopping or self.waiting_bytes + len(payload) > QUEUE_BYTES:
+        if self._stopping or self.waiting_bytes >= QUEUE_BYTES:
             self.dropped += 1
             return
         self._unread_bytes += len(payload)

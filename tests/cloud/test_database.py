@@ -1,9 +1,12 @@
 """Opening the database: durable by default, one writer, one text of SQL."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import cloud.ledger.tables  # noqa: F401  (its tables are made)
 from cloud.database import fetch, fetch_value, open_database, unavailable, write
 from contract.errors import SettingsError, Unavailable
 
@@ -52,6 +55,16 @@ async def test_what_cannot_be_opened_is_a_settings_error_of_one_line(tmp_path: P
 
     assert name in str(wrong.value)
     assert "\n" not in str(wrong.value)
+
+
+async def test_a_database_in_which_the_tables_cannot_be_made_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "city.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE mine (a)")
+        other.execute("CREATE INDEX ledger_entry_numbers ON mine (a)")
+
+    with pytest.raises(SettingsError, match=r"city\.db: cannot be opened: index ledger_entry_numbers already exists"):
+        await open_database(str(file))
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

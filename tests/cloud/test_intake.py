@@ -219,6 +219,32 @@ async def test_held_rows_count_in_their_minute_once_their_window_is_registered(d
     assert desk.tallied == (3, 0, 0)
 
 
+async def test_an_admission_that_fails_is_tried_again_and_counts_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.exchange(entry(1, ("09", 3), ("09", 1)))
+    failing(2, monkeypatch, after=False)
+    desk.registry = registry_of("01", "02", "09")
+    desk.intake.admit()
+    while len(desk.commits) < 2:
+        await asyncio.sleep(0.001)
+
+    assert desk.tallied == (1, 0, 1)
+    assert gapless(desk.path)
+    assert differences(desk.path, ZONE) == []
+
+
+async def test_memory_is_bounded_and_what_it_forgot_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembering, "MAX_STREAMS", 2)
+    monkeypatch.setattr(remembering, "MAX_BATCHES", 2)
+    sent = [entry(1, *THREE, epoch=letter * 10) for letter in "ABCDE"]
+    for one in (*sent, *sent):
+        assert ranges(await desk.exchange(one)) == ([(1, 3)], [], [])
+
+    assert len(desk.memory.batches) == 2
+    assert desk.tallied == (5, 5, 5)
+
+
 @pytest.mark.parametrize("change", ["UPDATE ledger_entry SET raw = x'00'", "DELETE FROM ledger_entry"])
 async def test_the_database_refuses_to_change_or_delete_a_ledger_entry(desk: Desk, change: str) -> None:
     await desk.exchange(entry(1, *THREE))
@@ -241,7 +267,7 @@ async def test_what_finds_no_room_is_dropped_unanswered_and_counted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = entry(1, *THREE)
-    monkeypatch.setattr(pipeline, "QUEUE_BYTES", len(one) + 10)
+    monkeypatch.setattr(pipeline, "QUEUE_BYTES", len(one))
     desk.send(one)
     desk.send(entry(4, *THREE))
 
