@@ -12,14 +12,12 @@ export function paintHero({ city, weights }) {
   numbered("today-count", counted(city));
   fill(byId("city-bar"), city.n);
   put(byId("city-interval"), city.score === null ? "—" : `${tenth(city.low)}–${tenth(city.high)}`);
-  if (!byId("count-3")) return;
   // The outer two shares are the server's top and bottom box; the middle is what is left, so the digits add up to 100.
   const empty = counted(city) === 0;
   const middle = empty ? null : Math.max(0, 100 - city.top - city.bottom);
   const shares = empty ? [null, null, null] : [city.top, middle, city.bottom];
-  [3, 2, 1].forEach((level, at) => {
-    numbered(`count-${level}`, city.n[at]);
-    put(byId(`share-${level}`), empty ? "—" : `${tenth(shares[at])}%`);
-  });
+  [3, 2, 1].forEach((level, at) => put(byId(`share-${level}`), empty ? "—" : `${tenth(shares[at])}%`));
+  if (!byId("count-3")) return;
+  [3, 2, 1].forEach((level, at) => numbered(`count-${level}`, city.n[at]));
   put(byId("weights"), words.weights(weights));
 }

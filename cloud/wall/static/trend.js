@@ -6,13 +6,15 @@ import { grouped, tenth, words } from "./words.js";
 const [LEFT, RIGHT, TOP, BOTTOM] = [32, 300, 10, 82];
 const [BARS_TOP, BARS_BOTTOM] = [90, 110];
 
-// Ends of the axis in percent: whole twos, fives or tens around the scores, at least ten apart.
+// Ends of the axis in percent: whole twos, fives or tens around the scores, at least ten apart, the scores amid them.
 export function axis(scores) {
   if (scores.length === 0) return [0, 100];
   const [least, most] = [Math.min(...scores), Math.max(...scores)];
   const step = most - least > 25 ? 10 : most - least > 8 ? 5 : 2;
-  const high = Math.min(100, Math.ceil(most / step) * step);
-  const low = Math.max(0, Math.min(Math.floor(least / step) * step, high - 10));
+  const [floor, ceiling] = [Math.floor(least / step) * step, Math.ceil(most / step) * step];
+  const room = Math.max(0, 10 - (ceiling - floor));
+  const high = Math.min(100, ceiling + Math.floor(room / 2 / step) * step);
+  const low = Math.max(0, Math.min(floor, high - 10));
   return [low, Math.max(high, low + 10)];
 }
 
@@ -72,11 +74,12 @@ export class Trend {
     put(this.from, points.length ? stamp.format(points[0][0]) : "");
     put(this.to, this.kind === "day" ? words.today : words.now);
     put(this.none, known.length ? "" : words.noTrend);
-    const range = known.length ? `${tenth(Math.min(...known))}–${tenth(Math.max(...known))}` : "";
+    const range = known.length > 1 ? `${tenth(Math.min(...known))}–${tenth(Math.max(...known))}` : "";
     put(this.range, range);
     put(this.last, known.length ? tenth(known[known.length - 1]) : "—");
     const sum = points.reduce((all, point) => all + point[2], 0);
-    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${range || words.noTrend} (n=${grouped(sum)})`);
+    const said = known.length ? range || tenth(known[0]) : words.noTrend;
+    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${said} (n=${grouped(sum)})`);
     mark(this.svg, "data-count", sum);
   }
 }

@@ -4,7 +4,7 @@
 //   #stale                            the banner, [hidden] unless no usable arrival for 5 s; #stale-age its age
 //   #pill-word, #clock, #date (near)  data age and the city's clock
 //   #city-score[data-score]           percent with one decimal, "" before the first rating of the day
-//   #today-count[data-count]          ratings counted today; near: #count-3, #count-2, #count-1, #share-3..1 by level
+//   #today-count[data-count]          ratings counted today; near: #count-3, #count-2, #count-1 by level; #share-3..1 in both
 //   #nodes-offline[data-count]        near also #nodes-online, #nodes-waiting; far: #waiting-count
 //   .tile[data-code]                  a township: data-count, data-score, data-bin = 0..4 | small | none
 //   #city-interval                    text only

@@ -34,12 +34,12 @@ const zh = {
   since: (ms) => `已 ${span(ms)}`,
   oldest: (ms) => `最久 ${span(ms)}`,
   noWaiting: "无积压",
-  allFine: "✓ 全部正常",
+  allFine: "✓ 设备正常",
   offline: (n) => `! 设备离线 ${n}`,
   lateWaiting: (n) => `! 待补传 ${n}`,
   lowAlarm: (score) => `! 低分窗口 ${score}`,
   low: (score) => `最低窗口 ${score}`,
-  noLow: "尚无可比窗口",
+  noLow: "暂无可排名窗口",
 };
 
 const en = {
@@ -73,12 +73,12 @@ const en = {
   since: (ms) => `for ${span(ms)}`,
   oldest: (ms) => `oldest ${span(ms)}`,
   noWaiting: "none held up",
-  allFine: "✓ All is well",
+  allFine: "✓ Devices well",
   offline: (n) => `! Offline ${n}`,
   lateWaiting: (n) => `! Waiting ${n}`,
   lowAlarm: (score) => `! Low ${score}`,
   low: (score) => `Lowest ${score}`,
-  noLow: "No window to compare yet",
+  noLow: "No window to rank yet",
 };
 
 export const words = lang === "en" ? en : zh;
