@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from contract.errors import SettingsError
+from contract.identity import township_of
 from contract.settings import parse
 from contract.signing import public_key
 from contract.version import __version__
@@ -54,10 +55,19 @@ def read(file: Path) -> Settings:
             public_key(key)
         except ValueError as bad:
             raise SettingsError(f"{file}: {where}: {bad}") from bad
+    for node in settings.roster:
+        if township_of(node.node) != settings.township:
+            raise SettingsError(f"{file}: roster: {node.node} is not of township {settings.township}")
     folder = file.resolve().parent
     if not (folder / settings.store).parent.is_dir():
         raise SettingsError(f"{file}: store: there is no folder {(folder / settings.store).parent}")
-    return msgspec.structs.replace(settings, store=str(folder / settings.store), key=str(folder / settings.key))
+    return msgspec.structs.replace(
+        settings,
+        store=str(folder / settings.store),
+        key=str(folder / settings.key),
+        node_broker=settings.node_broker.seen_from(folder),
+        city_broker=settings.city_broker.seen_from(folder),
+    )
 
 
 async def _serve(gateway: Gateway) -> None:

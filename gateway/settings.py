@@ -1,13 +1,15 @@
 """A gateway's settings file."""
 
+import re
 from typing import Annotated
 
 import msgspec
 
 from contract.config import RosterNode, TownshipCode
+from contract.identity import whole
 from transport.link import Broker
 
-GatewayName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$")]
+GatewayName = Annotated[str, msgspec.Meta(pattern=whole(re.compile("[a-z0-9]{1,16}")))]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -46,6 +46,12 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     username: str | None = None
     password_file: str | None = None
 
+    def seen_from(self, folder: Path) -> Self:
+        """The same with its password file as seen from `folder`, where the settings file stands."""
+        if self.password_file is None:
+            return self
+        return msgspec.structs.replace(self, password_file=str(folder / self.password_file))
+
 
 class Link:
     """A connection that comes back by itself.

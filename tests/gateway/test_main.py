@@ -1,0 +1,101 @@
+"""The command line: a wrong settings file is one line and exit code 2, and nothing was started."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract.signing import Signer
+from gateway.__main__ import main, read
+from transport.keys import new_key
+
+CITY = Signer(b"9" * 32).public
+GOOD = f"""
+township = "371721121"
+store = "journal.db"
+key = "g0.key"
+city_key = "{CITY}"
+node_broker = {{ host = "127.0.0.1" }}
+city_broker = {{ host = "127.0.0.1", port = 1884, username = "g0", password_file = "g0.password" }}
+[[roster]]
+node = "371721121-a1"
+key = "{CITY}"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "gateway.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_good_file(tmp_path: Path) -> None:
+    settings = read(write(tmp_path, GOOD))
+
+    assert settings.node == "371721121-g0"
+    assert settings.store == str(tmp_path / "journal.db")
+    assert settings.key == str(tmp_path / "g0.key")
+    assert settings.city_broker.password_file == str(tmp_path / "g0.password")
+    assert settings.node_broker.password_file is None
+    assert [node.node for node in settings.roster] == ["371721121-a1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"371721121"', '"3717211"', "township: expected"),
+        ('store = "journal.db"', "", "the key store is missing"),
+        ("[[roster]]", "colour = 5\n[[roster]]", "there is no key colour; allowed here: city_broker, city_key"),
+        (f'city_key = "{CITY}"', 'city_key = "short"', "city_key: "),
+        (f'key = "{CITY}"\n', f'key = "{"A" * 42}B"\n', "roster: 371721121-a1: a public key"),
+        ("journal.db", "nowhere/journal.db", "store: there is no folder"),
+        ("1884", "99999", "city_broker.port: expected"),
+        ('"127.0.0.1" }', '"" }', "node_broker.host: expected"),
+        ('"371721121-a1"', '"371721122-a1"', "roster: 371721122-a1 is not of township 371721121"),
+        ("township", "township township", "not TOML"),
+    ],
+)
+def test_wrong_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    # The last one: a roster's key stands behind the city's.
+    file = write(tmp_path, new.join(GOOD.rsplit(old, 1)))
+
+    assert main(["run", "--config", str(file)]) == 2
+
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.startswith(str(file))
+    assert line.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["gateway.toml"]
+
+
+def test_no_file_and_no_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", str(tmp_path / "none.toml")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+    assert main(["run", "--config", str(write(tmp_path, GOOD))]) == 2
+    assert "g0.key: cannot be read as a key" in capsys.readouterr().err
+
+
+def test_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keygen", str(tmp_path / "g0.key")]) == 0
+    assert len(capsys.readouterr().out.strip()) == 43
+    assert main(["keygen", str(tmp_path / "g0.key")]) == 2
+    assert "never overwritten" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(60)
+def test_it_runs_without_brokers_and_stops_on_sigterm(tmp_path: Path) -> None:
+    new_key(tmp_path / "g0.key")
+    file = write(tmp_path, GOOD.replace('host = "127.0.0.1" }', 'host = "127.0.0.1", port = 9 }').replace("1884", "9"))
+    file.write_text(file.read_text().replace(', username = "g0", password_file = "g0.password"', ""))
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", "run", "--config", str(file)], stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr is not None
+        # It says that it cannot reach a broker, and goes on.
+        assert "Connection refused" in child.stderr.readline()
+        child.terminate()
+        assert child.wait(10) == 0
+    assert (tmp_path / "journal.db").exists()

@@ -1,0 +1,141 @@
+"""What the city signed: versions only rise, one bad paper stops nothing, receipts are the newest."""
+
+import pytest
+
+from contract.ack import Receipt
+from contract.batch import StreamKey
+from contract.bundle import Signed, pack
+from contract.codec import Entry, encode
+from contract.config import NodeConfig, Roster, RosterNode, WindowPins
+from contract.errors import Reason, Refused
+from contract.hello import Clock, Welcome
+from contract.ranges import Ranges
+from contract.signing import Signer, public_key
+from gateway.papers import Papers, receipt_name
+
+TOWNSHIP = "371721121"
+A1, A2 = f"{TOWNSHIP}-a1", f"{TOWNSHIP}-a2"
+CITY, MALLORY = Signer(b"9" * 32), Signer(b"6" * 32)
+KEYS = {name: Signer(name.encode()[-2:] * 16) for name in (A1, A2)}
+STREAM = StreamKey(A1, "AAAAAAAAAA")
+
+
+def papers(*names: str) -> Papers:
+    return Papers(TOWNSHIP, public_key(CITY.public), [RosterNode(name, KEYS[name].public) for name in names])
+
+
+def signed(entry: Entry, by: Signer = CITY) -> bytes:
+    return by.entry(encode(entry))
+
+
+def roster(version: int, *names: str, township: str = TOWNSHIP) -> Roster:
+    return Roster(township, version, [RosterNode(name, KEYS[name].public) for name in names])
+
+
+def config(version: int, node: str = A1) -> NodeConfig:
+    return NodeConfig(node, version, [WindowPins("01", 2, 3, 4)], 800, 3000)
+
+
+def receipt(at: int, last: int, node: str = A1) -> Receipt:
+    return Receipt(node, STREAM.epoch, [(1, last)], at)
+
+
+def test_the_settings_roster_serves_until_the_citys_arrives() -> None:
+    known = papers(A1)
+    assert known.nodes == [A1]
+    assert known.key_of(A1) == public_key(KEYS[A1].public)
+    assert known.key_of(A2) is None
+    assert known.version == 0
+
+    news = known.read(signed(roster(1, A2)))
+
+    assert news.papers == {"roster": signed(roster(1, A2))}
+    assert news.refused == []
+    assert (known.nodes, known.version) == ([A2], 1)
+    assert known.key_of(A1) is None
+
+
+def test_versions_only_rise() -> None:
+    known = papers()
+    known.read(pack([signed(roster(5, A1)), signed(config(7))]))
+
+    for old in (5, 4, 0):
+        assert known.read(signed(roster(old, A1, A2))).papers == {}
+    for old in (7, 6, 0):
+        assert known.read(signed(config(old))).papers == {}
+    assert known.nodes == [A1]
+    assert known.configs == {A1: signed(config(7))}
+
+    assert known.read(signed(config(8))).papers == {f"config {A1}": signed(config(8))}
+    assert known.configs == {A1: signed(config(8))}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (signed(roster(9, A2), MALLORY), Reason.WRONG_SIGNATURE),
+        (encode(roster(9, A2)), Reason.WRONG_SIGNATURE),
+        (CITY.entry(b'{"kind":"roster"}'), Reason.UNDECODABLE),
+        (signed(roster(9, A2, township="371721122")), Reason.WRONG_SENDER),
+        (signed(config(9, "371721122-a1")), Reason.WRONG_SENDER),
+        (signed(receipt(5, 5, "371721122-a1")), Reason.WRONG_SENDER),
+        (signed(Welcome(A1, "n", "AAAAAAAAAA", Clock("b", 5), [])), Reason.WRONG_SENDER),
+        # The last character of a 32-byte key has two bits that must be 0.
+        (signed(Roster(TOWNSHIP, 9, [RosterNode(A2, "A" * 42 + "B")])), Reason.UNDECODABLE),
+    ],
+)
+def test_one_bad_paper_stops_none_of_the_others(bad: bytes, reason: Reason) -> None:
+    known = papers(A1)
+
+    news = known.read(pack([signed(config(1)), bad, signed(config(1, A2))]))
+
+    assert set(news.papers) == {f"config {A1}", f"config {A2}"}
+    assert [refused.reason for refused in news.refused] == [reason]
+    assert (known.nodes, known.version) == ([A1], 0)
+    # A roster that could not be used does not stand in the way of a good one of its version.
+    assert "roster" in known.read(signed(roster(9, A2))).papers
+
+
+def test_what_is_no_bundle_at_all() -> None:
+    with pytest.raises(Refused):
+        papers().read(b"rubbish")
+
+
+def test_a_receipt_tells_what_is_settled_and_only_newer_ones_count() -> None:
+    known = papers(A1)
+    name = receipt_name(STREAM)
+    assert known.settled_of(STREAM) == Ranges()
+    assert known.receipt_of(STREAM) is None
+
+    assert known.take_in(Signed.of(signed(receipt(100, 5)))) == name
+    assert known.take_in(Signed.of(signed(receipt(200, 9)))) == name
+    assert known.take_in(Signed.of(signed(receipt(100, 5)))) is None
+    assert known.take_in(Signed.of(signed(receipt(200, 9)))) is None
+
+    assert known.receipt_of(STREAM) == signed(receipt(200, 9))
+    assert known.settled_of(STREAM) == Ranges([(1, 9)])
+
+
+def test_acks_of_the_city_add() -> None:
+    known = papers()
+    known.settle(STREAM, Ranges([(1, 3)]))
+    known.settle(STREAM, Ranges([(5, 6)]))
+
+    assert known.settled_of(STREAM) == Ranges([(1, 3), (5, 6)])
+
+
+def test_what_the_city_lost_is_taken_back_and_its_receipt_is_void() -> None:
+    known = papers()
+    known.take_in(Signed.of(signed(receipt(100, 5))))
+    known.settle(STREAM, Ranges([(6, 9)]))
+    other = StreamKey(A2, "BBBBBBBBBB")
+
+    assert known.take_back({STREAM: Ranges([(7, 8)]), other: Ranges([(1, 2)])}) == []
+    assert known.settled_of(STREAM) == Ranges([(1, 6), (9, 9)])
+    assert known.receipt_of(STREAM) is not None
+
+    assert known.take_back({STREAM: Ranges([(5, 7)])}) == [STREAM]
+    assert known.settled_of(STREAM) == Ranges([(1, 4), (9, 9)])
+    assert known.receipt_of(STREAM) is None
+    # The city gives a new one once it has them again.
+    assert known.take_in(Signed.of(signed(receipt(90, 5)))) == receipt_name(STREAM)
