@@ -31,7 +31,10 @@ _LIMITS = Limits(live_flights=4)
 
 
 class Forwarder:
-    """`tell(node, entries)` passes the city's word on to a node; `configured` is called when papers were news."""
+    """Calls `tell(node, entries)` with the city's word for a node, `configured` with papers that were news.
+
+    `timed` is called when the city's time became known.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Forwarder:
         monotonic: Callable[[], float],
         tell: Callable[[str, list[bytes]], None],
         configured: Callable[[Mapping[str, bytes]], None],
+        timed: Callable[[], None],
     ) -> None:
         """Two connections to the city's broker: backlog never stands in the way of live."""
         self._station = station
@@ -50,6 +54,8 @@ class Forwarder:
         self._papers = papers
         self._tell = tell
         self._configured = configured
+        self._timed = timed
+        self._knew_the_time = False
         self._township = settings.township
         self._acks, self._config = self._topic("acks"), self._topic("config")
         self.sender = Sender(station, journal, Lanes(_LIMITS), self, publish=self._publish, monotonic=monotonic)
@@ -139,6 +145,10 @@ class Forwarder:
 
     async def welcomed(self, missing: Mapping[StreamKey, Ranges]) -> None:
         """Forget the receipts of what the city has lost: it must not be deleted by them."""
+        knows = self._station.timepiece.now() is not None
+        if knows and not self._knew_the_time:
+            self._timed()
+        self._knew_the_time = knows
         for stream, numbers in missing.items():
             await self._journal.unsettle(stream, numbers)
         void = self._papers.take_back(missing)

@@ -98,6 +98,7 @@ class Gateway:
             monotonic=time.monotonic,
             tell=self._tell,
             configured=self._configured,
+            timed=self._timed,
         )
         self._reception = Reception(
             settings,
@@ -113,6 +114,9 @@ class Gateway:
 
     def _tell(self, node: str, entries: list[bytes]) -> None:
         self._reception.tell(node, entries)
+
+    def _timed(self) -> None:
+        self._reception.timed()
 
     def _configured(self, news: Mapping[str, bytes]) -> None:
         self._reception.configured(self._papers.configs)

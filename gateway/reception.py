@@ -50,7 +50,7 @@ class Reception:
         self._health = health
         self._changed = changed
         self._hellos: dict[str, bytes] = {}
-        self._welcomed: set[str] = set()
+        self._invited: set[str] = set()
         self.receiver = Receiver(station, journal, self, answer=self._answer)
         self._link = Link(
             settings.node_broker,
@@ -77,22 +77,27 @@ class Reception:
         return [topics.node(node, leaf) for node in self._papers.nodes for leaf in ("ratings", "status")]
 
     def _up(self) -> None:
-        self._welcomed.clear()
+        self._invited.clear()
         self.configured(self._papers.configs)
 
     def configured(self, configs: Mapping[str, bytes]) -> None:
-        """Pass configurations on, retained; listen to the roster as it is now."""
+        """Pass configurations on, retained; listen to the roster as it is now, and invite who is new on it."""
         self._link.subscribe(self._topics())
         self._invite()
         for node, raw in configs.items():
             self._link.publish(topics.node(node, "config"), raw, retain=True)
 
+    def timed(self) -> None:
+        """The time became known: who does not know it may ask."""
+        self._invited.clear()
+        self._invite()
+
     def _invite(self) -> None:
         """Tell every node, once, that this process is here for it: it says hello and is welcomed anew."""
         for node in self._papers.nodes:
             nobody = Welcome(node, "-", self._station.epoch, self._station.timepiece.clock(), [])
-            if node not in self._welcomed and self._link.publish(topics.node(node, "acks"), encode(nobody)):
-                self._welcomed.add(node)
+            if node not in self._invited and self._link.publish(topics.node(node, "acks"), encode(nobody)):
+                self._invited.add(node)
 
     def tell(self, node: str, entries: list[bytes]) -> None:
         """Pass the city's word on to a node."""

@@ -84,12 +84,17 @@ class Greeting:
         for old in [nonce for nonce, asked in self._asked.items() if asked.sent < now - 2 * EVERY_S]:
             del self._asked[old]
 
+    def hurry(self, now: float) -> None:
+        """The peer has something new to say: greet at once, but not without end."""
+        if self._next is not None:
+            self._next = min(self._next, max(now, self._last_sent + LEAST_BETWEEN_S))
+
     def heard(self, welcome: Welcome, now: float) -> Heard | None:
         """Take in a welcome: what it tells, or None when it answers no hello of ours."""
         asked = self._asked.pop(welcome.nonce, None)
         if asked is None:
-            if self._next is not None and welcome.by != self._peer:
-                self._next = min(self._next, max(now, self._last_sent + LEAST_BETWEEN_S))
+            if welcome.by != self._peer:
+                self.hurry(now)
             return None
         changed = self._peer is not None and welcome.by != self._peer
         self._peer = welcome.by

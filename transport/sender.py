@@ -162,8 +162,11 @@ class Sender:
     def _welcomed(self, welcome: Welcome) -> None:
         if welcome.to != self._station.name:
             return
-        heard = self._greeting.heard(welcome, self._monotonic())
+        now = self._monotonic()
+        heard = self._greeting.heard(welcome, now)
         if heard is None:
+            if welcome.clock.at is not None and self._station.timepiece.now() is None:
+                self._greeting.hurry(now)
             return
         if heard.peer_changed:
             self._lanes.down()

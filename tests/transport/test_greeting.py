@@ -284,3 +284,16 @@ def test_the_fullest_page_and_its_answer_fit_a_payload() -> None:
 
     assert len(encode(hello)) < MAX_PAYLOAD - 100
     assert len(encode(answer)) < MAX_PAYLOAD - 100
+
+
+def test_hurry_is_within_reason() -> None:
+    greeting = greeted(now=0.0)
+    greeting.hurry(0.1)
+    assert greeting.due_at() == LEAST_BETWEEN_S
+
+    greeting.sent({"n1": {}}, 10.0)
+    greeting.hurry(20.0)
+    assert greeting.due_at() == 12.0
+    greeting.disconnected()
+    greeting.hurry(20.0)
+    assert greeting.due_at() is None
