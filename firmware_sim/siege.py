@@ -69,20 +69,14 @@ async def besieged(
     wall_ms: Callable[[], int],
     brokers: Brokers | None = None,
     sabotage: Mapping[str, Sequence[str]] | None = None,
-    before: Callable[[Box], None] | None = None,
     drain_s: float = 60.0,
 ) -> AsyncIterator[Siege]:
-    """Open a city with people at its windows; after the block it comes to rest, is closed and judged.
-
-    `before` is called once its files are there and before any house is open.
-    """
+    """Open a city with people at its windows; after the block it comes to rest, is closed and judged."""
     async with asyncio.TaskGroup() as group:
         box = Box(order, folder, group, wall_ms=wall_ms, brokers=brokers, sabotage=sabotage)
         siege = Siege(box, drain_s)
         try:
             await box.lay_foundation()
-            if before is not None:
-                before(box)
             await box.open_city()
             await box.open_townships()
             await box.open_windows()

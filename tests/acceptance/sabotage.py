@@ -1,0 +1,177 @@
+"""Breaks one law in one house, from outside: `python sabotage.py LAW MODULE WORDS...` damages MODULE and then runs it.
+
+Each sabotage is what a careless change of the product would be. That the verdict of a fault test turns red with it, and
+is clean without it, shows that the test can see that law.
+"""
+
+import asyncio
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+import edge.node
+import transport.disk
+from contract.batch import Batch, StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_batch, encode
+from contract.errors import StoreFull
+from contract.ranges import Ranges
+from contract.signing import Signer
+from transport.dating import Dated
+from transport.intake import Verified
+from transport.lanes import Dispatch, Item, Lanes
+from transport.outbox import Outbox, Settled
+from transport.receiver import Receiver
+from transport.sender import Sender
+from transport.shelf import Shelf
+from transport.timepiece import Timepiece
+
+LATER_S = 1.0
+
+
+def light_before_commit() -> None:
+    """Law 1 at the node: the button lights up, and the rating is written a second later."""
+    append = Outbox.append
+    writing: set[asyncio.Task[None]] = set()
+
+    async def promise(self: Outbox, choice: Settled, *, cut: bool) -> list[Item]:
+        async def write() -> None:
+            await asyncio.sleep(LATER_S)
+            await append(self, choice, cut=False)
+
+        task = asyncio.get_running_loop().create_task(write(), name="write later")
+        writing.add(task)
+        task.add_done_callback(writing.discard)
+        return []
+
+    Outbox.append = promise  # type: ignore[method-assign]
+
+
+def ack_before_commit() -> None:
+    """Law 1 at the gateway: every third group is acknowledged and not recorded."""
+    record = Receiver._record
+    groups = count(1)
+
+    async def forget(self: Receiver, batches: list[Verified]) -> None:
+        if batches and next(groups) % 3:
+            await record(self, batches)
+
+    Receiver._record = forget  # type: ignore[method-assign]
+
+
+def trust_the_broker() -> None:
+    """Law 2: what the broker has taken counts as delivered."""
+    depart = Sender._depart
+
+    async def sent(self: Sender, dispatch: Dispatch) -> None:
+        await depart(self, dispatch)
+        for item in dispatch.items:
+            self._arrived(item.stream, Ranges([(item.first, item.last)]))
+
+    Sender._depart = sent  # type: ignore[method-assign]
+
+
+def one_epoch_for_ever() -> None:
+    """Law 3: a node begins where it thinks it ended, under the same name."""
+    edge.node.epoch_text = lambda bits: "AAAAAAAAAA"  # type: ignore[attr-defined]
+    begin = Outbox.begin
+
+    async def resume(self: Outbox, stream: StreamKey, signer: Signer, boot: str) -> None:
+        await begin(self, stream, signer, boot)
+        found = await self.disk.read(
+            "SELECT max(coalesce((SELECT max(last) FROM batch), 0), coalesce((SELECT max(seq) FROM rating), 0))"
+        )
+        self.last = int(found[0][0])
+
+    Outbox.begin = resume  # type: ignore[method-assign]
+
+
+def cut_again() -> None:
+    """Law 4: a batch is made anew for each sending: the same ratings, other bytes."""
+    raws = Shelf.raws
+    sendings = count()
+
+    async def anew(self: Shelf, ids: Sequence[int]) -> dict[int, bytes]:
+        made = await raws(self, ids)
+        assert isinstance(self, Outbox)
+        return {id_: self._signer.entry(encode(_shifted(raw, next(sendings) % 1000))) for id_, raw in made.items()}
+
+    Shelf.raws = anew  # type: ignore[method-assign]
+
+
+def _shifted(raw: bytes, ms: int) -> Batch:
+    batch = decode_batch(Signed.of(raw).body)
+    rows = [msgspec.structs.replace(row, ms=row.ms + ms) for row in batch.rows]
+    return msgspec.structs.replace(batch, t0=batch.t0 - ms, rows=rows)
+
+
+def date_on_arrival() -> None:
+    """Law 6: a rating gets the time at which the gateway is reached, not that of its press."""
+    append = Outbox.append
+
+    async def undated(self: Outbox, choice: Settled, *, cut: bool) -> list[Item]:
+        return await append(self, choice._replace(dated=None), cut=cut)
+
+    def now(self: Timepiece, _: object) -> Callable[[str, int], Dated | None]:
+        return lambda _boot, _boottime: self.now()
+
+    Outbox.append = undated  # type: ignore[method-assign]
+    Timepiece.later = now  # type: ignore[method-assign,assignment]
+
+
+def one_queue() -> None:
+    """Law 7: who comes last is served last."""
+    Lanes.offer = Lanes.refill  # type: ignore[method-assign]
+
+
+def full() -> None:
+    """No breach: the disk is full for as long as there is a file with the module's name in the folder FULL."""
+    flag = Path(os.environ["FULL"]) / sys.argv[2]
+    free = transport.disk.Disk.free
+    transport.disk.Disk.free = lambda self: 0 if flag.exists() else free(self)  # type: ignore[method-assign]
+
+
+def full_and_silent() -> None:
+    """Law 9: what finds no room is thrown away, and thanked for."""
+    full()
+    append = Outbox.append
+
+    async def hush(self: Outbox, choice: Settled, *, cut: bool) -> list[Item]:
+        try:
+            return await append(self, choice, cut=cut)
+        except StoreFull:
+            return []
+
+    Outbox.append = hush  # type: ignore[method-assign]
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    breach.__name__: breach
+    for breach in (
+        light_before_commit,
+        ack_before_commit,
+        trust_the_broker,
+        one_epoch_for_ever,
+        cut_again,
+        date_on_arrival,
+        one_queue,
+        full,
+        full_and_silent,
+    )
+}
+
+
+def main() -> None:
+    name, module, *words = sys.argv[1:]
+    SABOTAGES[name]()
+    sys.argv = [module, *words]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
