@@ -1,0 +1,493 @@
+"""The sender on a real store: what it makes of answers, good and bad, and of a disk that is full."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.ack import Ack, Receipt, Refusal
+from contract.batch import Batch, StreamKey
+from contract.bundle import digest, pack, unpack
+from contract.codec import Entry, decode, decode_batch, encode, is_batch
+from contract.errors import Reason, Refused, StoreFull
+from contract.hello import MAX_STREAMS, Clock, Hello, Welcome
+from contract.ranges import Ranges
+from contract.rating import Quality, Row
+from contract.signing import Signer, public_key
+from contract.status import NodeStatus
+from transport import sender as sender_module
+from transport.dating import Dating
+from transport.lanes import Item, Lane, Lanes, Limits
+from transport.resting import RETRY_REFUSED_S, Resting
+from transport.sender import Sender
+from transport.shelf import Shelf
+from transport.station import Station
+from transport.timepiece import Timepiece
+
+NODE = "371721121-a1"
+STREAM = StreamKey(NODE, "AAAAAAAAAA")
+SIGNER, CITY, MALLORY = Signer(b"1" * 32), Signer(b"9" * 32), Signer(b"6" * 32)
+NOON = 1_790_000_000_000
+PEER = "PEERPEER01"
+
+
+def batch(first: int, last: int, stream: StreamKey = STREAM) -> tuple[Batch, bytes]:
+    rows = [Row(0, "01", 3, 1)] * (last - first + 1)
+    made = Batch(1, *stream, first, NOON + first, Quality.SYNCHRONISED, rows)
+    return made, SIGNER.entry(encode(made))
+
+
+class House:
+    """The owner: notes what it is told, and can be made to stumble."""
+
+    def __init__(self) -> None:
+        self.new: list[Item] = []
+        self.missing: list[Mapping[StreamKey, Ranges]] = []
+        self.acks: list[Ack] = []
+        self.receipts: list[Receipt] = []
+        self.refusals: list[tuple[list[int], Reason]] = []
+        self.keep = True
+        self.full = 0
+
+    def last_number(self) -> int:
+        return 7
+
+    def config_version(self) -> int:
+        return 3
+
+    async def replenish(self) -> Iterable[Item]:
+        taken, self.new = self.new, []
+        return taken
+
+    async def welcomed(self, missing: Mapping[StreamKey, Ranges]) -> None:
+        if self.full:
+            self.full -= 1
+            raise StoreFull("no room")
+        self.missing.append(missing)
+
+    def answered(self, ack: Ack) -> None:
+        self.acks.append(ack)
+
+    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+        self.receipts.append(receipt)
+
+    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
+        self.refusals.append(([item.first for item in items], reason))
+        return self.keep
+
+
+class Stage:
+    """A sender with a clock to set by hand, and everything it published."""
+
+    def __init__(self, shelf: Shelf, limits: Limits | None = None) -> None:
+        self.shelf = shelf
+        self.house = House()
+        self.now = 1000.0
+        self.boottime = 50_000
+        self.published: list[tuple[Lane, bytes]] = []
+        self.timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: self.boottime, wall_ms=lambda: 5)
+        station = Station(NODE, STREAM.epoch, SIGNER, public_key(CITY.public), self.timepiece)
+        self.sender = Sender(
+            station,
+            shelf,
+            Lanes(limits),
+            self.house,
+            publish=self._publish,
+            monotonic=lambda: self.now,
+        )
+
+    def _publish(self, lane: Lane, payload: bytes) -> bool:
+        self.published.append((lane, payload))
+        return True
+
+    async def settle(self) -> None:
+        """Let the sender do what it has to do."""
+        self.sender.poke()
+        for _ in range(3):
+            await asyncio.sleep(0.02)
+
+    def hellos(self) -> list[Hello]:
+        found = [decode(e.body) for _, p in self.published for e in unpack(p) if not is_batch(e.body)]
+        return [hello for hello in found if isinstance(hello, Hello)]
+
+    def batches(self) -> list[tuple[str, list[int]]]:
+        """Each payload of batches: its lane, and their first numbers."""
+        sent = [
+            (lane, [decode_batch(e.body).first for e in unpack(p) if is_batch(e.body)]) for lane, p in self.published
+        ]
+        return [(lane.value, firsts) for lane, firsts in sent if firsts]
+
+    def say(self, *entries: Entry) -> None:
+        self.sender.receive(pack([encode(entry) for entry in entries]))
+
+    def welcome(self, *acks: Ack, by: str = PEER, at: int | None = NOON) -> Welcome:
+        return Welcome(NODE, self.hellos()[-1].nonce, by, Clock("peer boot", 7, at), list(acks))
+
+    async def up(self, *acks: Ack) -> None:
+        self.sender.link_up()
+        await self.settle()
+        self.say(self.welcome(*acks))
+        await self.settle()
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    shelf = await Shelf.open(tmp_path / "shelf.db", reserve=0)
+    yield shelf
+    await shelf.close()
+
+
+@asynccontextmanager
+async def playing(shelf: Shelf, limits: Limits | None = None) -> AsyncIterator[Stage]:
+    stage = Stage(shelf, limits)
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(stage.sender.run(), name="sender")
+        await stage.settle()
+        yield stage
+        work.cancel()
+
+
+async def test_it_greets_with_all_it_keeps_and_sends_once_welcomed(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 3), batch(4, 4)])
+    async with playing(shelf) as stage:
+        assert stage.published == []
+        stage.sender.link_up()
+        await stage.settle()
+
+        [hello] = stage.hellos()
+        assert (hello.node, hello.epoch, hello.last, hello.config) == (NODE, STREAM.epoch, 7, 3)
+        assert (hello.boot, hello.boottime, hello.wall) == ("boot", 50_000, 5)
+        assert [(stream.key, stream.has) for stream in hello.streams] == [(STREAM, [(1, 4)])]
+        assert stage.batches() == []
+        assert await stage.sender.waiting() == (4, NOON + 1)
+
+        stage.say(stage.welcome(Ack(*STREAM, held=[(1, 3)])))
+        await stage.settle()
+        assert stage.batches() == [("backlog", [4])]
+        assert stage.house.missing == [{STREAM: Ranges([(4, 4)])}]
+
+        stage.say(Ack(*STREAM, held=[(4, 4)]))
+        await stage.settle()
+        assert await stage.sender.waiting() == (0, None)
+        assert stage.house.acks == [Ack(*STREAM, held=[(4, 4)])]
+
+
+async def test_the_welcome_is_dated_when_it_arrives_and_not_when_the_disk_has_time(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        stage.house.full = 2
+        stage.say(stage.welcome())
+        stage.boottime += 60_000
+        await stage.settle()
+        await stage.settle()
+        await stage.settle()
+
+        now = stage.timepiece.now()
+        assert now is not None
+        assert now.at == NOON + 60_000
+        assert len(stage.house.missing) == 1
+
+
+async def test_who_does_not_know_the_time_asks_when_the_peer_does(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        stage.say(stage.welcome(at=None))
+        await stage.settle()
+        stage.now += 10
+        stage.say(Welcome(NODE, "-", PEER, Clock("peer boot", 9), []))
+        await stage.settle()
+        assert len(stage.hellos()) == 1
+
+        stage.say(Welcome(NODE, "-", PEER, Clock("peer boot", 9, NOON), []))
+        await stage.settle()
+        assert len(stage.hellos()) == 2
+        stage.say(stage.welcome())
+        await stage.settle()
+        stage.now += 10
+        stage.say(Welcome(NODE, "-", PEER, Clock("peer boot", 9, NOON), []))
+        await stage.settle()
+        assert len(stage.hellos()) == 2
+
+
+async def test_another_ends_welcome_is_not_ours(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        ours = stage.welcome()
+        stage.say(Welcome("371721121-a2", ours.nonce, PEER, ours.clock, []))
+        await stage.settle()
+        assert not stage.sender.lanes.up
+
+
+async def test_one_bad_answer_does_not_stop_its_neighbours(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    await shelf.put([batch(1, 3)])
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.sender.receive(b"rubbish")
+        forged = MALLORY.entry(encode(Receipt(*STREAM, [(1, 3)], NOON)))
+        stage.sender.receive(pack([b"{}", forged, encode(NodeStatus(NODE, "up")), encode(Ack(*STREAM, held=[(1, 3)]))]))
+        await stage.settle()
+
+        assert stage.sender.lanes.ratings() == 0
+        assert stage.house.receipts == []
+        assert len(await shelf.unsettled()) == 1
+        assert caplog.text.count("an answer was not taken") == 3
+        assert caplog.text.count("could not be read") == 1
+
+
+async def test_a_receipt_settles_once_and_ends_the_sending(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 3), batch(4, 6)])
+    first = Receipt(*STREAM, [(1, 3)], NOON)
+    async with playing(shelf) as stage:
+        await stage.up()
+        for receipt in (first, first, Receipt(*STREAM, [(1, 6)], NOON - 1)):
+            stage.sender.receive(CITY.entry(encode(receipt)))
+        await stage.settle()
+
+        assert stage.house.receipts == [first]
+        assert [item.first for item in await shelf.unsettled()] == [4]
+        assert stage.sender.lanes.ratings() == 3
+
+
+async def test_what_the_house_does_not_want_is_logged(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    class Picky(House):
+        async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+            raise Refused(Reason.WRONG_SENDER, "not mine")
+
+    async with playing(shelf) as stage:
+        stage.sender._owner = Picky()
+        stage.sender.receive(CITY.entry(encode(Receipt("371721122-a1", "AAAAAAAAAA", [(1, 3)], NOON))))
+        await stage.up()
+        assert "not mine" in caplog.text
+        assert stage.sender.lanes.up
+
+
+async def test_refused_numbers_rest_an_hour(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 3), batch(4, 6), batch(7, 9)])
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.say(Ack(*STREAM, held=[(1, 3)], refused=[(4, 6, Reason.CONFLICT)]))
+        await stage.settle()
+        assert stage.house.refusals == [([4], Reason.CONFLICT)]
+        assert [item.first for item in stage.sender.lanes.unacknowledged()] == [7]
+
+        # The peer's standing does not say it is there, and yet it rests.
+        stage.now += 60
+        await stage.settle()
+        stage.say(stage.welcome(Ack(*STREAM, held=[(1, 3)])))
+        await stage.settle()
+        assert [item.first for item in stage.sender.lanes.unacknowledged()] == [7]
+
+        stage.now += RETRY_REFUSED_S
+        await stage.settle()
+        assert [item.first for item in stage.sender.lanes.unacknowledged()] == [4, 7]
+
+
+async def test_refused_numbers_that_the_house_gives_up(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 3)])
+    async with playing(shelf) as stage:
+        stage.house.keep = False
+        await stage.up()
+        stage.say(Ack(*STREAM, refused=[(1, 3, Reason.CONFLICT)]))
+        await stage.settle()
+        stage.now += RETRY_REFUSED_S
+        await stage.settle()
+        assert stage.sender.lanes.ratings() == 0
+
+
+async def test_an_unreadable_payload_is_taken_apart_until_the_bad_one_rests(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 1), batch(2, 2), batch(3, 3)])
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.say(Refusal(digest(stage.published[-1][1]), Reason.OVERSIZED))
+        await stage.settle()
+        stage.say(Ack(*STREAM, held=[(1, 1)]))
+        await stage.settle()
+        assert stage.batches() == [("backlog", [1, 2, 3]), ("backlog", [1]), ("backlog", [2])]
+        assert stage.house.refusals == []
+
+        stage.say(Refusal(digest(stage.published[-1][1]), Reason.OVERSIZED))
+        await stage.settle()
+        stage.say(Ack(*STREAM, held=[(3, 3)]))
+        await stage.settle()
+        assert stage.batches()[3:] == [("backlog", [3])]
+        assert stage.house.refusals == [([2], Reason.OVERSIZED)]
+        assert stage.sender.lanes.ratings() == 0
+
+
+async def test_an_unreadable_entry_is_known_by_its_digest(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 1), batch(2, 2)])
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.say(Refusal(digest(batch(2, 2)[1]), Reason.UNDECODABLE), Refusal("0" * 16, Reason.UNDECODABLE))
+        await stage.settle()
+
+        assert ([2], Reason.UNDECODABLE) in stage.house.refusals
+        assert [item.first for item in stage.sender.lanes.unacknowledged()] == [1]
+
+
+async def test_a_full_disk_does_not_stop_the_sending(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sender_module, "RETRY_FULL_S", 0.05)
+    items = await shelf.put([batch(1, 1)])
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        stage.house.full = 1_000_000
+        stage.say(stage.welcome())
+        await stage.settle()
+        assert "no room" in caplog.text
+        assert stage.batches() == [("backlog", [1])]
+        assert stage.house.missing == []
+
+        stage.house.full = 0
+        await asyncio.sleep(0.1)
+        assert stage.house.missing == [{STREAM: Ranges([(1, 1)])}]
+        assert [item.id for item in items] == [item.id for item in stage.sender.lanes.unacknowledged()]
+
+
+async def test_answers_that_wait_for_the_disk_are_bounded(shelf: Shelf) -> None:
+    stage = Stage(shelf)
+    for _ in range(sender_module._CHORES + 10):
+        stage.say(Ack(*STREAM, held=[(1, 1)]))
+    assert len(stage.sender._chores) == sender_module._CHORES
+
+
+async def test_a_batch_that_was_pruned_while_it_waited(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 1), batch(2, 2), batch(3, 3)])
+    async with playing(shelf) as stage:
+        await shelf.settle(STREAM, Ranges([(2, 2)]), 1)
+        await shelf.prune(2)
+        await stage.up()
+        assert stage.batches() == [("backlog", [1, 3])]
+
+        stage.say(Ack(*STREAM, held=[(1, 1), (3, 3)]))
+        stage.sender.refill([Item(2, STREAM, 2, 2, 100)])
+        await stage.settle()
+        assert stage.batches() == [("backlog", [1, 3])]
+        assert stage.sender.lanes.ratings() == 0
+
+
+async def test_fresh_batches_leave_without_being_read_back(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with playing(shelf) as stage:
+        await stage.up()
+        made, raw = batch(1, 1)
+        items = await shelf.put([(made, raw)])
+
+        async def nothing(_ids: object) -> dict[int, bytes]:
+            raise AssertionError("read back")
+
+        monkeypatch.setattr(shelf, "raws", nothing)
+        stage.sender.offer(items, {items[0].id: raw})
+        await stage.settle()
+        assert stage.published[-1] == (Lane.LIVE, raw)
+        monkeypatch.undo()
+
+
+async def test_fresh_bytes_are_bounded_and_forgotten(shelf: Shelf) -> None:
+    async with playing(shelf, Limits(live_flights=1)) as stage:
+        await stage.up()
+        stage.sender.offer([], dict.fromkeys(range(5000), b"x"))
+        stage.sender.offer([], {6000: b"x"})
+        assert len(stage.sender._parcels._fresh) == 5000
+        stage.sender.link_down()
+        stage.sender.offer([], {6000: b"x"})
+        assert stage.sender._parcels._fresh == {}
+
+
+async def test_what_gathered_leaves_when_the_line_is_idle(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.house.new = await shelf.put([batch(1, 2)])
+        await stage.settle()
+        stage.house.new = await shelf.put([batch(3, 3), batch(4, 4)])
+        await stage.settle()
+        assert stage.batches() == [("live", [1])]
+
+        stage.say(Ack(*STREAM, held=[(1, 2)]))
+        await stage.settle()
+        assert stage.batches() == [("live", [1]), ("live", [4, 3])]
+
+
+async def test_no_answer_and_the_same_bytes_go_again(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        await stage.up()
+        stage.sender.offer(await shelf.put([batch(1, 1)]))
+        await stage.settle()
+        stage.now += 2.0
+        await stage.settle()
+
+        assert stage.batches() == [("live", [1]), ("backlog", [1])]
+        assert stage.published[-1][1] == stage.published[-2][1] == batch(1, 1)[1]
+
+
+async def test_another_process_answers_and_all_goes_again(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 1)])
+    async with playing(shelf) as stage:
+        await stage.up(Ack(*STREAM, held=[(1, 1)]))
+        assert stage.batches() == []
+        stage.now += 60
+        await stage.settle()
+        stage.say(stage.welcome(by="HEIRHEIR01"))
+        await stage.settle()
+        assert stage.batches() == [("backlog", [1])]
+
+
+async def test_a_lane_of_its_own(shelf: Shelf) -> None:
+    await shelf.put([batch(1, 1)])
+    async with playing(shelf) as stage:
+        stage.sender.lane_down(Lane.BACKLOG)
+        await stage.up()
+        assert stage.batches() == []
+        stage.sender.lane_up(Lane.BACKLOG)
+        await stage.settle()
+        assert stage.batches() == [("backlog", [1])]
+
+
+async def test_many_streams_are_asked_about_once_and_then_those_that_wait(shelf: Shelf) -> None:
+    streams = [StreamKey(NODE, f"{number:010}") for number in range(MAX_STREAMS + 20)]
+    await shelf.put([batch(1, 1, stream) for stream in streams])
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        pages = stage.hellos()
+        assert [len(hello.streams) for hello in pages] == [MAX_STREAMS, 20]
+        assert len({hello.nonce for hello in pages}) == 2
+
+        # The second page's welcome is lost: both are asked again.
+        held = [[Ack(*stream.key, held=stream.has) for stream in hello.streams] for hello in pages]
+        clock = Clock("peer boot", 7, NOON)
+        stage.say(Welcome(NODE, pages[0].nonce, PEER, clock, held[0]))
+        stage.now += 2
+        await stage.settle()
+        again = stage.hellos()[2:]
+        assert [len(hello.streams) for hello in again] == [MAX_STREAMS, 20]
+        for place, hello in enumerate(again):
+            stage.say(Welcome(NODE, hello.nonce, PEER, clock, held[place][:-1] if place else held[place]))
+        await stage.settle()
+
+        stage.now += 60
+        await stage.settle()
+        [small] = stage.hellos()[4:]
+        assert [stream.key for stream in small.streams] == [streams[-1]]
+
+
+async def test_without_a_connection_it_sleeps_without_a_timer(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        assert stage.sender._patience_s() is None
+
+
+def test_resting_wakes_at_the_first() -> None:
+    resting = Resting()
+    assert resting.wake_at() is None
+    resting.add([Item(2, STREAM, 2, 2, 1), Item(1, STREAM, 1, 1, 1)], 100.0)
+    resting.add([Item(3, STREAM, 3, 3, 1)], 200.0)
+    assert resting.wake_at() == 100.0 + RETRY_REFUSED_S
+    assert [item.id for item in resting.rested(100.0 + RETRY_REFUSED_S)] == [1, 2]
+    assert Item(3, STREAM, 3, 3, 1) in resting
+    assert Item(1, STREAM, 1, 1, 1) not in resting
