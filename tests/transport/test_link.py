@@ -123,8 +123,8 @@ async def test_a_publish_wakes_the_thread_at_once(ear: Ear) -> None:
         ear.link.publish("manyi/1/a/ratings", b"x")
         await until(partial(ear.has_heard, number + 1))
 
-    # One second is how long the thread sleeps when nobody wakes it.
-    assert time.monotonic() - began < 0.9
+    # One second is how long the thread sleeps when nobody wakes it: twenty times, if it were so.
+    assert time.monotonic() - began < 10
 
 
 async def test_it_comes_back_after_the_broker_was_killed(mosquitto: Mosquitto, ear: Ear) -> None:
@@ -218,7 +218,7 @@ async def test_stop_is_quick_and_takes_no_last_word(mosquitto: Mosquitto) -> Non
     began = time.monotonic()
     await ear.link.__aexit__()
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < link_module.STOP_S
     assert not ear.link.publish("one", b"late")
     assert not ear.link._thread.is_alive()
     assert ear.downs == 0
@@ -245,7 +245,7 @@ async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mo
     async with link:
         await asyncio.sleep(0.05)
         began = time.monotonic()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < link_module.CONNECT_TIMEOUT_S
     assert not link._thread.is_alive()
 
 
@@ -264,7 +264,7 @@ async def test_a_frozen_broker_is_noticed_and_cannot_hold_up_a_stop(
                 leaving.link.publish("one", bytes(250_000))
             began = time.monotonic()
             await leaving.link.__aexit__()
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < link_module.CONNECT_TIMEOUT_S
             assert not leaving.link._thread.is_alive()
 
             await until(lambda: patient.downs == 1, 6.0)
