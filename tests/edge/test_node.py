@@ -1,0 +1,121 @@
+"""A node's supervisor on mock pins, without a broker: full disks, void configurations, and a clean end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from contract.codec import encode
+from contract.config import NodeConfig, WindowPins
+from contract.errors import StoreFull
+from contract.signing import Signer
+from edge import node as node_module
+from edge.node import Node
+from edge.settings import Settings, Timing
+from transport.disk import Disk
+from transport.link import Broker
+from transport.outbox import Outbox
+from transport.shelf import Shelf
+
+A1 = "371721121-a1"
+CITY, KEY = Signer(b"9" * 32), Signer(b"1" * 32)
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(
+        node=A1,
+        store=str(folder / "outbox.db"),
+        key="a1.key",
+        city_key=CITY.public,
+        broker=Broker("127.0.0.1", 9),
+        window=[WindowPins("01", 2, 3, 4, 5, 6, 7)],
+        pins="mock",
+        timing=Timing(settle_s=0, cooldown_s=0),
+        heartbeat_s=0.05,
+    )
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[Node, MockFactory]]:
+    pins = MockFactory()
+    node = Node(settings(folder), factory=pins, signer=KEY)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(node.run(), name="node")
+        await node.ready.wait()
+        yield node, pins
+        node.stop()
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def config(version: int, window: str = "77", *, signer: Signer = CITY) -> bytes:
+    return signer.entry(encode(NodeConfig(A1, version, [WindowPins(window, 2, 3, 4, 5, 6, 7)], 0, 0)))
+
+
+async def test_a_press_lights_and_is_on_disk_though_nobody_is_there(tmp_path: Path) -> None:
+    async with running(tmp_path) as (node, pins):
+        pins.pin(2).drive_low()
+        await until(lambda: pins.pin(5).state)
+        assert (node._outbox.last, node._outbox.undated) == (1, 1)
+
+
+async def test_a_configuration_is_in_force_though_the_disk_cannot_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise StoreFull("no room")
+
+    async with running(tmp_path) as (node, _):
+        monkeypatch.setattr(Outbox, "keep", full)
+        node._uplink._arrived(f"manyi/1/{A1}/config", config(3))
+        await until(lambda: [window.id for window in node._settings.window] == ["77"])
+        assert (await node._status()).config == 3
+    assert "no room" in caplog.text
+    async with running(tmp_path) as (node, _):
+        assert [window.id for window in node._settings.window] == ["01"]
+
+
+async def test_a_void_configuration_on_disk_does_not_stop_the_node(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for void in (b"rubbish", config(3, signer=Signer(b"6" * 32))):
+        shelf = await Shelf.open(tmp_path / "outbox.db")
+        await shelf.keep("config", void)
+        await shelf.close()
+        async with running(tmp_path) as (node, _):
+            assert [window.id for window in node._settings.window] == ["01"]
+    assert caplog.text.count("is void") == 2
+
+
+async def test_a_full_disk_does_not_stop_the_heartbeat_and_is_pruned_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(node_module, "LOOK_S", 0.02)
+    asked: list[int | None] = []
+
+    async def full(*_: object) -> None:
+        raise StoreFull("no room at all")
+
+    async def make_room(_: Shelf, now: int | None) -> None:
+        asked.append(now)
+        raise StoreFull("not even for that")
+
+    async with running(tmp_path) as (node, pins):
+        monkeypatch.setattr(Outbox, "lived", full)
+        monkeypatch.setattr(Shelf, "make_room", make_room)
+        monkeypatch.setattr(Disk, "free", lambda _: 0)
+        await until(lambda: len(asked) > 1 and "no room at all" in caplog.text)
+        assert (await node._status()).full
+
+        # Full means loud: no light of thanks, all three blink.
+        pins.pin(2).drive_low()
+        await until(lambda: node._panel.refused == 1)
+        assert node._outbox.last == 0
+    assert "not even for that" in caplog.text

@@ -1,0 +1,139 @@
+"""The gateway's supervisor: papers on disk, a full disk, a shared broker; without any broker to talk to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.codec import encode
+from contract.config import NodeConfig, Roster, RosterNode, WindowPins
+from contract.errors import StoreFull
+from contract.ranges import Ranges
+from contract.signing import Signer
+from gateway import post
+from gateway.post import Gateway
+from gateway.settings import Settings
+from transport.disk import Disk
+from transport.link import Broker
+from transport.shelf import Shelf
+
+TOWNSHIP, A1 = "371721121", "371721121-a1"
+CITY, GATEWAY, NODE = Signer(b"9" * 32), Signer(b"3" * 32), Signer(b"1" * 32)
+NOWHERE = Broker("127.0.0.1", 9)
+
+
+def settings(folder: Path, *, shared: bool = False) -> Settings:
+    return Settings(
+        township=TOWNSHIP,
+        store=str(folder / "journal.db"),
+        key="g0.key",
+        city_key=CITY.public,
+        node_broker=NOWHERE,
+        city_broker=NOWHERE,
+        roster=[RosterNode(A1, NODE.public)],
+        shared_broker=shared,
+    )
+
+
+@asynccontextmanager
+async def running(folder: Path, *, shared: bool = False) -> AsyncIterator[Gateway]:
+    gateway = Gateway(settings(folder, shared=shared), GATEWAY)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(gateway.run(), name="gateway")
+        await gateway.ready.wait()
+        yield gateway
+        gateway.stop()
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def config(version: int) -> bytes:
+    return CITY.entry(encode(NodeConfig(A1, version, [WindowPins("01", 2, 3, 4)], 0, 0)))
+
+
+async def test_papers_survive_and_void_ones_are_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with running(tmp_path) as gateway:
+        for version in (1, 2):
+            gateway._configured(gateway._papers.read(config(version)).papers)
+        await until(lambda: not gateway._news)
+        await gateway._journal.keep("roster", Signer(b"6" * 32).entry(encode(Roster(TOWNSHIP, 9, []))))
+        await asyncio.sleep(0.05)
+
+    async with running(tmp_path) as gateway:
+        assert gateway._papers.configs == {A1: config(2)}
+        assert gateway._papers.nodes == [A1]
+    assert "the paper kept as 'roster' is void" in caplog.text
+
+
+async def test_a_full_disk_is_waited_out_and_the_newest_paper_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(post, "LOOK_S", 0.02)
+    async with running(tmp_path) as gateway:
+        keep, tries = gateway._journal.keep, 0
+
+        async def full(name: str, raw: bytes) -> None:
+            nonlocal tries
+            tries += 1
+            await asyncio.sleep(0.01)
+            if tries <= 2:
+                raise StoreFull("no room")
+            await keep(name, raw)
+
+        monkeypatch.setattr(gateway._journal, "keep", full)
+        for version in (1, 2, 3):
+            gateway._configured(gateway._papers.read(config(version)).papers)
+            await asyncio.sleep(0.005)
+        await until(lambda: tries >= 3 and not gateway._news)
+        await asyncio.sleep(0.05)
+
+        assert await gateway._journal.papers() == {f"config {A1}": config(3)}
+    assert "no room" in caplog.text
+
+
+async def test_a_full_disk_is_pruned_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(post, "LOOK_S", 0.02)
+    asked: list[int | None] = []
+
+    async def make_room(_: Shelf, now: int | None) -> None:
+        asked.append(now)
+        raise StoreFull("not even for that")
+
+    monkeypatch.setattr(Shelf, "make_room", make_room)
+    async with running(tmp_path):
+        await asyncio.sleep(0.2)
+        assert asked == [None]
+        monkeypatch.setattr(Disk, "free", lambda _: 0)
+        await until(lambda: len(asked) > 2)
+    assert "not even for that" in caplog.text
+
+
+async def test_on_a_shared_broker_it_listens_to_its_own_roster_only(tmp_path: Path) -> None:
+    async with running(tmp_path, shared=True) as gateway:
+        link = gateway._reception._link
+        assert [topic for topic, _ in link._subscribe] == [f"manyi/1/{A1}/ratings", f"manyi/1/{A1}/status"]
+        roster = Roster(TOWNSHIP, 1, [RosterNode(f"{TOWNSHIP}-b2", NODE.public)])
+        gateway._configured(gateway._papers.read(CITY.entry(encode(roster))).papers)
+        assert f"manyi/1/{TOWNSHIP}-b2/ratings" in [topic for topic, _ in link._subscribe]
+
+
+async def test_hellos_of_the_nodes_go_to_the_city_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        gateway._reception._hellos = {A1: b"{}"}
+        assert gateway._reception.hellos() == [b"{}"]
+        assert gateway._reception.hellos() == []
+
+
+async def test_a_damaged_journal_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"rubbish" * 2000)
+    async with running(tmp_path) as gateway:
+        assert gateway._journal.kept.get(("x", "y"), Ranges()) == Ranges()  # type: ignore[call-overload]
+    assert (tmp_path / "journal.db.damaged-1").exists()
