@@ -73,6 +73,8 @@ class Intake:
         self.listeners: list[Callable[[Commit], None]] = []
         self.on_settled: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_asked: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
+        # Whether hellos are answered now; those that are not come again.
+        self.welcoming: Callable[[], bool] = lambda: True
         self.trouble: str | None = None
         self.dropped = 0
         self._committer = committer
@@ -210,7 +212,7 @@ class Intake:
                 return done
 
     def _answer(self, outcome: Outcome) -> None:
-        for hello, lane, standing in outcome.greeted:
+        for hello, lane, standing in outcome.greeted if self.welcoming() else ():
             welcome = welcome_to(hello, standing, self._epoch, self._clock())
             self._say(township_of(hello.node), lane, pack([encode(welcome)]))
             for stream, numbers in standing.items():

@@ -58,6 +58,7 @@ class Ingest:
         self._receipts = Receipts(signer, send=self._send_entries, now=now, monotonic=monotonic)
         self._intake.on_settled = self._receipts.settled
         self._intake.on_asked = self._receipts.asked
+        self._intake.welcoming = lambda: self.up
         self._links = {
             lane: Link(
                 settings.broker,
@@ -127,11 +128,15 @@ class Ingest:
         return city_clock(self._now, self._error_ms)
 
     def _up(self, lane: Lane) -> None:
-        """A connection stands: on the live one, let every township know its papers and that it may greet us."""
-        if lane != "live":
-            return
+        """A connection stands: over the live one, let townships know their papers; with both, that they may greet us.
+
+        Who is welcomed sends its backlog, and where nobody hears that yet it waits half a minute before it tries again.
+        """
         registry = self._holder.current
-        self._publish_papers(registry)
+        if lane == "live":
+            self._publish_papers(registry)
+        if not self.up:
+            return
         for gateway in registry.gateways.values():
             hint = Welcome(gateway.node, UNASKED, self._epoch, self._clock(), [])
             self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))

@@ -166,3 +166,25 @@ async def test_the_city_comes_back_when_the_broker_does(city: Running, mosquitto
     city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([entry(1, ("01", 3))]))
 
     assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 1)])
+
+
+async def test_nobody_is_welcomed_before_both_lanes_are_heard(city: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever is welcomed sends its backlog, and waits half a minute where nobody hears it.
+    await city.township.hear(Welcome)
+    monkeypatch.setattr(city.ingest._links["backlog"], "up", False)
+    greeting = pack([entry(1, ("01", 3)), hello(GATEWAY, nonce="early")])
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), greeting)
+    assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 1)])
+    city.ingest._up("live")
+    await asyncio.sleep(0.2)
+    assert not any(isinstance(one, Welcome) for _, one in city.township.heard)
+
+    monkeypatch.setattr(city.ingest._links["backlog"], "up", True)
+    city.ingest._up("backlog")
+    hint = await city.township.hear(Welcome)
+    assert isinstance(hint, Welcome)
+    assert hint.nonce == UNASKED
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([hello(GATEWAY, nonce="again")]))
+    welcome = await city.township.hear(Welcome)
+    assert isinstance(welcome, Welcome)
+    assert welcome.nonce == "again"
