@@ -143,6 +143,7 @@ class Link:
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
         leave_by: float | None = None
+        misc_at = 0.0
         while (wire := client.socket()) is not None:
             if leave_by is None and self._stopping.is_set():
                 leave_by = time.monotonic() + STOP_S
@@ -158,11 +159,15 @@ class Link:
                 client.loop_read()
             if client.want_write():
                 client.loop_write()
-            client.loop_misc()
+            if (now := time.monotonic()) >= misc_at:
+                # Keepalive; its bounds are seconds.
+                misc_at = now + _MISC_MS / 1000
+                client.loop_misc()
 
     def _ring(self, *_: object) -> None:
-        """Wake the thread: there is something to write."""
-        os.eventfd_write(self._bell, 1)
+        """Wake the thread, if somebody else has something for it to write."""
+        if threading.current_thread() is not self._thread:
+            os.eventfd_write(self._bell, 1)
 
     def _new_client(self) -> mqtt.Client:
         client = mqtt.Client(
