@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.bundle import GZIP_ABOVE, MAX_ENTRIES, MAX_PAYLOAD, Signed, digest, pack, unpack
+from contract.bundle import GZIP_ABOVE, MAX_ENTRIES, MAX_PAYLOAD, Signed, digest, pack, packed, unpack
 from contract.errors import Reason, Refused
 
 bodies = st.binary(max_size=60).map(lambda tail: b"{" + tail.replace(b"\n", b"") + b"}")
@@ -112,3 +112,19 @@ def test_any_bytes_are_a_bundle_or_refused(payload: bytes) -> None:
 
 def test_a_digest_is_the_beginning_of_sha256() -> None:
     assert digest(b"{}") == hashlib.sha256(b"{}").hexdigest()[:16]
+
+
+@given(st.lists(st.integers(1, 70_000), max_size=12), st.integers(0, 3))
+def test_many_entries_become_as_many_payloads_as_they_need(sizes: list[int], short: int) -> None:
+    entries = [b"{" + b"x" * size + b"}" for size in sizes] + [b"{}"] * (short * MAX_ENTRIES)
+
+    payloads = list(packed(entries))
+
+    assert [entry.raw for payload in payloads for entry in unpack(payload)] == entries
+    assert all(payloads)
+    # No two neighbours would have fitted into one.
+    plain = [sum(len(entry.raw) + 1 for entry in unpack(payload)) for payload in payloads]
+    counts = [len(unpack(payload)) for payload in payloads]
+    for place in range(len(payloads) - 1):
+        first = len(unpack(payloads[place + 1])[0].raw)
+        assert plain[place] + first > MAX_PAYLOAD or counts[place] == MAX_ENTRIES
