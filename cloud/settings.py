@@ -53,9 +53,7 @@ def read(file: Path) -> Settings:
     settings = check(parse(text, Settings, file=str(file)), file=str(file))
     folder = file.resolve().parent
     database = settings.database if "://" in settings.database else str(folder / settings.database)
-    broker = settings.broker
-    if broker.password_file is not None:
-        broker = msgspec.structs.replace(broker, password_file=str(folder / broker.password_file))
+    broker = settings.broker.seen_from(folder)
     return msgspec.structs.replace(settings, database=database, key=str(folder / settings.key), broker=broker)
 
 

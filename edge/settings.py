@@ -74,7 +74,5 @@ def read(file: Path) -> Settings:
     store = folder / settings.store
     if not store.parent.is_dir():
         raise SettingsError(f"{file}: store: there is no folder {store.parent}; it must exist and be writable")
-    broker = settings.broker
-    if broker.password_file is not None:
-        broker = msgspec.structs.replace(broker, password_file=str(folder / broker.password_file))
+    broker = settings.broker.seen_from(folder)
     return msgspec.structs.replace(settings, store=str(store), key=str(folder / settings.key), broker=broker)

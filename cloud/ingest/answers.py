@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from cloud.ledger.rules import Lane
 from contract.ack import Ack, Pair, Refusal
 from contract.batch import StreamKey
-from contract.bundle import MAX_PAYLOAD, pack
+from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Welcome
@@ -50,22 +50,8 @@ class Answers:
                 part = slice(start, start + MAX_PAIRS)
                 said.append(encode(Ack(*stream, settled=settled[part], refused=refused[part])))
         for (township, lane), said in entries.items():
-            for payload in payloads(said):
+            for payload in packed(said):
                 yield township, lane, payload
-
-
-def payloads(entries: Iterable[bytes]) -> Iterable[bytes]:
-    """Bundles of `entries` in their order, none above `MAX_PAYLOAD`."""
-    bundle: list[bytes] = []
-    size = 0
-    for entry in entries:
-        if bundle and size + len(entry) + 1 > MAX_PAYLOAD:
-            yield pack(bundle)
-            bundle, size = [], 0
-        bundle.append(entry)
-        size += len(entry) + 1
-    if bundle:
-        yield pack(bundle)
 
 
 def welcome_to(hello: Hello, standing: Mapping[StreamKey, Ranges], by: str, clock: Clock) -> Welcome:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from cloud.database import Database
-from cloud.ingest.answers import UNASKED, payloads
+from cloud.ingest.answers import UNASKED
 from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
 from cloud.ingest.committer import Committer
 from cloud.ingest.intake import Intake
@@ -19,7 +19,7 @@ from cloud.registry.snapshot import Registry
 from cloud.registry.worker import RegistryHolder
 from cloud.settings import Settings
 from contract import topics
-from contract.bundle import pack
+from contract.bundle import pack, packed
 from contract.codec import encode
 from contract.hello import Clock, Welcome
 from contract.signing import Signer
@@ -121,7 +121,7 @@ class Ingest:
         return self._links[lane].publish(topic, payload, retain=retain)
 
     def _send_entries(self, township: str, entries: list[bytes]) -> None:
-        for payload in payloads(entries):
+        for payload in packed(entries):
             self._publish("live", topics.township(township, "acks"), payload)
 
     def _clock(self) -> Clock:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.ingest.answers import Answers, payloads, welcome_to
+from cloud.ingest.answers import Answers, welcome_to
 from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
 from contract.ack import Ack, Refusal
 from contract.batch import StreamKey
-from contract.bundle import MAX_PAYLOAD, unpack
+from contract.bundle import MAX_PAYLOAD, packed, unpack
 from contract.codec import decode, encode
 from contract.errors import Reason
 from contract.hello import MAX_STREAMS, Clock, Hello, Stream
@@ -53,7 +53,7 @@ def test_very_many_ranges_are_told_in_several_payloads() -> None:
 def test_bundles_hold_every_entry_in_order_within_the_bound(drawn: list[bytes]) -> None:
     entries = [b'{"x":"' + one.hex().encode() + b'"}' for one in drawn]
 
-    bundles = [[one.raw for one in unpack(payload)] for payload in payloads(entries)]
+    bundles = [[one.raw for one in unpack(payload)] for payload in packed(entries)]
 
     assert [one for bundle in bundles for one in bundle] == entries
     assert all(len(b"\n".join(bundle)) <= MAX_PAYLOAD for bundle in bundles)
