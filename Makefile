@@ -30,6 +30,8 @@ bench: .venv/.dev
 	.venv/bin/python -m bench.ingest $(ARGS)
 	.venv/bin/python -m bench.edge $(ARGS)
 	.venv/bin/python -m bench.board $(ARGS)
+	.venv/bin/python -m bench.series $(ARGS)
+	.venv/bin/python -m bench.copy $(ARGS)
 
 setup: .venv/.dev
 

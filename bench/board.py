@@ -17,9 +17,10 @@ from random import Random
 import httpx
 
 from bench.rig import READY_S, arguments, child, city, codes, percentile, show
-from firmware_sim.broker import Mosquitto, free_port
+from firmware_sim.broker import Mosquitto
 from firmware_sim.cityplan import lay_out
 from firmware_sim.premises import Wires, build
+from firmware_sim.servers.daemon import free_port
 
 WINDOWS = 10_000
 DAYS = 365

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -63,9 +64,10 @@ async def main() -> None:
     """Run the whole way with one node and read what the kernel and the stores say."""
     options = arguments(__doc__ or "")
     ratings = RATINGS // 10 if options.quick else RATINGS
-    from firmware_sim.broker import Mosquitto, free_port  # noqa: PLC0415
+    from firmware_sim.broker import Mosquitto  # noqa: PLC0415
     from firmware_sim.cityplan import lay_out  # noqa: PLC0415
     from firmware_sim.premises import Habits, Wires, build  # noqa: PLC0415
+    from firmware_sim.servers.daemon import free_port  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
@@ -110,12 +112,14 @@ async def recorded(journal: Path, ratings: int) -> None:
 
 
 def held(journal: Path) -> int:
-    """How many ratings a journal holds; none while it is not there."""
+    """How many ratings a journal holds; none while it is not there, or is just being made."""
     if not journal.exists():
         return 0
-    database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
-    count: int = database.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batch").fetchone()[0]
-    database.close()
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+        try:
+            count: int = database.execute("SELECT coalesce(sum(last - first + 1), 0) FROM batch").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
     return count
 
 

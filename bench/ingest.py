@@ -25,11 +25,13 @@ from contract.codec import decode, decode_batch, encode
 from contract.identity import EPOCH_BITS, epoch_text, township_of
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key, verify
-from firmware_sim.broker import Mosquitto, free_port
+from firmware_sim.broker import Mosquitto
 from firmware_sim.cityplan import TownshipPlan, lay_out
 from firmware_sim.premises import Wires, build
+from firmware_sim.servers.daemon import free_port
+from transport.broker import Broker
 from transport.keys import read_key
-from transport.link import Broker, Link
+from transport.link import Link
 
 WINDOWS = 1000
 TOWNSHIPS = 30

@@ -28,11 +28,13 @@ from contract.bundle import unpack
 from contract.codec import decode
 from edge.node import Node
 from edge.settings import read
-from firmware_sim.broker import Mosquitto, free_port
+from firmware_sim.broker import Mosquitto
 from firmware_sim.cityplan import lay_out
 from firmware_sim.premises import Habits, Wires, build
+from firmware_sim.servers.daemon import free_port
+from transport.broker import Broker
 from transport.keys import read_key
-from transport.link import Broker, Link
+from transport.link import Link
 
 WINDOWS = 200
 TOWNSHIPS = 10

@@ -18,12 +18,17 @@ from urllib.request import urlopen
 READY_S = 30.0
 
 
-def arguments(description: str) -> argparse.Namespace:
+def parser(description: str) -> argparse.ArgumentParser:
     """The options that every measurement has."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work, to see that it runs")
-    return parser.parse_args()
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--json", action="store_true", help="print nothing but the JSON object")
+    options.add_argument("--quick", action="store_true", help="a tenth of the work, to see that it runs")
+    return options
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """Read the command line of a measurement with no options of its own."""
+    return parser(description).parse_args()
 
 
 def show(result: dict[str, float | int | str], *, bare: bool) -> None:
@@ -98,3 +103,25 @@ def cpu_s(pid: int) -> float:
     """Seconds of CPU that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def tree_cpu_s(root: int) -> float:
+    """Seconds of CPU that a process and all that descend from it have used, those that ended among them."""
+    parents: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            except OSError:  # it ended
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(folder.name))
+            # Its own, and what children that it has waited for had used.
+            ticks[int(folder.name)] = sum(int(field) for field in fields[11:15])
+    used = 0
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        waiting += parents.get(pid, [])
+        used += ticks.get(pid, 0)
+    return used / os.sysconf("SC_CLK_TCK")

@@ -1,19 +1,29 @@
-"""What `manyi` itself offers, beside the houses: the city in a box."""
+"""What `manyi` itself offers, beside the houses: the city in a box, and the care of a running one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from cli import backup as backups
+from cli import trace as tracing
+from cli.db import db as databases
+from cli.series import series
 from contract.version import __version__
 
 app = typer.Typer(
     help="Manyi (满意): three buttons at a service window, one number the city can trust.\n\n"
-    "Beside `demo` there are the houses: `manyi edge`, `manyi gateway`, `manyi cloud`; each has a --help of its own.",
+    "Beside these there are the houses: `manyi edge`, `manyi gateway`, `manyi cloud`; each has a --help of its own.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(databases, name="db")
+app.add_typer(series, name="series")
+app.command()(backups.backup)
+app.command()(backups.restore)
+app.command()(tracing.trace)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it with one value)
@@ -38,6 +48,12 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same people.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on the last line.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep all files in this new folder.")] = None,
+    series: Annotated[
+        Literal["embedded", "influx"], typer.Option(help="Where trends come from; influx starts an InfluxDB.")
+    ] = "embedded",
+    db: Annotated[
+        Literal["sqlite", "postgres"], typer.Option(help="Where the ledger is; postgres starts a PostgreSQL.")
+    ] = "sqlite",
 ) -> None:
     """Run the whole city on this machine: broker, gateways, cloud and people who press buttons.
 
@@ -45,5 +61,7 @@ def demo(
     """
     from firmware_sim.demo import Options, run
 
-    code = run(Options(windows, townships, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep))
-    raise typer.Exit(code)
+    options = Options(
+        windows, townships, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep, series=series, db=db
+    )
+    raise typer.Exit(run(options))

@@ -8,7 +8,8 @@ from contract.version import __version__
 
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
-_EXTRAS = {"edge": "edge", "gateway": "gateway", "cloud": "cloud", "demo": "sim"}
+_OF_THE_CITY = ("cloud", "db", "backup", "restore", "series", "trace")
+_EXTRAS = {"edge": "edge", "gateway": "gateway", "demo": "sim", **dict.fromkeys(_OF_THE_CITY, "cloud")}
 # For an installation without typer, which has houses alone.
 _USAGE = f"manyi {__version__}; usage: manyi edge|gateway|cloud --help; manyi demo needs: pip install 'manyi[sim]'\n"
 _OURS = frozenset({"cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"})
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     word = words[0] if words else ""
     if word in HOUSES:
         return _with_extra(word, lambda: _house(word, words[1:]))
-    return _with_extra("demo", lambda: _city_in_a_box(words))
+    return _with_extra(word if word in _EXTRAS else "demo", lambda: _command(words))
 
 
 def _house(name: str, words: Sequence[str]) -> int:
@@ -28,11 +29,11 @@ def _house(name: str, words: Sequence[str]) -> int:
     return code
 
 
-def _city_in_a_box(words: Sequence[str]) -> int:
+def _command(words: Sequence[str]) -> int:
     try:
         from cli.app import app
     except ModuleNotFoundError:
-        if words[:1] == ["demo"]:
+        if words and words[0] in _EXTRAS:
             raise
         sys.stdout.write(_USAGE)
         return 0 if set(words) <= {"--help", "--version"} else 2

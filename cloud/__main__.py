@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import secrets
 import signal
 import sys
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from cloud.settings import read
+from cloud.settings import Only, read
 from contract.errors import SettingsError
 from contract.version import __version__
+from transport.boot import wall_ms
 from transport.keys import new_key, read_key
+from transport.log import set_up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif arguments.command == "register":
             print(_register(arguments.config, arguments.file))
         else:
-            _run(arguments.config)
+            _run(arguments.config, arguments.only)
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -40,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="take in ratings and serve the wall until SIGTERM or Ctrl-C")
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the city's TOML file")
+    run.add_argument(
+        "--only", choices=("ingest", "web"), help="one role of the city, of which there may be several; on PostgreSQL"
+    )
     registering = commands.add_parser("register", help="register nodes, gateways and windows, also while the city runs")
     registering.add_argument("--config", type=Path, required=True, metavar="FILE", help="the city's TOML file")
     registering.add_argument("file", type=Path, metavar="JSON", help="what to register")
@@ -48,11 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _run(config: Path) -> None:
+def _run(config: Path, only: Only | None) -> None:
     from cloud.city import City  # noqa: PLC0415  (making a key needs no web server)
     from cloud.http import bind  # noqa: PLC0415
 
@@ -62,17 +62,17 @@ def _run(config: Path) -> None:
         listener = bind(settings.http)
     except SettingsError as wrong:
         raise SettingsError(f"{config}: {wrong}") from wrong
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    set_up(settings.log, house="city", who=only or "city")
 
     async def serve() -> None:
         city = City(
             settings,
             signer=signer,
-            now=_now_ms,
+            now=wall_ms,
             monotonic=time.monotonic,
             random_bits=secrets.randbits,
             listener=listener,
+            only=only,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,14 +94,15 @@ def _register(config: Path, file: Path) -> str:
         raise SettingsError(f"{file}: cannot be read: {bad.strerror}") from bad
 
     async def put() -> str:
-        async with await open_database(settings.database) as database:
-            summary = await register(database.writer, document, _now_ms())
+        opened = await open_database(settings.database, password_file=settings.database_password_file)
+        async with opened as database:
+            try:
+                summary = await register(database.writer, document, wall_ms())
+            except SettingsError as wrong:
+                raise SettingsError(f"{file}: {wrong}") from wrong
             return msgspec.json.encode(summary).decode()
 
-    try:
-        return asyncio.run(put())
-    except SettingsError as wrong:
-        raise SettingsError(f"{file}: {wrong}") from wrong
+    return asyncio.run(put())
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ class Calendar:
         """Return when `day` begins (ms)."""
         return self._midnight(date.fromisoformat(day))
 
+    def end(self, day: str) -> int:
+        """Return when `day` ends (ms), which is when the next one begins."""
+        return self._midnight(date.fromisoformat(day) + timedelta(days=1))
+
     def hour(self, at: int) -> int:
         """Return when the hour begins that `at` (ms) falls in; zones half an hour off UTC have their own full hours."""
         offset = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).utcoffset() or timedelta(0)

@@ -1,4 +1,4 @@
-"""The city: builds every part, runs them in one TaskGroup, and stops them in the right order."""
+"""A process of the city: builds its roles, runs them in one TaskGroup, and stops them in the right order."""
 
 import asyncio
 import logging
@@ -7,33 +7,45 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+from cloud.address import shown, url_of
 from cloud.app import create_app
 from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
+from cloud.copy.target import check_finished
 from cloud.database import Database, open_database
-from cloud.health import checks
-from cloud.health.metrics import Ledger, Metrics
+from cloud.health import routes as health
+from cloud.health.metrics import Metrics, Source
+from cloud.health.routes import Check
 from cloud.health.worker import Listener
 from cloud.http import Server, address_of, bind
+from cloud.ingest.charge import Charge, Shared, Whole
 from cloud.ingest.worker import Ingest
-from cloud.registry.routes import Name
+from cloud.ingesting import Ingesting
+from cloud.ledger.follower import Follower
+from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
-from cloud.series.embedded import Embedded
-from cloud.settings import Settings
+from cloud.role import Role
+from cloud.series import routes as series_routes
+from cloud.series.opening import Opened, open_series
+from cloud.series.port import Series
+from cloud.serving import Serving
+from cloud.settings import Only, Settings
+from contract.errors import SettingsError
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer
+from contract.version import __version__
 
 logger = logging.getLogger(__name__)
 
-HEZE = Name("菏泽市", "Heze")
+HEZE = registry_routes.Name("菏泽市", "Heze")
 
 
 class City:
-    """One city by `settings`.
+    """One process by `settings`: the whole city, or `only` one of its roles, of which there may then be several.
 
     `signer` is its key. `now` is its time in ms, `monotonic` counts seconds, `random_bits(n)` gives n random bits for
     names of boots. `listener` is a bound socket, made from the settings if left out. `address` is known once `ready`.
@@ -48,6 +60,7 @@ class City:
         monotonic: Callable[[], float],
         random_bits: Callable[[int], int],
         listener: socket.socket | None = None,
+        only: Only | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self.address = ""
@@ -57,6 +70,7 @@ class City:
         self._monotonic = monotonic
         self._random_bits = random_bits
         self._listener = listener
+        self._only = only
         self._calendar = Calendar(settings.zone)
         self._stopping = asyncio.Event()
 
@@ -66,28 +80,64 @@ class City:
 
     async def run(self) -> None:
         """Serve until stopped. Raises `SettingsError` before anything was started."""
+        settings = self._settings
         async with AsyncExitStack() as stack:
-            listener = self._listener or bind(self._settings.http)
+            listener = self._listener or bind(settings.http)
             stack.callback(listener.close)
-            database = await stack.enter_async_context(await open_database(self._settings.database))
+            database = await stack.enter_async_context(
+                await open_database(
+                    settings.database, password_file=settings.database_password_file, tenured=self._only != "web"
+                )
+            )
+            if self._only is not None and not database.shared:
+                raise SettingsError(
+                    f"--only {self._only}: several processes need a PostgreSQL, not {settings.database}"
+                )
+            await check_finished(database, shown(url_of(settings.database)))
             await seed_places(database.writer)
             holder = RegistryHolder(database.reader, now=self._now)
             await holder.refresh()
-            await self._run(database, holder, listener)
+            charge = _charge(database, holder.current)
+            series = await stack.enter_async_context(
+                open_series(
+                    settings.series,
+                    database,
+                    calendar=self._calendar,
+                    now=self._now,
+                    may_feed=lambda: charge.feeds_series,
+                )
+            )
+            await self._run(await self._roles(database, holder, charge, series), holder, listener)
 
-    async def _run(self, database: Database, holder: RegistryHolder, listener: socket.socket) -> None:
-        fresh_board = partial(self._load, database, holder)
-        stream = Stream(await fresh_board(), clock=self._now, load=fresh_board)
-        ingest = Ingest(
+    async def _roles(self, database: Database, holder: RegistryHolder, charge: Charge, series: Opened) -> list[Role]:
+        """What this process does; what ends first stands first."""
+        roles: list[Role] = []
+        ingest = None
+        if self._only != "web":
+            ingest = self._ingest(database, holder, charge)
+            roles.append(Ingesting(ingest, database, series.feeder))
+        if self._only != "ingest":
+            roles.append(await self._serving(database, holder, series.reader, ingest))
+        return roles
+
+    def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:
+        return Ingest(
             self._settings,
             database,
             holder,
+            charge,
             signer=self._signer,
             epoch=self._name(),
             now=self._now,
-            day=self._calendar.day,
+            calendar=self._calendar,
             monotonic=self._monotonic,
         )
+
+    async def _serving(self, database: Database, holder: RegistryHolder, series: Series, ingest: Ingest | None) -> Role:
+        fresh_board = partial(self._load, database, holder)
+        board = await fresh_board()
+        stream = Stream(board, clock=self._now, load=fresh_board)
+        holder.listeners.append(partial(_renamed, stream))
         status = Listener(
             self._settings.broker,
             client_id=f"city-{self._name()}-status",
@@ -95,49 +145,39 @@ class City:
             clock=self._now,
             tell=stream.tell,
         )
-        ledger = Ledger()
-        ingest.listeners.extend((stream.committed, ledger.committed))
-        holder.listeners.append(partial(_renamed, stream))
-        server = Server(
-            create_app(
-                stream=stream,
-                series=Embedded(database.reader, self._calendar),
-                registry=lambda: holder.current,
-                reader=database.reader,
-                calendar=self._calendar,
-                clock=self._now,
-                city=HEZE,
-                devices=status.devices,
-                checks=(
-                    ("database", partial(checks.writable, database.writer)),
-                    ("broker", partial(checks.connected, lambda: ingest.up, lambda: status.up)),
-                    ("ingest", partial(checks.untroubled, lambda: ingest.trouble)),
-                ),
-                metrics=Metrics(
-                    ledger,
-                    now=partial(_figures, ingest, status, stream),
-                    devices=status.devices,
-                    refused=lambda: status.refused,
-                ),
-            )
+        follower = None
+        if database.shared:
+            follower = Follower(database.reader, stream.committed, after=board.commits)
+        elif ingest is not None:
+            ingest.listeners.append(stream.committed)
+        registry = partial(_current, holder)
+        further = (
+            series_routes.router(series, registry=registry, calendar=self._calendar, clock=self._now),
+            registry_routes.router(registry, city=HEZE, clock=self._now),
         )
+        return Serving(stream, status, database, follower, further)
+
+    async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
+        checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]
+        sources: list[Source] = [source for role in roles for source in role.sources]
+        probes = health.probes(version=__version__, checks=checks, metrics=Metrics(sources))
+        routers = [*(router for role in roles for router in role.routers), probes]
+        server = Server(create_app(routers, names=self._settings.http.names))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]), name="http")
-            tasks.create_task(stream.run(), name="board")
-            tasks.create_task(status.run(), name="status")
             watch = tasks.create_task(holder.run(), name="registry")
-            tasks.create_task(ingest.run(), name="ingest")
+            for role in roles:
+                role.start(tasks)
             while not server.started:  # noqa: ASYNC110  (uvicorn tells by nothing else)
                 await asyncio.sleep(0.01)
             self.address = address_of(listener)
             self.ready.set()
-            logger.info("the wall is at %s", self.address)
+            logger.info("%s at %s", f"{self._only} only" if self._only else "the wall is", self.address)
             await self._stopping.wait()
-            # Intake first; what it still settles is in the ledger, and a wall that comes back gets it in its snapshot.
-            ingest.stop()
-            status.stop()
             watch.cancel()
-            stream.close()
+            # Intake first; what it still settles is in the ledger, and a wall that comes back gets it in its snapshot.
+            for role in roles:
+                role.stop()
             server.stop()
 
     async def _load(self, database: Database, holder: RegistryHolder) -> Board:
@@ -156,16 +196,15 @@ class City:
         return epoch_text(self._random_bits(EPOCH_BITS))
 
 
+def _charge(database: Database, registry: Registry) -> Charge:
+    if not database.shared:
+        return Whole()
+    return Shared(database.writer, [county.place.code for county in registry.counties])
+
+
+def _current(holder: RegistryHolder) -> Registry:
+    return holder.current
+
+
 def _renamed(stream: Stream, registry: Registry) -> None:
     stream.know(registry.townships)
-
-
-def _figures(ingest: Ingest, status: Listener, stream: Stream) -> dict[str, tuple[str, float]]:
-    return {
-        "ingest_up": ("Whether both of ingest's connections to the broker stand", ingest.up),
-        "status_up": ("Whether the connection for statuses stands", status.up),
-        "ingest_waiting_bytes": ("Bytes received and not yet settled", ingest.waiting_bytes),
-        "ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped),
-        "ingest_troubled": ("Whether the database refuses commits", ingest.trouble is not None),
-        "sse_clients": ("Open streams of the board", stream.clients),
-    }

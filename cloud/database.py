@@ -1,36 +1,28 @@
 """The city's database: SQLite in a file by default, PostgreSQL by URL; one schema and one text of SQL for both.
 
-All writing goes through `writer`, which has one connection; reading has a pool of its own and never waits for a writer
-(WAL). SQL is written with `:name` for values and translated once for the driver in use, so that rows go to it as plain
-tuples: SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's insert.
+All writing goes through `writer`, which has one connection; reading has a pool of its own and never waits for a writer.
+SQL is written with `:name` for values and translated once for the driver in use, so that rows go to it as plain tuples:
+SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's insert.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
-from sqlalchemy import URL, MetaData, event, make_url, text
+from sqlalchemy import URL, MetaData, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from cloud.address import POSTGRESQL, SQLITE, shown, url_of
+from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_looker
+from cloud.migrations import HEAD, revision_of
 from contract.errors import SettingsError, Unavailable
 
-# Every room of the city adds its tables here.
+# Every room of the city describes its tables here; they are made by `cloud.migrations`.
 metadata = MetaData()
-
-READERS = 4
-BUSY_MS = 5_000
-# FULL: a commit is on the disk when it returns, through a power cut; NORMAL may lose the last ones.
-_SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    f"PRAGMA busy_timeout = {BUSY_MS}",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -32768",
-)
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +36,7 @@ async def fetch(connection: AsyncConnection, sql: str, values: Sequence[object] 
     Each name must appear once only, since SQLite's driver counts places and PostgreSQL's counts names.
     """
     found = await connection.exec_driver_sql(_translated(sql, connection.engine.url.drivername), tuple(values))
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in found.all()]
 
 
 async def fetch_value(connection: AsyncConnection, sql: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  (whatever stands in the column)
@@ -65,17 +57,26 @@ def unavailable() -> Iterator[None]:
     """Raise whatever goes wrong with the database inside as `Unavailable`: full, locked, gone, or its network."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as bad:
-        cause = bad.orig if isinstance(bad, DBAPIError) else bad
-        raise Unavailable(f"database: {cause}") from bad
+    except Exception as bad:
+        if not _is_trouble(bad):
+            raise
+        raise Unavailable(f"database: {_told(bad)}") from bad
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`writer`: one connection, its transactions begin with the write lock. `reader`: a few, never blocked by it."""
+    """`writer`: one connection, one transaction at a time. `reader`: a few, never blocked by it.
+
+    A transaction of `reader` sees one moment of the database. `writer` begins with the write lock on SQLite.
+    """
 
     writer: AsyncEngine
     reader: AsyncEngine
+
+    @property
+    def shared(self) -> bool:
+        """Whether other programs may be at work on it."""
+        return self.writer.dialect.name == "postgresql"
 
     async def __aenter__(self) -> Self:
         """For `async with await open_database(...)`."""
@@ -91,67 +92,126 @@ class Database:
         await self.writer.dispose()
 
 
-def url_of(database: str) -> URL:
-    """The SQLAlchemy URL of `database`, which is a URL or the path of an SQLite file."""
-    if "://" in database:
-        return make_url(database)
-    return URL.create("sqlite+aiosqlite", database=database)
+async def open_database(database: str, *, password_file: str | None = None, tenured: bool = False) -> Database:
+    """Open `database`, a path or URL; the password of a URL may stand in `password_file`.
 
+    An SQLite file is made and upgraded as needed. A PostgreSQL must have been upgraded (`upgrade_database`), since
+    several programs of different versions may be at work on it. `tenured`: see `postgresql_engines`.
 
-async def open_database(database: str) -> Database:
-    """Open `database` and make the tables of every imported room that are not there yet.
-
-    Raises `SettingsError` when it cannot be opened.
+    Raises `SettingsError` when it cannot be opened or has another schema than this program's.
     """
-    url = url_of(database)
-    if url.get_backend_name() == "sqlite":
-        _probe(url.database or "")
-    try:
-        writer = create_async_engine(url, pool_size=1, max_overflow=0)
-        reader = create_async_engine(url, pool_size=READERS, max_overflow=0)
-    except Exception as bad:  # an unknown dialect, a missing driver: each library has its own error
-        raise SettingsError(f"database {database}: {bad}") from bad
-    if url.get_backend_name() == "sqlite":
-        _furnish(writer, begin="BEGIN IMMEDIATE")
-        _furnish(reader, begin="BEGIN")
-    opened = Database(writer, reader)
-    try:
-        async with writer.begin() as connection:
-            await connection.run_sync(metadata.create_all)
-    except (DBAPIError, OSError) as bad:
-        await opened.close()
-        cause = bad.orig if isinstance(bad, DBAPIError) else bad
-        raise SettingsError(f"database {database}: cannot be opened: {cause}") from bad
+    url = url_of(database, password_file)
+    with _opening(url):
+        opened = _connected(url, tenured=tenured)
+        try:
+            await _fit(opened, url)
+        except BaseException:
+            await opened.close()
+            raise
     return opened
 
 
-def _probe(file: str) -> None:
-    """Raise `SettingsError` unless the SQLite `file` is there or can be made, and can be written.
+@asynccontextmanager
+async def reading(database: str, *, password_file: str | None = None) -> AsyncIterator[AsyncConnection]:
+    """A connection that only reads a city's database, beside whoever works on it; nothing is made or upgraded.
 
-    Asked before aiosqlite is: it leaves a thread behind when it cannot open a file, which complains on stderr later.
+    Raises `SettingsError` when it cannot be opened or has another schema than this program's, and `Unavailable` where
+    the database fails what is done with the connection.
     """
+    url = url_of(database, password_file)
+    async with AsyncExitStack() as stack:
+        with _opening(url):
+            engine = postgresql_engines(url, tenured=False)[1] if url.drivername == POSTGRESQL else sqlite_looker(url)
+            stack.push_async_callback(engine.dispose)
+            connection = await stack.enter_async_context(engine.connect())
+            found = await connection.run_sync(revision_of)
+        if found != HEAD:
+            raise SettingsError(f"database {shown(url)}: {_misfit(found)}")
+        with unavailable():
+            yield connection
+
+
+async def upgrade_database(database: str, *, password_file: str | None = None) -> tuple[str | None, str]:
+    """Bring the schema of `database` to this program's revision; the revision before (None: empty) and now.
+
+    Raises `SettingsError` when that fails, which leaves everything as it was, and for a schema that is newer.
+    """
+    url = url_of(database, password_file)
+    with _opening(url):
+        async with _connected(url) as opened:
+            if opened.shared:
+                await _require_utf8(opened, url)
+            before = await _upgrade(opened)
+    if before is not None and before > HEAD:
+        raise SettingsError(f"database {shown(url)}: {_misfit(before)}")
+    return before, HEAD
+
+
+async def _require_utf8(database: Database, url: URL) -> None:
+    async with database.reader.connect() as connection:
+        encoding = await fetch_value(connection, "SHOW server_encoding")
+    if encoding != "UTF8":
+        remedy = "make one by CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
+        raise SettingsError(f"database {shown(url)}: its encoding {encoding} has no Chinese; {remedy}")
+
+
+async def _fit(database: Database, url: URL) -> None:
+    """Make sure that the schema is this program's; raise `SettingsError` where that is somebody else's to do."""
+    async with database.reader.connect() as connection:
+        found = await connection.run_sync(revision_of)
+    if found == HEAD:
+        return
+    if url.drivername != SQLITE or (found is not None and found > HEAD):
+        raise SettingsError(f"database {shown(url)}: {_misfit(found)}")
+    await _upgrade(database)
+
+
+async def _upgrade(database: Database) -> str | None:
+    from cloud.migrations.upgrade import upgrade  # noqa: PLC0415  (Alembic is loaded only where there is work for it)
+
+    async with database.writer.begin() as connection:
+        return await connection.run_sync(upgrade)
+
+
+def _connected(url: URL, *, tenured: bool = False) -> Database:
+    """Engines on `url`; they connect when they are first used."""
+    if url.drivername == POSTGRESQL:
+        return Database(*postgresql_engines(url, tenured=tenured))
+    probe(url.database or "")
+    return Database(*sqlite_engines(url))
+
+
+def _misfit(revision: str | None) -> str:
+    """What is wrong with a schema at `revision`, and what to do."""
+    if revision is not None and revision > HEAD:
+        return f"its schema is {revision}, newer than this program's {HEAD}: use the newer program"
+    found = "it has no tables" if revision is None else f"its schema is {revision}"
+    return f"{found} and this program needs {HEAD}: run `manyi db upgrade --config FILE`"
+
+
+@contextmanager
+def _opening(url: URL) -> Iterator[None]:
+    """Raise whatever goes wrong with the database inside as a `SettingsError`: it cannot be opened."""
     try:
-        with closing(sqlite3.connect(file, timeout=BUSY_MS / 1000, isolation_level=None)) as probe:
-            probe.execute("PRAGMA journal_mode = WAL")
-            probe.execute("BEGIN IMMEDIATE")
-            probe.execute("ROLLBACK")
-    except sqlite3.Error as bad:
-        raise SettingsError(f"database {file}: cannot be opened: {bad}") from bad
+        yield
+    except Exception as bad:
+        if not _is_trouble(bad):
+            raise
+        raise SettingsError(f"database {shown(url)}: cannot be opened: {_told(bad)}") from bad
 
 
-def _furnish(engine: AsyncEngine, *, begin: str) -> None:
-    """Set SQLite's pragmas on each new connection and begin transactions ourselves, by `begin`."""
+def _is_trouble(bad: BaseException) -> bool:
+    """Whether `bad` is the database's or its network's; what drivers raise as they connect comes past SQLAlchemy.
 
-    def connected(connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  (an adapter type SQLAlchemy does not export)
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _SQLITE_PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
+    asyncpg, which is not loaded for a file, is known by its name.
+    """
+    ours = isinstance(bad, SQLAlchemyError | OSError | sqlite3.Error)
+    return ours or type(bad).__module__.startswith("asyncpg.")
 
-    def begun(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        connection.exec_driver_sql(begin)
 
-    listeners: list[tuple[str, Callable[..., None]]] = [("connect", connected), ("begin", begun)]
-    for name, listener in listeners:
-        event.listen(engine.sync_engine, name, listener)
+def _told(bad: BaseException) -> str:
+    """What `bad` says, in one line."""
+    cause = bad.orig if isinstance(bad, DBAPIError) else bad
+    if isinstance(cause, TimeoutError):
+        return "no answer"
+    return " ".join(str(cause).split()) or type(cause).__name__

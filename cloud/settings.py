@@ -8,26 +8,49 @@ import msgspec
 
 from contract.errors import SettingsError
 from contract.settings import parse
-from transport.link import Broker
+from transport.broker import Broker
+from transport.log import Form
 
 # Until there is a login, nothing but this machine may reach the pages.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+# The one role of a process that is not the whole city.
+Only = Literal["ingest", "web"]
+
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where pages and REST are served; `port` 0 takes any free one."""
+    """Where pages and REST are served; `port` 0 takes any free one.
+
+    `names`: by which names, besides those of this machine alone, a browser may ask; those of the nginx in front of it.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
+    names: list[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]+$")]] = []
+
+
+class SeriesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where ratings over time are kept: "embedded" in the city's own tallies, or "influx" in the InfluxDB at `url`.
+
+    `database` is its name there. `token_file` holds an API token or, for 1.x, user:password; nobody else may be able to
+    read it. `org` is asked for by InfluxDB 2.x.
+    """
+
+    kind: Literal["embedded", "influx"] = "embedded"
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^@?#]+$")] = "http://127.0.0.1:8086"
+    database: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "manyi"
+    token_file: str | None = None
+    org: str = "manyi"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The city.
 
-    `database` is a file or an SQLAlchemy URL, `key` the file of the city's 32-byte seed (base64url). `zone` owns the
-    days. `clock`: "kernel" hands out the time only while the kernel says it is synchronised, "trusted" always. Below
-    `least` ratings a place is shown with its count and no colour. A rating more than `future_s` ahead of the city's
-    clock is held uncounted. Every `heartbeat_s` the city looks at its own health.
+    `database` is a file or a postgresql:// URL, whose password may stand in `database_password_file`; `key` is the file
+    of the city's 32-byte seed (base64url). `zone` owns the days. `clock`: "kernel" hands out the time only while the
+    kernel says it is synchronised, "trusted" always. Below `least` ratings a place is shown with its count and no
+    colour. A rating more than `future_s` ahead of the city's clock is held uncounted. Every `heartbeat_s` the city
+    looks at its own health. `log` is the form of what it says on stderr.
     """
 
     database: str
@@ -39,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: Annotated[int, msgspec.Meta(ge=1)] = 20
     future_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    database_password_file: str | None = None
+    log: Form = "json"
+    series: SeriesSettings = SeriesSettings()
 
 
 def read(file: Path) -> Settings:
@@ -53,8 +79,15 @@ def read(file: Path) -> Settings:
     settings = check(parse(text, Settings, file=str(file)), file=str(file))
     folder = file.resolve().parent
     database = settings.database if "://" in settings.database else str(folder / settings.database)
-    broker = settings.broker.seen_from(folder)
-    return msgspec.structs.replace(settings, database=database, key=str(folder / settings.key), broker=broker)
+    password_file = settings.database_password_file
+    return msgspec.structs.replace(
+        settings,
+        database=database,
+        database_password_file=None if password_file is None else str(folder / password_file),
+        key=str(folder / settings.key),
+        broker=settings.broker.seen_from(folder),
+        series=_series_seen_from(folder, settings.series),
+    )
 
 
 def check(settings: Settings, *, file: str) -> Settings:
@@ -67,3 +100,9 @@ def check(settings: Settings, *, file: str) -> Settings:
     except (ZoneInfoNotFoundError, ValueError) as bad:
         raise SettingsError(f"{file}: zone: {settings.zone!r} is no IANA time zone such as Asia/Shanghai") from bad
     return settings
+
+
+def _series_seen_from(folder: Path, series: SeriesSettings) -> SeriesSettings:
+    if series.token_file is None:
+        return series
+    return msgspec.structs.replace(series, token_file=str(folder / series.token_file))

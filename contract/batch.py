@@ -25,6 +25,10 @@ class StreamKey(NamedTuple):
     node: str
     epoch: str
 
+    def batch(self, first: int) -> str:
+        """The text that names the batch beginning with number `first`, in every log from node to ledger."""
+        return f"{self.node}/{self.epoch}/{first}"
+
 
 class Batch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """`rows[i]` has the number `first + i` and happened at `t0 + rows[i].ms` (milliseconds since 1970, UTC).

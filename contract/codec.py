@@ -10,6 +10,7 @@ import msgspec
 
 from contract.ack import Ack, Receipt, Refusal
 from contract.batch import Batch
+from contract.bundle import Signed
 from contract.config import NodeConfig, Roster
 from contract.errors import Reason, Refused
 from contract.hello import Hello, Welcome
@@ -50,6 +51,11 @@ def decode_batch(body: bytes) -> Batch:
         return _batch.decode(body)
     except _UNREADABLE as bad:
         raise Refused(Reason.UNDECODABLE, f"batch: {bad}") from bad
+
+
+def stored_batch(raw: bytes) -> Batch:
+    """Read the batch in `raw`, a signed entry as shelf and ledger keep it; raises `Refused` as `decode_batch`."""
+    return decode_batch(Signed.of(raw).body)
 
 
 def decode(body: bytes) -> Entry:

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
-from firmware_sim.broker import free_port
+from firmware_sim.servers.daemon import free_port
 from tests.acceptance.conftest import CHROMIUM, FLAGS
 
 DOCS = Path(__file__).parent

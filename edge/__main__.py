@@ -5,11 +5,12 @@ The composition root: it reads the settings once and builds everything. argparse
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from contract.errors import SettingsError
@@ -47,6 +48,7 @@ def _run(config: Path) -> int:
     from edge.pins import factory  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
     from transport.keys import read_key  # noqa: PLC0415
+    from transport.log import set_up  # noqa: PLC0415
 
     settings = read(config)
     signer = read_key(Path(settings.key))
@@ -57,17 +59,25 @@ def _run(config: Path) -> int:
         pins = factory(settings.pins)
     except SettingsError as wrong:
         raise SettingsError(f"{config}: {wrong}") from wrong
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    set_up(settings.log, house="edge", who=settings.node)
 
     async def serve() -> None:
         node = Node(settings, factory=pins, signer=signer)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, node.stop)
-        await node.run()
+        async with AsyncExitStack() as stack:
+            if settings.metrics is not None:
+                from edge.metrics import figures  # noqa: PLC0415
+                from transport.exposition import exposed  # noqa: PLC0415
+
+                await stack.enter_async_context(exposed(settings.metrics, partial(figures, node)))
+            await node.run()
 
     try:
         asyncio.run(serve())
+    except SettingsError as wrong:
+        raise SettingsError(f"{config}: {wrong}") from wrong
     finally:
         pins.close()
     return 0

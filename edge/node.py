@@ -6,6 +6,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,6 +24,8 @@ from edge.session import Choice
 from edge.settings import Settings, Timing
 from edge.uplink import Uplink, city_config
 from transport.boot import boot_id, boottime_ms, boottime_ns, wall_ms
+from transport.histogram import Histogram
+from transport.lanes import Lanes
 from transport.outbox import Outbox, Settled
 from transport.station import Station
 from transport.timepiece import Timepiece
@@ -32,6 +35,16 @@ logger = logging.getLogger(__name__)
 PRUNE_S = 3600.0
 # How often the node looks whether its condition changed (a stuck button, a full disk) between two heartbeats.
 LOOK_S = 10.0
+
+
+class Vitals(NamedTuple):
+    """What a node's figures are made of; `refused`: choices since the start that the full disk could not take."""
+
+    status: NodeStatus
+    refused: int
+    up: bool
+    lanes: Lanes
+    commits: Histogram
 
 
 class Node:
@@ -51,6 +64,7 @@ class Node:
         # Counts of the panels that earlier configurations made.
         self._settled_before = 0
         self._ignored_before = 0
+        self._refused_before = 0
 
     def stop(self) -> None:
         """Make `run` end: the windows first, then the uplink, then the store."""
@@ -111,6 +125,7 @@ class Node:
         self._reconfigured.clear()
         self._settled_before += self._panel.settled
         self._ignored_before += self._panel.ignored
+        self._refused_before += self._panel.refused
         if self._new_config is not None:
             config, raw = self._new_config
             self._new_config = None
@@ -182,6 +197,13 @@ class Node:
             clock_error_ms=now.error if now else None,
             settled=self._settled_before + self._panel.settled,
             ignored=self._ignored_before + self._panel.ignored,
+        )
+
+    async def vitals(self) -> Vitals:
+        """How it is at this moment; to be asked once it is `ready`."""
+        refused = self._refused_before + self._panel.refused
+        return Vitals(
+            await self._status(), refused, self._uplink.up, self._uplink.sender.lanes, self._outbox.disk.commits
         )
 
     async def _prune(self) -> None:

@@ -11,7 +11,9 @@ from contract.errors import SettingsError
 from contract.settings import parse
 from contract.signing import public_key
 from edge.pins import Kind
-from transport.link import Broker
+from transport.broker import Broker
+from transport.log import Form
+from transport.scrape import Scrape
 
 _NS = 1_000_000_000
 
@@ -38,7 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `store` is the file of the outbox, `key` the file of the node's 32-byte seed (base64url, made by `keygen`),
     `city_key` the city's public key (base64url), `broker` the township's. Each `[[window]]` wires three buttons, and
-    lights where there are any, by BCM pin number. Every `heartbeat_s` the node says how it is.
+    lights where there are any, by BCM pin number. Every `heartbeat_s` the node says how it is. `log` is the form of
+    what it says on stderr. With `metrics` it answers Prometheus there.
     """
 
     node: NodeName
@@ -50,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pins: Kind = "lgpio"
     timing: Timing = Timing()
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    log: Form = "json"
+    metrics: Scrape | None = None
 
 
 def read(file: Path) -> Settings:

@@ -14,11 +14,13 @@ from contract.errors import Reason, Refused
 from contract.ranges import Ranges
 from contract.signing import verify
 from contract.status import NodeStatus
+from transport.broker import Broker
 from transport.lanes import Item, Lane, Lanes
-from transport.link import Broker, Link
+from transport.link import Link
 from transport.outbox import Outbox, Settled
 from transport.sender import Sender
 from transport.station import Station
+from transport.steps import passed
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +80,15 @@ class Uplink:
         """Commit a settled choice; raises `StoreFull`. When the line is idle it leaves at once, else with the next."""
         items = await self._outbox.append(choice, cut=self.sender.lanes.idle)
         if items:
+            passed("cut", items, who=self._station.name)
             self.sender.offer(items)
         else:
             self.sender.poke()
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection to the gateway's broker stands."""
+        return self._link.up
 
     def report(self, status: NodeStatus) -> None:
         """Publish how the node is, retained."""
@@ -124,7 +132,9 @@ class Uplink:
 
     async def replenish(self) -> Iterable[Item]:
         """Cut what has gathered."""
-        return await self._outbox.cut()
+        items = await self._outbox.cut()
+        passed("cut", items, who=self._station.name)
+        return items
 
     async def welcomed(self, missing: Mapping[StreamKey, Ranges]) -> None:
         """Date what was pressed without the time."""

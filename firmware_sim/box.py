@@ -1,10 +1,10 @@
-"""The city in a box: broker, cloud, gateways and a fleet as processes of their own, and an onlooker at the wall."""
+"""The city in a box: servers, cloud, gateways and a fleet as processes of their own, and an onlooker at the wall."""
 
 import asyncio
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from signal import SIGUSR1
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import httpx
 
-from firmware_sim.broker import Broker, choose
 from firmware_sim.children import Child
 from firmware_sim.cityplan import lay_out
+from firmware_sim.ground import Ground
 from firmware_sim.onlooker import Onlooker
-from firmware_sim.premises import Habits, Premises, Wires, build
+from firmware_sim.premises import Habits, Premises, build
 
 # Beyond so many nodes, the others are played by their protocol alone.
 REAL_NODES = 200
@@ -34,11 +34,11 @@ class Order(NamedTuple):
     habits: Habits
 
 
-class Brokers(NamedTuple):
-    """The city's broker and the one that all townships share; they may be the same."""
+class Records(NamedTuple):
+    """What the city leaves behind: its ledger as an SQLite file, and where its series contradicted that."""
 
-    city: Broker
-    townships: Broker
+    database: Path
+    series: list[str]
 
 
 class Box:
@@ -54,43 +54,37 @@ class Box:
         group: asyncio.TaskGroup,
         *,
         wall_ms: Callable[[], int],
-        brokers: Brokers | None = None,
+        ground: Ground | None = None,
         sabotage: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Plan it in `folder`, which is new or empty; nothing is written or started yet.
 
-        Without `brokers` city and townships share one. `sabotage`, by the name of a child, stands in its command in
-        place of `-m`: a script and its words, which damages the child on purpose and then runs it.
+        Without `ground` city and townships share one broker. `sabotage`, by the name of a child, stands in its command
+        in place of `-m`: a script and its words, which damages the child on purpose and then runs it.
         """
         self._order = order
         self._folder = folder
         self._group = group
         self._sabotage = sabotage or {}
-        city = folder / "city"
+        self._config = folder / "city" / "cloud" / "cloud.toml"
         self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
         self.address = f"http://127.0.0.1:{order.http}"
         self.log = folder / "fingers.log"
-        if brokers is None:
-            shared = choose(folder / "broker")
-            brokers = Brokers(shared, shared)
-        self.broker: Broker = brokers.city
-        self.node_broker: Broker = brokers.townships
+        self.ground = ground or Ground.of_one_broker(folder)
         self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
         self.premises: Premises
-        self.cloud = self._child("cloud", "cloud", "run", "--config", city / "cloud" / "cloud.toml")
+        self.cloud = self._child("cloud", "cloud", "run", "--config", self._config)
         self.gateways = self._child("gateways", "firmware_sim.townships", folder / "gateways.json", speaks=True)
         self.fleet = self._child("fleet", "firmware_sim.fleet", folder / "fleet.json", speaks=True)
         self._looking: asyncio.Task[None] | None = None
 
     async def lay_foundation(self) -> None:
-        """Start the brokers; write keys and settings, and register every node with the city."""
-        await self.broker.start()
-        if self.node_broker is not self.broker:
-            await self.node_broker.start()
+        """Start the servers; write keys and settings, and register every node with the city."""
+        ground, order = self.ground, self._order
+        await ground.start()
         self._folder.mkdir(parents=True, exist_ok=True)
-        order = self._order
-        wires = Wires(self.broker.port, self.node_broker.port, order.http)
-        self.premises = build(self.plan, self._folder / "city", wires=wires, habits=order.habits)
+        wires = ground.wires(order.http)
+        self.premises = build(self.plan, self._folder / "city", wires=wires, habits=order.habits, stores=ground.stores)
         nodes, gateways = [*map(str, self.premises.nodes)], [*map(str, self.premises.gateways)]
         (self._folder / "gateways.json").write_text(json.dumps({"gateways": gateways}), encoding="utf-8")
         step = max(1, -(-len(nodes) // REAL_NODES))  # every so many is real, so that each township has some
@@ -103,18 +97,14 @@ class Box:
             "per_s": order.per_s,
         }
         (self._folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
-        registering = self._child(
-            "registration", "cloud", "register", "--config", self.premises.cloud, self.premises.registration
-        )
-        await registering.start()
-        await registering.finish()
+        if ground.postgres is not None:
+            await self._errand("upgrade", "cli.main", "db", "upgrade", "--config", self._config)
+        await self._errand("registration", "cloud", "register", "--config", self._config, self.premises.registration)
 
     async def open_city(self) -> None:
         """Start the cloud; returns when the wall's page answers, and watches it from then on."""
-        await self._start(self.cloud)
-        async with httpx.AsyncClient(trust_env=False) as client:
-            while not await _answers(client, self.address):  # noqa: ASYNC110  (another process has no Event)
-                await asyncio.sleep(_POLL_S)
+        await self._open_cloud()
+        await answers(self.address)
         self._looking = self._group.create_task(self.onlooker.run(), name="onlooker")
 
     async def open_townships(self) -> None:
@@ -138,24 +128,68 @@ class Box:
         return True
 
     async def restart(self, child: Child) -> None:
-        """Start one of the three again after its end, and watch it as before."""
+        """Start a house again after its end, and watch it as before."""
         await self._start(child)
-        if child is not self.cloud:
+        if child in (self.gateways, self.fleet):
             await child.says("ready")
+
+    async def feed_series(self, *, within_s: float) -> bool:
+        """Wait until what is in the ledger is in the series too; False when that takes longer."""
+        try:
+            async with asyncio.timeout(within_s):
+                while await self.ground.series_behind(self.premises.database):  # noqa: ASYNC110  (no Event in a server)
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            return False
+        return True
 
     async def close_windows(self) -> None:
         """Stop all nodes."""
         await self.fleet.stop()
 
-    async def close(self) -> None:
-        """Stop what still runs: windows, then gateways and cloud, then brokers."""
+    async def close_houses(self) -> None:
+        """Stop what still runs of windows, gateways and cloud; the servers go on, to be asked."""
         if self._looking is not None:
             self._looking.cancel()
         await self.fleet.stop()
         # At once, for whoever pressed Ctrl-C waits: with no window open there is nothing more to hand on.
-        await asyncio.gather(self.gateways.stop(), self.cloud.stop())
-        for broker in (self.node_broker, self.broker):
-            await broker.stop()
+        await asyncio.gather(self.gateways.stop(), self._close_cloud())
+
+    async def take_records(self) -> Records:
+        """Return what can be judged, once all houses are closed; `ChildDied` where the city's own tools fail.
+
+        A ledger on PostgreSQL is written to a file by the city's backup, so that one judge judges both kinds.
+        """
+        database = self.premises.database
+        if self.ground.postgres is not None:
+            await self._errand("backup", "cli.main", "backup", "--config", self._config, database)
+        return Records(database, [] if self.ground.influx is None else await self._reconcile())
+
+    async def close(self) -> None:
+        """Stop everything that still runs, servers last."""
+        await self.close_houses()
+        await self.ground.stop()
+
+    async def _open_cloud(self) -> None:
+        await self._start(self.cloud)
+
+    async def _close_cloud(self) -> None:
+        await self.cloud.stop()
+
+    async def _reconcile(self) -> list[str]:
+        said = await self._errand(
+            "reconcile", "cli.main", "series", "reconcile", "--config", self._config, "--json", codes=(0, 1)
+        )
+        found = json.loads(said.splitlines()[-1])
+        behind = await self.ground.series_behind(self.premises.database)
+        told = [] if found["equal"] else [f"the series differed from the ledger: {', '.join(found['named'][:3])} ..."]
+        return [*told, *([f"the series is {behind} ledger positions behind"] if behind else [])]
+
+    async def _errand(self, name: str, module: str, *words: str | Path, codes: Collection[int] = (0,)) -> str:
+        """Run a command of the city's to its end and return what it said; `ChildDied` if it fails."""
+        child = self._child(name, module, *words, speaks=True)
+        await child.start()
+        return await child.finish(codes=codes)
 
     def _child(self, name: str, module: str, *words: str | Path, speaks: bool = False) -> Child:
         log = self._folder / f"{name}.log"
@@ -171,6 +205,13 @@ def township_codes() -> list[str]:
     """Return the codes of all townships that the city's own table knows."""
     with files("cloud.registry").joinpath("places.csv").open(encoding="utf-8") as table:
         return [row["township_code"] for row in csv.DictReader(table)]
+
+
+async def answers(address: str) -> None:
+    """Wait until a page at `address` can be had, whoever brings it."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while not await _answers(client, address):  # noqa: ASYNC110  (another process has no Event)
+            await asyncio.sleep(_POLL_S)
 
 
 async def _answers(client: httpx.AsyncClient, address: str) -> bool:

@@ -8,7 +8,7 @@ goes to a file; its last lines are shown when it dies unasked.
 import asyncio
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 STOP_S = 5.0
@@ -64,11 +64,12 @@ class Child:
                 break
         raise await self._death()
 
-    async def finish(self) -> None:
-        """Wait for a child that ends by itself; `ChildDied` if it fails."""
-        await self._child.communicate()
-        if self._child.returncode:
+    async def finish(self, *, codes: Collection[int] = (0,)) -> str:
+        """Wait for a child that ends by itself, and return what it said, if it speaks; `ChildDied` for other codes."""
+        said, _ = await self._child.communicate()
+        if self._child.returncode not in codes:
             raise await self._death()
+        return (said or b"").decode()
 
     async def failed(self) -> None:
         """Wait for the end; `ChildDied` unless `stop` was what ended it."""

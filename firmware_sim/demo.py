@@ -7,22 +7,25 @@ import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
 from rich.console import Console
 
-from firmware_sim.box import Box, Order, township_codes
-from firmware_sim.broker import BrokerError, free_port, port_is_free
+from firmware_sim.box import Box, Order, Records, township_codes
 from firmware_sim.children import ChildDied
 from firmware_sim.cityplan import usual_townships
 from firmware_sim.delays import Spread, until_seen
 from firmware_sim.evidence import contradictions, gather
 from firmware_sim.fingerlog import Follower, read
+from firmware_sim.ground import Ground
 from firmware_sim.narrator import Narrator
 from firmware_sim.outcome import Outcome, Scene
 from firmware_sim.premises import USUAL
+from firmware_sim.servers.daemon import ServerError, free_port, port_is_free
+from firmware_sim.servers.influx import Influx
+from firmware_sim.servers.postgres import Postgres
 from transport.boot import boottime_ms, wall_ms
 
 PORT = 8000
@@ -34,21 +37,22 @@ _LOOK_S = 0.5
 
 
 class Patience(NamedTuple):
-    """How long the end may take, s: for the last visitors to leave, and for what is lit to reach the wall."""
+    """How long the end may take, s: until the last visitors leave, and what is lit is on the wall and in the series."""
 
     leave_s: float
     drain_s: float
+    feed_s: float
 
 
-UNHURRIED = Patience(10.0, 15.0)
-# Whoever pressed Ctrl-C waits less than 3 s in all.
-HURRIED = Patience(1.1, 0.3)
+UNHURRIED = Patience(10.0, 15.0, 15.0)
+# Whoever pressed Ctrl-C waits less than 3 s in all, and a little longer where servers are to be asked.
+HURRIED = Patience(1.1, 0.3, 5.0)
 
 
 class Options(NamedTuple):
     """As on the command line. `seconds` None: until Ctrl-C; `port` None: 8000, 0: any; `keep`: a new folder.
 
-    `townships` None: as many as `usual_townships` says.
+    `townships` None: as many as `usual_townships` says. `series` and `db`: where the city keeps what it counts.
     """
 
     windows: int = 300
@@ -58,6 +62,8 @@ class Options(NamedTuple):
     seed: int = 1
     as_json: bool = False
     keep: Path | None = None
+    series: Literal["embedded", "influx"] = "embedded"
+    db: Literal["sqlite", "postgres"] = "sqlite"
 
 
 class Unusable(Exception):  # noqa: N818  (said to a person, in one line)
@@ -71,7 +77,11 @@ def run(options: Options) -> int:
         port = _port(options.port)
         _check_townships(options)
         _check_new(options.keep)
-    except Unusable as wrong:
+        if options.series == "influx":
+            Influx.check_installed()
+        if options.db == "postgres":
+            Postgres.check_installed()
+    except (Unusable, ServerError) as wrong:
         console.print(str(wrong), highlight=False, soft_wrap=True)
         return 2
     with _folder(options.keep) as folder:
@@ -79,14 +89,14 @@ def run(options: Options) -> int:
         failures: list[str] = []
         try:
             asyncio.run(demo.play())
-        except* (ChildDied, BrokerError) as ended:
+        except* (ChildDied, ServerError) as ended:
             failures = [str(failure) for failure in _leaves(ended)]
         if failures:
             console.print("\n".join(failures), highlight=False, markup=False, soft_wrap=True)
             return 1
-        if demo.scene is None:
+        if demo.played is None:
             return 128 + signal.SIGINT
-        return _tell(demo.outcome(demo.scene), as_json=options.as_json)
+        return _tell(demo.outcome(*demo.played), as_json=options.as_json)
 
 
 def _tell(outcome: Outcome, *, as_json: bool) -> int:
@@ -96,11 +106,11 @@ def _tell(outcome: Outcome, *, as_json: bool) -> int:
 
 
 class Demo:
-    """One performance. `scene` is None until it was played to its end."""
+    """One performance. `played` is what it was and what it left behind; None until it was played to its end."""
 
     def __init__(self, options: Options, port: int, folder: Path, narrator: Narrator) -> None:
         """Prepare it in `folder`, which is empty."""
-        self.scene: Scene | None = None
+        self.played: tuple[Scene, Records] | None = None
         self._options = options
         self._port = port
         self._folder = folder
@@ -124,24 +134,27 @@ class Demo:
             habits=USUAL,
         )
         async with asyncio.TaskGroup() as group:
-            self._box = Box(order, self._folder, group, wall_ms=wall_ms)
+            options = self._options
+            ground = Ground.of_one_broker(
+                self._folder, postgres=options.db == "postgres", influx=options.series == "influx"
+            )
+            self._box = box = Box(order, self._folder, group, wall_ms=wall_ms, ground=ground)
             try:
                 if await self._unless_enough(group, self._open()):
                     seconds = await self._let_people_press()
                     await self._settle(UNHURRIED if not self._enough.is_set() else HURRIED)
-                    nodes = sum(len(township.nodes) for township in self._box.plan)
-                    self.scene = Scene(
-                        windows, order.townships, nodes, seconds, self._options.seed, self._box.broker.name
-                    )
+                    with self._narrator.stage("closing gateways and cloud"):
+                        await box.close_houses()
+                    self.played = self._scene(order, seconds), await self._records()
             finally:
-                with self._narrator.stage("closing gateways, cloud and broker"):
-                    await self._box.close()
+                with self._narrator.stage("closing what is open"):
+                    await box.close()
 
-    def outcome(self, scene: Scene) -> Outcome:
+    def outcome(self, scene: Scene, records: Records) -> Outcome:
         """Judge what was played, from what is on disk and what the onlooker saw."""
         box = self._box
         with self._narrator.stage("comparing the fingers' log with the ledger"):
-            verdict = gather(box.log, box.premises.database, wall=box.onlooker.total)
+            verdict = gather(box.log, records.database, wall=box.onlooker.total)
             lights = [entry.at for entry in read(box.log) if entry.kind == "lit"]
         return Outcome(
             verdict=verdict,
@@ -149,14 +162,32 @@ class Demo:
             latency=Spread.of(verdict.delays),
             wall_latency=Spread.of(until_seen(lights, box.onlooker.sightings)),
             drift=tuple(self._drift),
-            contradictions=tuple(contradictions(box.premises.database, ZoneInfo(ZONE))),
+            contradictions=(*contradictions(records.database, ZoneInfo(ZONE)), *records.series),
         )
+
+    def _scene(self, order: Order, seconds: float) -> Scene:
+        return Scene(
+            windows=order.windows,
+            townships=order.townships,
+            nodes=sum(len(township.nodes) for township in self._box.plan),
+            seconds=seconds,
+            seed=order.seed,
+            broker=self._box.ground.broker.name,
+            db=self._options.db,
+            series=self._options.series,
+        )
+
+    async def _records(self) -> Records:
+        if self._options.db == "sqlite" and self._options.series == "embedded":
+            return await self._box.take_records()
+        with self._narrator.stage("asking the database and the series what they hold"):
+            return await self._box.take_records()
 
     async def _open(self) -> None:
         stage, box = self._narrator.stage, self._box
-        with stage(
-            f"laying out {self._options.windows} windows in {len(box.plan)} townships, broker {box.broker.name}"
-        ):
+        options = self._options
+        on = f"broker {box.ground.broker.name}, database {options.db}, series {options.series}"
+        with stage(f"laying out {options.windows} windows in {len(box.plan)} townships, {on}"):
             await box.lay_foundation()
         with stage("opening the city"):
             await box.open_city()
@@ -200,6 +231,7 @@ class Demo:
         with self._narrator.stage("closing the windows"):
             await box.close_windows()
             await self._drain(patience.drain_s)  # a choice can settle while its node stops
+            await box.feed_series(within_s=patience.feed_s)
             try:
                 self._drift = await box.onlooker.drift()
             except httpx.HTTPError as bad:

@@ -5,7 +5,6 @@ last visitor has left. SIGTERM and SIGINT stop everything; SIGKILL is part of th
 """
 
 import asyncio
-import logging
 import signal
 import sys
 import time
@@ -29,6 +28,7 @@ from firmware_sim.fingerlog import FingerLog
 from firmware_sim.puppets import Puppet, Puppets, PuppetWindow
 from transport.boot import wall_ms
 from transport.keys import read_key
+from transport.log import set_up
 
 # A person steps up this long after the window would take a press again.
 _STEP_UP_S = 0.1
@@ -221,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as bad:
         sys.stderr.write(f"usage: python -m firmware_sim.fleet SPEC.json: {bad}\n")
         return 2
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    set_up("json", house="edge", who="fleet")
     asyncio.run(_serve(spec))
     return 0
 

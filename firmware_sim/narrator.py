@@ -28,7 +28,7 @@ class Narrator:
             yield
         self._status = None
         mark = "[green]✓[/] " if self._console.is_terminal else ""
-        self._console.print(f"{mark}{text} [dim]({time.monotonic() - begin:.1f} s)[/]", highlight=False)
+        self._console.print(f"{mark}{text} [dim]({time.monotonic() - begin:.1f} s)[/]", highlight=False, soft_wrap=True)
 
     def figures(self, text: str) -> None:
         """Show the newest figures of the stage."""

@@ -8,7 +8,7 @@ from firmware_sim.verdict import Verdict
 
 
 class Scene(NamedTuple):
-    """What was played: how many of what, for how many seconds people could press, over which broker."""
+    """What was played: how many of what, for how many seconds people could press, on which servers."""
 
     windows: int
     townships: int
@@ -16,6 +16,8 @@ class Scene(NamedTuple):
     seconds: float
     seed: int
     broker: str
+    db: str = "sqlite"
+    series: str = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Outcome:
             told.append(f"light to city: median {self.latency.p50} ms, 99 % within {self.latency.p99} ms")
         if self.wall_latency.p50 is not None:
             told.append(f"light to wall: median {self.wall_latency.p50} ms, 99 % within {self.wall_latency.p99} ms")
+        if scene.series == "influx" and not self.contradictions:
+            told.append("the series holds what the ledger does, up to its last position")
         if not self.green:
             drift = (f"the stream's figures differ: {place}" for place in self.drift)
             told += ["NOT CLEAN", *said.examples, *drift, *self.contradictions]

@@ -15,11 +15,26 @@ Table = Mapping[str, Scalar | Sequence[Scalar]]
 
 
 class Wires(NamedTuple):
-    """TCP ports on 127.0.0.1: the city's broker, the townships' one (they share it), the city's pages."""
+    """TCP ports on 127.0.0.1: the city's broker, the townships' one (they share it), the city's pages.
+
+    `also`: where else the city's broker is, if it is a cluster (`host:port`).
+    """
 
     city_broker: int
     node_broker: int
     http: int
+    also: tuple[str, ...] = ()
+
+
+class Stores(NamedTuple):
+    """Where the city keeps what it counts: a file beside its settings, or a URL; `series` is that section, if any."""
+
+    database: str = "manyi.db"
+    password_file: Path | None = None
+    series: Table | None = None
+
+
+FILES = Stores()
 
 
 class Habits(NamedTuple):
@@ -35,7 +50,7 @@ USUAL = Habits()
 
 
 class Premises(NamedTuple):
-    """The files that were written."""
+    """The files that were written, and the one that the city writes if it keeps its ledger in a file."""
 
     cloud: Path
     database: Path
@@ -44,7 +59,9 @@ class Premises(NamedTuple):
     nodes: tuple[Path, ...]
 
 
-def build(plan: Sequence[TownshipPlan], folder: Path, *, wires: Wires, habits: Habits = USUAL) -> Premises:
+def build(
+    plan: Sequence[TownshipPlan], folder: Path, *, wires: Wires, habits: Habits = USUAL, stores: Stores = FILES
+) -> Premises:
     """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside."""
     city = _new_folder(folder / "cloud")
     city_key = new_key(city / "city.key")
@@ -70,23 +87,24 @@ def build(plan: Sequence[TownshipPlan], folder: Path, *, wires: Wires, habits: H
         json.dumps({"nodes": registered_nodes, "gateways": registered_gateways}, indent=1), encoding="utf-8"
     )
     settings = city / "cloud.toml"
-    settings.write_text(_cloud(wires, habits), encoding="utf-8")
+    settings.write_text(cloud(wires, habits, stores), encoding="utf-8")
     return Premises(settings, city / "manyi.db", registration, tuple(gateways), tuple(nodes))
 
 
-def _cloud(wires: Wires, habits: Habits) -> str:
-    return toml(
-        {
-            "database": "manyi.db",
-            "key": "city.key",
-            # A box in a room dates by its own clock, whether or not its kernel is synchronised.
-            "clock": "trusted",
-            "least": habits.least,
-            "heartbeat_s": habits.heartbeat_s,
-        },
-        broker=_address(wires.city_broker),
-        http=_address(wires.http),
-    )
+def cloud(wires: Wires, habits: Habits, stores: Stores = FILES) -> str:
+    """Return the settings of a process of the city that serves at `wires.http`; they belong beside the city's key."""
+    top: dict[str, Scalar] = {
+        "database": stores.database,
+        "key": "city.key",
+        # A box in a room dates by its own clock, whether or not its kernel is synchronised.
+        "clock": "trusted",
+        "least": habits.least,
+        "heartbeat_s": habits.heartbeat_s,
+    }
+    if stores.password_file is not None:
+        top["database_password_file"] = str(stores.password_file.resolve())
+    series = {} if stores.series is None else {"series": stores.series}
+    return toml(top, broker=_city_broker(wires), http=_address(wires.http), **series)
 
 
 def _gateway(
@@ -111,7 +129,7 @@ def _gateway(
                 "heartbeat_s": habits.heartbeat_s,
             },
             node_broker=_address(wires.node_broker),
-            city_broker=_address(wires.city_broker),
+            city_broker=_city_broker(wires),
             roster=roster,
         ),
         encoding="utf-8",
@@ -139,6 +157,11 @@ def _node(node: NodePlan, folder: Path, city_key: str, wires: Wires, habits: Hab
         encoding="utf-8",
     )
     return file, key
+
+
+def _city_broker(wires: Wires) -> Table:
+    also = {"also": wires.also} if wires.also else {}
+    return {**_address(wires.city_broker), **also}
 
 
 def _address(port: int) -> Table:

@@ -28,9 +28,10 @@ from firmware_sim.finger import Ending
 from firmware_sim.fingerlog import Entry, FingerLog, Kind
 from firmware_sim.inline import open_outbox
 from transport.boot import boot_id, boottime_ms, wall_ms
+from transport.broker import Broker
 from transport.keys import read_key
 from transport.lanes import Item, Lanes
-from transport.link import Broker, Link
+from transport.link import Link
 from transport.outbox import Outbox, Settled
 from transport.sender import Sender
 from transport.station import Station
@@ -231,7 +232,7 @@ class PuppetWindow:
 
 
 def _one_broker(settings: Sequence[Settings]) -> Broker:
-    brokers = {one.broker for one in settings}
-    if len(brokers) != 1:
-        raise ValueError(f"puppets share one connection, so their settings must name one broker, not {len(brokers)}")
-    return brokers.pop()
+    first, *others = (one.broker for one in settings)
+    if other := next((broker for broker in others if broker != first), None):
+        raise ValueError(f"puppets share one connection, so one broker, not {first.addresses} and {other.addresses}")
+    return first

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from firmware_sim.box import Box, Brokers, Order
+from firmware_sim.box import Box, Order
 from firmware_sim.evidence import contradictions, gather
 from firmware_sim.fingerlog import read
+from firmware_sim.ground import Ground
 from firmware_sim.verdict import Verdict
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -17,6 +18,9 @@ ZONE = ZoneInfo("Asia/Shanghai")
 _LEAVE_S = 20.0
 # The wall has stood still for so long when nothing more is on its way.
 _STILL_S = 1.5
+
+
+B = TypeVar("B", bound=Box)
 
 
 class Evidence(NamedTuple):
@@ -32,10 +36,10 @@ class Evidence(NamedTuple):
         return self.verdict.clean and not self.drift and not self.contradictions
 
 
-class Siege:
+class Siege(Generic[B]):
     """An open city: `box` is there to be hurt, `evidence` after the context has closed."""
 
-    def __init__(self, box: Box, drain_s: float) -> None:
+    def __init__(self, box: B, drain_s: float) -> None:
         """Besiege `box`; at the end what is lit has at most `drain_s` to come to the wall."""
         self.box = box
         self.evidence: Evidence
@@ -58,6 +62,7 @@ class Siege:
         # What was committed and not seen to be lit comes too.
         while await onlooker.wait_for((onlooker.total or 0) + 1, within_s=_STILL_S):
             pass
+        await self.box.feed_series(within_s=self._drain_s)
         return await onlooker.drift()
 
 
@@ -67,13 +72,24 @@ async def besieged(
     folder: Path,
     *,
     wall_ms: Callable[[], int],
-    brokers: Brokers | None = None,
+    ground: Ground | None = None,
     sabotage: Mapping[str, Sequence[str]] | None = None,
     drain_s: float = 60.0,
-) -> AsyncIterator[Siege]:
+) -> AsyncIterator[Siege[Box]]:
     """Open a city with people at its windows; after the block it comes to rest, is closed and judged."""
+
+    def plan(group: asyncio.TaskGroup) -> Box:
+        return Box(order, folder, group, wall_ms=wall_ms, ground=ground, sabotage=sabotage)
+
+    async with under_siege(plan, drain_s=drain_s) as siege:
+        yield siege
+
+
+@asynccontextmanager
+async def under_siege(plan: Callable[[asyncio.TaskGroup], B], *, drain_s: float = 60.0) -> AsyncIterator[Siege[B]]:
+    """As `besieged`, with whatever box `plan` makes."""
     async with asyncio.TaskGroup() as group:
-        box = Box(order, folder, group, wall_ms=wall_ms, brokers=brokers, sabotage=sabotage)
+        box = plan(group)
         siege = Siege(box, drain_s)
         try:
             await box.lay_foundation()
@@ -82,8 +98,9 @@ async def besieged(
             await box.open_windows()
             yield siege
             drift = await siege.come_to_rest()
+            await box.close_houses()
+            records = await box.take_records()
         finally:
             await box.close()
-    database = box.premises.database
-    verdict = gather(box.log, database, wall=box.onlooker.total)
-    siege.evidence = Evidence(verdict, drift, contradictions(database, ZONE))
+    verdict = gather(box.log, records.database, wall=box.onlooker.total)
+    siege.evidence = Evidence(verdict, drift, [*contradictions(records.database, ZONE), *records.series])

@@ -1,10 +1,10 @@
 """Many real gateways in one loop, as a process of its own: `python -m firmware_sim.townships SPEC.json`.
 
-It says `ready` on stdout when every gateway has its journal open. SIGTERM and SIGINT stop them.
+It says `ready` on stdout when every gateway has its journal open. SIGTERM and SIGINT stop them. Up to fifty log the
+steps of their batches, as gateways do.
 """
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +15,11 @@ import msgspec
 from gateway.__main__ import read
 from gateway.post import Gateway
 from transport.keys import read_key
+from transport.log import set_up
+from transport.steps import unsaid
+
+# With more gateways than these in one process, lines for every step would take what the city is measured on.
+TOLD = 50
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as bad:
         sys.stderr.write(f"usage: python -m firmware_sim.townships SPEC.json: {bad}\n")
         return 2
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    set_up("json", house="gateway", who="townships")
+    if len(spec.gateways) > TOLD:
+        unsaid()
     asyncio.run(_serve(spec))
     return 0
 

@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ from contract.version import __version__
 from gateway.post import Gateway
 from gateway.settings import Settings
 from transport.keys import new_key, read_key
+from transport.log import set_up
+from transport.scrape import Scrape
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,8 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(_serve(gateway))
+    set_up(settings.log, house="gateway", who=settings.node)
+    try:
+        asyncio.run(_serve(gateway, settings.metrics))
+    except SettingsError as wrong:
+        print(f"{arguments.config}: {wrong}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -70,11 +77,17 @@ def read(file: Path) -> Settings:
     )
 
 
-async def _serve(gateway: Gateway) -> None:
+async def _serve(gateway: Gateway, metrics: Scrape | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
-    await gateway.run()
+    async with AsyncExitStack() as stack:
+        if metrics is not None:
+            from gateway.metrics import figures  # noqa: PLC0415  (its library costs memory)
+            from transport.exposition import exposed  # noqa: PLC0415
+
+            await stack.enter_async_context(exposed(metrics, partial(figures, gateway)))
+        await gateway.run()
 
 
 if __name__ == "__main__":

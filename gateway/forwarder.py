@@ -22,6 +22,7 @@ from transport.link import Link
 from transport.sender import Sender
 from transport.shelf import Shelf
 from transport.station import Station
+from transport.steps import GATEWAY
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ class Forwarder:
         self._knew_the_time = False
         self._township = settings.township
         self._acks, self._config = self._topic("acks"), self._topic("config")
-        self.sender = Sender(station, journal, Lanes(_LIMITS), self, publish=self._publish, monotonic=monotonic)
+        self.sender = Sender(
+            station, journal, Lanes(_LIMITS), self, publish=self._publish, monotonic=monotonic, words=GATEWAY
+        )
         down = encode(GatewayStatus(station.name, "down"))
         self._live = Link(
             settings.city_broker,
@@ -90,6 +93,11 @@ class Forwarder:
         """Say goodbye and disconnect."""
         self.report(GatewayStatus(self._station.name, "down"))
         await self._stack.aclose()
+
+    @property
+    def up(self) -> dict[str, bool]:
+        """By lane, whether its connection stands."""
+        return {"live": self._live.up, "backlog": self._backlog.up}
 
     def report(self, status: GatewayStatus) -> None:
         """Publish how the gateway is."""

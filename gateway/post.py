@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from contract.bundle import Signed
 from contract.errors import Refused, StoreFull
@@ -20,6 +21,8 @@ from gateway.papers import Papers
 from gateway.reception import Reception
 from gateway.settings import Settings
 from transport.boot import boot_id, boottime_ms, wall_ms
+from transport.histogram import Histogram
+from transport.lanes import Lanes
 from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece
@@ -33,6 +36,15 @@ LOOK_S = 10.0
 # A change in a node's condition is reported this soon; further ones in between travel along.
 REPORT_S = 2.0
 _HELLOS_AT_ONCE = 200
+
+
+class Vitals(NamedTuple):
+    """What a gateway's figures are made of; `up`: whether each of its connections stands."""
+
+    status: GatewayStatus
+    up: dict[str, bool]
+    lanes: Lanes
+    commits: Histogram
 
 
 class Gateway:
@@ -167,6 +179,11 @@ class Gateway:
             quarantined=dict(self._reception.counts),
             nodes=self._health.of(self._papers.nodes),
         )
+
+    async def vitals(self) -> Vitals:
+        """How it is at this moment; to be asked once it is `ready`."""
+        up = {"nodes": self._reception.up, **self._forwarder.up}
+        return Vitals(await self._status(), up, self._forwarder.sender.lanes, self._journal.disk.commits)
 
     async def _pass_hellos_on(self) -> None:
         while True:

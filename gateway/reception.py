@@ -71,6 +71,11 @@ class Reception:
         """Disconnect."""
         await self._stack.aclose()
 
+    @property
+    def up(self) -> bool:
+        """Whether the connection to the nodes' broker stands."""
+        return self._link.up
+
     def _topics(self) -> list[str]:
         if not self._settings.shared_broker:
             return [topics.every_node("ratings"), topics.every_node("status")]

@@ -7,7 +7,9 @@ import msgspec
 
 from contract.config import RosterNode, TownshipCode
 from contract.identity import whole
-from transport.link import Broker
+from transport.broker import Broker
+from transport.log import Form
+from transport.scrape import Scrape
 
 GatewayName = Annotated[str, msgspec.Meta(pattern=whole(re.compile("[a-z0-9]{1,16}")))]
 
@@ -17,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     The gateway's own name on the wire is `{township}-{name}`. `roster` serves until the city's own arrives. Where
     several townships share one `node_broker`, `shared_broker` makes the gateway listen to its own roster only.
+    `log` is the form of what it says on stderr. With `metrics` it answers Prometheus there.
     """
 
     township: TownshipCode
@@ -29,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roster: list[RosterNode] = []
     shared_broker: bool = False
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    log: Form = "json"
+    metrics: Scrape | None = None
 
     @property
     def node(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.batch import Batch
-from contract.codec import decode_batch
+from contract.codec import stored_batch
 from contract.identity import window_id
 
 ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
@@ -43,7 +43,7 @@ def read(path: Path) -> Iterator[Rating]:
     """Every rating in the ledger at `path`, each number once, in the order of positions."""
     with closing(connect(path)) as connection:
         uncounted: set[tuple[int, int]] = set(connection.execute(UNCOUNTED))
-        entries = ((position, decode_batch(_body(raw))) for position, raw in connection.execute(ENTRIES))
+        entries = ((position, stored_batch(raw)) for position, raw in connection.execute(ENTRIES))
         yield from ratings(entries, uncounted)
 
 
@@ -66,7 +66,3 @@ def gapless(path: Path) -> bool:
     with closing(connect(path)) as connection:
         count, lowest, highest = connection.execute(POSITIONS).fetchone()
     return bool(lowest == 1 and highest == count)
-
-
-def _body(raw: bytes) -> bytes:
-    return raw.partition(b"\n")[0]

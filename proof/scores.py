@@ -41,6 +41,11 @@ class Shares(NamedTuple):
     dissatisfied: float
 
 
+def plus(a: Counts, b: Counts) -> Counts:
+    """Add two count triples."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
 def mean(n: Counts) -> float:
     """Return the weighted mean of `n` in [0, 1]; `ValueError` without ratings."""
     return _points(n) / (10 * _some(n))

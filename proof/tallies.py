@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from contract.identity import township_of
 from proof.ledger import Rating, connect, read
 
 MINUTE_MS = 60_000
@@ -15,6 +16,7 @@ BY_MINUTE = 'SELECT minute, "window", satisfied, basic, dissatisfied FROM tally_
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'
 CITY = "city"
 BY_CITY = f"SELECT minute, '{CITY}', satisfied, basic, dissatisfied FROM tally_city WHERE channel = ?"  # noqa: S608
+BY_TOWNSHIP = "SELECT hour, township, satisfied, basic, dissatisfied FROM tally_township WHERE channel = ?"
 BUTTON = "button"
 
 
@@ -47,8 +49,19 @@ def of_city(minutes: Counts) -> Counts:
     return counts
 
 
+def by_township(minutes: Counts, zone: ZoneInfo) -> Counts:
+    """The counts by (number of the minute at which the hour begins in `zone`, as text, township)."""
+    counts: Counts = {}
+    for (minute, window), count in minutes.items():
+        local = datetime.fromtimestamp(int(minute) * 60, UTC).astimezone(zone)
+        whole = counts.setdefault((str(int(minute) - local.minute), township_of(window)), [0, 0, 0])
+        for level, number in enumerate(count):
+            whole[level] += number
+    return counts
+
+
 def stored(path: Path, query: str) -> Counts:
-    """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY` or `BY_CITY`."""
+    """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY`, `BY_TOWNSHIP` or `BY_CITY`."""
     with closing(connect(path)) as connection:
         return {(str(when), str(window)): list(count) for when, window, *count in connection.execute(query, (BUTTON,))}
 
@@ -58,7 +71,12 @@ def differences(path: Path, zone: ZoneInfo) -> list[str]:
     ratings = list(read(path))
     found: list[str] = []
     minutes = by_minute(ratings)
-    for query, recounted in ((BY_MINUTE, minutes), (BY_DAY, by_day(ratings, zone)), (BY_CITY, of_city(minutes))):
+    for query, recounted in (
+        (BY_MINUTE, minutes),
+        (BY_DAY, by_day(ratings, zone)),
+        (BY_TOWNSHIP, by_township(minutes, zone)),
+        (BY_CITY, of_city(minutes)),
+    ):
         kept = stored(path, query)
         found.extend(
             f"{window} at {when}: tally {kept.get((when, window))}, ledger {recounted.get((when, window))}"

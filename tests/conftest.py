@@ -1,11 +1,55 @@
-"""What every test may use: free ports and a real mosquitto of its own."""
+"""What every test may use: free ports, a real mosquitto of its own, databases on real servers that all share."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
-from firmware_sim import broker
+from firmware_sim.broker import Mosquitto
+from firmware_sim.servers import daemon
+from firmware_sim.servers.influx import Influx
+from firmware_sim.servers.postgres import Postgres
+
+# How long an example takes on a busy machine says nothing about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def errand() -> Iterator[asyncio.Runner]:
+    """A loop for what a fixture has to wait for; no test runs in it, so servers serve tests on any loop."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> Iterator[Postgres]:
+    """One real PostgreSQL for the whole session; it would not survive a power cut, and is faster for it."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    errand.run(server.start())
+    yield server
+    errand.run(server.stop())
+
+
+class PostgresUrl(NamedTuple):
+    """An empty database: its URL without the password, the file with the password, and both in one."""
+
+    url: str
+    password_file: Path
+    with_password: str
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, errand: asyncio.Runner) -> Iterator[PostgresUrl]:
+    """A fresh, empty database on PostgreSQL, gone after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = errand.run(postgres.create(name))
+    yield PostgresUrl(url, postgres.password_file, postgres.url_with_password(name))
+    errand.run(postgres.drop(name))
 
 
 @pytest.fixture
@@ -14,7 +58,7 @@ def free_port() -> Callable[[], int]:
     given: set[int] = set()
 
     def take() -> int:
-        while (port := broker.free_port()) in given:
+        while (port := daemon.free_port()) in given:
             pass
         given.add(port)
         return port
@@ -22,8 +66,25 @@ def free_port() -> Callable[[], int]:
     return take
 
 
+@pytest.fixture(scope="session")
+def influx(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> Iterator[Influx]:
+    """One real InfluxDB for the whole session; a test that hurts it starts its own."""
+    server = Influx(tmp_path_factory.mktemp("influx"))
+    errand.run(server.start())
+    yield server
+    errand.run(server.stop())
+
+
 @pytest.fixture
-async def mosquitto(tmp_path: Path) -> AsyncIterator[broker.Mosquitto]:
+def influx_database(influx: Influx, errand: asyncio.Runner) -> Iterator[str]:
+    """The name of a database that is not there yet, gone after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield name
+    errand.run(influx.query(f'DROP DATABASE "{name}"'))
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
     """A real mosquitto on a free loopback port; `kill()` is SIGKILL, `restart()` comes back at the same port."""
-    async with broker.Mosquitto(tmp_path / "mosquitto") as running:
+    async with Mosquitto(tmp_path / "mosquitto") as running:
         yield running

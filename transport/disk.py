@@ -8,13 +8,15 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Self, cast
 
 import aiosqlite
 
 from contract.errors import StoreDamaged, StoreFull
+from transport.histogram import Histogram
 
 RESERVE_BYTES = 32 * 1024 * 1024
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB"})
@@ -31,11 +33,12 @@ PRAGMA cache_size = -512;
 
 
 class Disk:
-    """One connection, one writer; its statements run in a thread of their own."""
+    """One connection, one writer; its statements run in a thread of their own. `commits` times what was committed."""
 
     def __init__(self, path: Path, connection: aiosqlite.Connection, reserve: int) -> None:
         """Use `open`."""
         self.path = path
+        self.commits = Histogram()
         self._connection = connection
         self._reserve = reserve
         self._lock = asyncio.Lock()
@@ -99,10 +102,12 @@ class Disk:
         connection's thread is carried out there, and the ROLLBACK behind it finds what there is to undo.
         """
         async with self._lock:
+            begun = perf_counter()
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 await self._connection.execute("COMMIT")
+                self.commits.add(perf_counter() - begun)
             except sqlite3.Error as failed:
                 await self._undo()
                 raise _named(self.path, failed) from failed
@@ -113,8 +118,10 @@ class Disk:
     async def write(self, statement: str, values: Sequence[object] = ()) -> None:
         """One statement, one commit."""
         async with self._lock:
+            begun = perf_counter()
             try:
                 await self._connection.execute(statement, values)
+                self.commits.add(perf_counter() - begun)
             except sqlite3.Error as failed:
                 raise _named(self.path, failed) from failed
 
@@ -135,6 +142,15 @@ class Disk:
 async def rows(connection: aiosqlite.Connection, statement: str, values: Values = ()) -> list[sqlite3.Row]:
     """All rows of a query inside a transaction."""
     return list(await connection.execute_fetchall(statement, cast("Iterable[object]", values)))
+
+
+def look(path: Path, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+    """All rows of a query on a store that another process may have open; `StoreFull` or `StoreDamaged` otherwise."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as looking:
+            return looking.execute(statement, cast("Sequence[str]", values)).fetchall()
+    except sqlite3.Error as failed:
+        raise _named(path, failed) from failed
 
 
 def _named(path: Path, failed: sqlite3.Error) -> Exception:

@@ -101,7 +101,7 @@ class Lanes:
 
     Every item that was offered or refilled is, until acknowledged or withdrawn, in one place: waiting on a lane or in a
     flight. An item whose flight got no answer goes behind everything else that waits, so one that is never
-    answered stops nobody.
+    answered stops nobody. `unanswered` counts such flights.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -115,6 +115,7 @@ class Lanes:
         # Items that were in a payload that could not be read as a whole: each travels alone from now on.
         self._alone: set[int] = set()
         self._last_flight = 0
+        self.unanswered = 0
         self._backlog_bytes = min(self._limits.first_backlog_bytes, self._limits.bundle_bytes)
         self._pace = {
             Lane.LIVE: _Pace(self._limits.live_resend_s),
@@ -277,13 +278,12 @@ class Lanes:
         return Dispatch(self._last_flight, lane, tuple(items))
 
     def _expire(self, now: float) -> None:
-        silent: set[Lane] = set()
-        for number, flight in list(self._flights.items()):
-            if flight.deadline <= now:
-                del self._flights[number]
-                silent.add(flight.lane)
-                self._backlog.update(flight.items)
-        for lane in silent:
+        expired = [(number, flight) for number, flight in self._flights.items() if flight.deadline <= now]
+        for number, flight in expired:
+            del self._flights[number]
+            self._backlog.update(flight.items)
+        self.unanswered += len(expired)
+        for lane in {flight.lane for _, flight in expired}:
             self._pace[lane].silent += 1
 
     def _land(self, number: int, flight: _Flight, left: list[Item], now: float) -> None:

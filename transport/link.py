@@ -16,16 +16,18 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Self, cast
+from typing import Self, cast
 
-import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from transport.backoff import Backoff
+from transport.broker import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +38,6 @@ STOP_S = 2.0
 QOS = 1
 _MISC_MS = 1000
 _LEAVING_MS = 50
-
-
-class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a broker is and who we are there; the password stands in a file of its own."""
-
-    host: Annotated[str, msgspec.Meta(min_length=1)]
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
-    username: str | None = None
-    password_file: str | None = None
-
-    def seen_from(self, folder: Path) -> Self:
-        """The same with its password file as seen from `folder`, where the settings file stands."""
-        if self.password_file is None:
-            return self
-        return msgspec.structs.replace(self, password_file=str(folder / self.password_file))
 
 
 class Link:
@@ -82,6 +69,10 @@ class Link:
         self._will = will
         self._client: mqtt.Client | None = None
         self._backoff = Backoff(random.uniform)
+        # Where to connect to, in turn; each client in an order of its own, so that a cluster's nodes share them.
+        self._addresses = deque(broker.addresses)
+        random.shuffle(self._addresses)
+        self._granted: dict[int, Callable[[], None]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
         self._bell = -1
@@ -111,28 +102,42 @@ class Link:
             return False
         return client.publish(topic, payload, QOS, retain).rc == mqtt.MQTT_ERR_SUCCESS
 
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """Subscribe to further topics, now if connected and at every connect from here on."""
+    def subscribe(self, topics: Sequence[str], granted: Callable[[], None] = lambda: None) -> None:
+        """Subscribe to further topics, now if connected and at every connect from here on.
+
+        `granted` is called on the loop once the broker delivers them; not while down: then `on_up` tells it.
+        """
         new = [(topic, QOS) for topic in topics if (topic, QOS) not in self._subscribe]
         self._subscribe.extend(new)
         if new and self.up and self._client is not None:
-            self._client.subscribe(new)
+            _, mid = self._client.subscribe(new)
+            if mid is not None:
+                self._granted[mid] = granted
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Listen to `topics` no more, now and after every connect from here on."""
+        gone = [topic for topic in topics if (topic, QOS) in self._subscribe]
+        self._subscribe = [wanted for wanted in self._subscribe if wanted[0] not in gone]
+        if gone and self.up and self._client is not None:
+            self._client.unsubscribe(gone)
 
     # On the link's own thread:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
+            host, port = self._addresses[0]
+            self._addresses.rotate(-1)
             try:
                 self._client = client = self._new_client()
-                client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
+                client.connect(host, port, KEEPALIVE_S)
                 began = time.monotonic()
                 self._converse(client)
             except OSError as refused:
-                logger.info("%s: broker %s:%d: %s", self._client_id, self._broker.host, self._broker.port, refused)
+                logger.info("%s: broker %s:%d: %s", self._client_id, host, port, refused)
             except Exception:
                 # The supervisor of a library: whatever it could not digest, the next connection begins afresh.
-                logger.exception("%s: connection to %s:%d", self._client_id, self._broker.host, self._broker.port)
+                logger.exception("%s: connection to %s:%d", self._client_id, host, port)
             else:
                 self._backoff.lasted(time.monotonic() - began)
             self._call(self._went_down)
@@ -173,6 +178,7 @@ class Link:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=True, reconnect_on_failure=False
         )
+        client.enable_logger(logging.getLogger("paho"))
         client.connect_timeout = CONNECT_TIMEOUT_S
         # Ours are the only limits: paho would queue silently and still answer rc 0.
         client.max_inflight_messages_set(0)
@@ -197,21 +203,26 @@ class Link:
         self, client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         if reason.is_failure:
-            logger.warning("%s: broker %s refused: %s", self._client_id, self._broker.host, reason)
+            logger.warning("%s: broker %s refused: %s", self._client_id, client.host, reason)
             client.disconnect()
             return
         topics = list(self._subscribe)
 
         def subscribed(*answer: object) -> None:
-            if any(granted.is_failure for granted in cast("list[ReasonCode]", answer[3])):
-                logger.error("%s: the broker refuses a subscription to %s", self._client_id, topics)
-            self._call(self._came_up, client, len(topics))
+            codes = cast("list[ReasonCode]", answer[3])
+            if any(granted.is_failure for granted in codes):
+                # A cluster without a leader does that for some seconds. Who stayed would be deaf and not know it.
+                wanted = [topic for topic, _ in self._subscribe]
+                logger.warning("%s: broker %s refuses a subscription to %s", self._client_id, client.host, wanted)
+                client.disconnect()
+                return
+            self._call(self._subscribed, client, answer[2], topics)
 
         client.on_subscribe = subscribed
         if topics:
             client.subscribe(topics)
         else:
-            self._call(self._came_up, client, 0)
+            self._call(self._came_up, client, topics)
 
     def _arrived(self, _client: mqtt.Client, _userdata: object, arrival: mqtt.MQTTMessage) -> None:
         self._call(self._on_receive, arrival.topic, arrival.payload)
@@ -226,15 +237,29 @@ class Link:
 
     # On the loop:
 
-    def _came_up(self, client: mqtt.Client, subscribed: int) -> None:
-        if client is self._client and not self.up and not self._stopping.is_set():
-            self.up = True
-            if more := self._subscribe[subscribed:]:
-                # Asked for while the connection was being made.
-                client.subscribe(more)
-            self._on_up()
+    def _subscribed(self, client: mqtt.Client, mid: int, topics: list[tuple[str, int]]) -> None:
+        if client is self._client and mid in self._granted:
+            self._granted.pop(mid)()
+        else:
+            self._came_up(client, topics)
+
+    def _came_up(self, client: mqtt.Client, granted: list[tuple[str, int]]) -> None:
+        if client is not self._client or self.up or self._stopping.is_set():
+            return
+        # What was asked for, or no more wanted, while the connection was being made.
+        more = [wanted for wanted in self._subscribe if wanted not in granted]
+        if gone := [topic for topic, qos in granted if (topic, qos) not in self._subscribe]:
+            client.unsubscribe(gone)
+        if more:
+            _, mid = client.subscribe(more)
+            if mid is not None:
+                self._granted[mid] = partial(self._came_up, client, [*granted, *more])
+            return
+        self.up = True
+        self._on_up()
 
     def _went_down(self) -> None:
+        self._granted.clear()
         if self.up:
             self.up = False
             self._on_down()

@@ -20,6 +20,7 @@ from transport.intake import Group, Quarantined, Verified, gather, held, welcome
 from transport.lanes import Item
 from transport.shelf import Shelf
 from transport.station import Station
+from transport.steps import passed
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,9 @@ class Receiver:
                 fresh[raw] = (batch, raw)
         if fresh:
             new = list(fresh.values())
-            self._owner.recorded(await self._shelf.put(new), new)
+            items = await self._shelf.put(new)
+            passed("recorded", items, who=self._station.name)
+            self._owner.recorded(items, new)
 
     def _reply(self, group: Group) -> None:
         answers = group.refusals

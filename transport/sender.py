@@ -25,6 +25,7 @@ from transport.parcels import Parcels
 from transport.resting import Resting
 from transport.shelf import Shelf
 from transport.station import Station
+from transport.steps import NODE, Steps, Words
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +46,11 @@ class Sender:
         *,
         publish: Callable[[Lane, bytes], bool],
         monotonic: Callable[[], float],
+        words: Words = NODE,
     ) -> None:
         """Send what is on `shelf` through `publish`, as `lanes` decides at the times of `monotonic` (seconds)."""
         self._station = station
+        self._steps = Steps(station.name, words)
         self._shelf = shelf
         self._lanes = lanes
         self._owner = owner
@@ -151,8 +154,10 @@ class Sender:
         self._later(lambda: self._answered(ack))
 
     def _arrived(self, stream: StreamKey, there: Ranges) -> None:
-        for item in self._lanes.acked(stream, there, self._monotonic()):
+        left = self._lanes.acked(stream, there, self._monotonic())
+        for item in left:
             self._parcels.acked(item.id)
+        self._steps.there(left)
 
     async def _answered(self, ack: Ack) -> None:
         self._owner.answered(ack)
@@ -191,7 +196,7 @@ class Sender:
         if receipt.at <= self._receipted_at.get(receipt.stream, -1):
             return
         settled = Ranges(receipt.settled)
-        await self._shelf.settle(receipt.stream, settled, receipt.at)
+        self._steps.receipted(await self._shelf.settle(receipt.stream, settled, receipt.at))
         self._arrived(receipt.stream, settled)
         await self._owner.receipted(receipt, raw)
         self._receipted_at[receipt.stream] = receipt.at
@@ -274,8 +279,8 @@ class Sender:
         parcel = await self._parcels.wrap(dispatch)
         # Settled by a receipt and pruned while it waited.
         self._lanes.withdrawn(parcel.gone, self._monotonic())
-        if parcel.payload is not None:
-            self._publish(dispatch.lane, parcel.payload)
+        if parcel.payload is not None and self._publish(dispatch.lane, parcel.payload):
+            self._steps.sent(dispatch.items, dispatch.lane.value)
 
     def _greet(self, now: float) -> None:
         asked: Mapping[StreamKey, Ranges] = self._shelf.kept

@@ -15,7 +15,7 @@ from contract.batch import Batch, StreamKey
 from contract.errors import StoreDamaged
 from contract.ranges import Ranges
 from transport.dating import Anchor, Dating, Tie
-from transport.disk import RESERVE_BYTES, Disk, marks, set_aside
+from transport.disk import RESERVE_BYTES, Disk, marks, rows, set_aside
 from transport.lanes import Item
 from transport.unbroken import unbroken
 
@@ -66,6 +66,7 @@ _SAME = "SELECT 1 FROM batch WHERE stream = ? AND first = ? AND last = ? AND raw
 _KEEP = "INSERT INTO paper VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET raw = excluded.raw"
 _SETTLE = """
 UPDATE batch SET settled_at = ? WHERE stream = ? AND first >= ? AND last <= ? AND settled_at IS NULL
+RETURNING id, stream, first, last, length(raw)
 """
 _UNSETTLE = """
 UPDATE batch SET settled_at = NULL WHERE stream = ? AND first <= ? AND last >= ? AND settled_at IS NOT NULL
@@ -192,13 +193,14 @@ class Shelf:
     def _item(self, row: Sequence[int]) -> Item:
         return Item(row[0], self._keys[row[1]], row[2], row[3], row[4])
 
-    async def settle(self, stream: StreamKey, numbers: Ranges, at: int) -> None:
-        """A receipt of `at` (city's time, ms) covers `numbers`."""
-        if stream not in self._ids:
-            return
-        async with self.disk.transaction() as db:
-            for lo, hi in numbers:
-                await db.execute(_SETTLE, (at, self._ids[stream], lo, hi))
+    async def settle(self, stream: StreamKey, numbers: Ranges, at: int) -> list[Item]:
+        """A receipt of `at` (city's time, ms) covers `numbers`; the batches that are settled by it."""
+        settled: list[Item] = []
+        if stream in self._ids:
+            async with self.disk.transaction() as db:
+                for lo, hi in numbers:
+                    settled += map(self._item, await rows(db, _SETTLE, (at, self._ids[stream], lo, hi)))
+        return settled
 
     async def unsettle(self, stream: StreamKey, numbers: Ranges) -> None:
         """The city has lost `numbers`, whatever a receipt said: none of them may be deleted for now."""

@@ -14,12 +14,11 @@ from cloud.board.rules import FEED, Loaded
 from cloud.board.trends import DAYS, first_minute
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.rules import BUTTON, LATE_MS
-from contract.bundle import unpack
-from contract.codec import decode_batch
+from contract.codec import stored_batch
 from contract.identity import township_of
 from proof.scores import Counts
 
-POSITION = text("SELECT position FROM ledger_head")
+HEAD = text("SELECT position, commits FROM ledger_head")
 
 # Today's windows, and those of a later day that a rating was dated into.
 WINDOWS = text("""
@@ -53,7 +52,7 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
     first_day = calendar.last_days(today, DAYS)[0]
     since = calendar.start(today)
     async with reader.begin() as connection:
-        position = (await connection.execute(POSITION)).scalar() or 0
+        head = (await connection.execute(HEAD)).first()
         ahead: defaultdict[str, dict[str, Counts]] = defaultdict(dict)
         for day, window, *n in await connection.execute(WINDOWS, {"today": today}):
             ahead[day][window] = _counts(*n)
@@ -61,7 +60,8 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
         minutes = {minute: _counts(*n) for minute, *n in await connection.execute(MINUTES, {"first": first_of_days})}
         first = first_minute(calendar, now)
         return Loaded(
-            position=position,
+            position=head.position if head else 0,
+            commits=head.commits if head else 0,
             ahead=ahead,
             minutes={minute: counts for minute, counts in minutes.items() if minute >= first},
             days=_by_day(minutes, calendar),
@@ -82,7 +82,7 @@ async def _feed(connection: AsyncConnection) -> list[FeedItem]:
     held = {(position, row) for position, row in await connection.execute(HELD, {"first": entries[-1][0]})}
     items = []
     for position, received_at, raw in entries:
-        batch = decode_batch(unpack(raw)[0].body)
+        batch = stored_batch(bytes(raw))
         for number, row in enumerate(batch.rows):
             if (position, number) not in held:
                 at = batch.t0 + row.ms

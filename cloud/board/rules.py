@@ -16,11 +16,11 @@ from cloud.board.day import Day, unit
 from cloud.board.lowest import Lowest
 from cloud.board.pace import Pace
 from cloud.board.picture import City, Diff, FeedItem, LowWindow, Nodes, Path, Picture, Tick, Unit
-from cloud.board.trends import Trends, plus
+from cloud.board.trends import Trends
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.ledger.commit import Commit
 from contract.identity import county_of, township_of
-from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, shares
+from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, plus, shares
 
 LOWEST = 5
 FEED = 8
@@ -28,7 +28,7 @@ FEED = 8
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the stores knew at ledger position `position`.
+    """What the stores knew at ledger position `position`, after commit number `commits`.
 
     `ahead`: counts by day and window, of today and of any later day (a rating may be dated a little into the future);
     `minutes`: the city's counts by minute number, as far back as the trends reach; `days`: the same by day; `total`: of
@@ -36,6 +36,7 @@ class Loaded:
     """
 
     position: int = 0
+    commits: int = 0
     ahead: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
     minutes: Mapping[int, Counts] = field(default_factory=dict)
     days: Mapping[str, Counts] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Board:
         self, loaded: Loaded, *, boot: str, now: int, calendar: Calendar, least: int, townships: Iterable[str]
     ) -> None:
         self.position = loaded.position
+        self.commits = loaded.commits
         self._boot = boot
         self._number = 0
         self._calendar = calendar
@@ -96,12 +98,10 @@ class Board:
         return f"{self._boot}-{self._number}"
 
     def apply(self, commit: Commit) -> None:
-        """Count what `commit` brought; one that the loaded tallies already held is skipped.
-
-        A commit that brought nothing but quarantine takes no position of its own.
-        """
-        if commit.position < self.position or (commit.position == self.position and commit.cells):
+        """Count what `commit` brought; one that the loaded tallies already held is skipped."""
+        if commit.number <= self.commits:
             return
+        self.commits = commit.number
         self.position = commit.position
         minutes: defaultdict[int, Counts] = defaultdict(lambda: (0, 0, 0))
         days: dict[int, Day | None] = {}

@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 
 from cloud.board.picture import Diff, Nodes, Picture, Tick
 from cloud.board.rules import Board
+from cloud.database import unavailable
 from cloud.ledger.commit import Commit
+from contract.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ class Stream:
         self._closed = False
         self._clients: set[_Client] = set()
         self._kept: deque[tuple[str, bytes]] = deque(maxlen=KEPT)
+        self._nodes = Nodes()
         self._meanwhile: list[Commit] | None = None
+        self._missed = False
         self.snapshots = 0
 
     @property
@@ -75,14 +78,18 @@ class Stream:
         return len(self._clients)
 
     def committed(self, commit: Commit) -> None:
-        """Listen to the ledger: fold `commit` in and wake the stream."""
+        """Listen to the ledger: fold `commit` in and wake the stream; after a missed one the board is loaded anew."""
         if self._meanwhile is not None:
             self._meanwhile.append(commit)
-        self._board.apply(commit)
-        self._changed.set()
+        if commit.number > self._board.commits + 1:
+            self._missed = True
+        else:
+            self._board.apply(commit)
+            self._changed.set()
 
     def tell(self, nodes: Nodes) -> None:
         """Take a new picture of the devices."""
+        self._nodes = nodes
         self._board.tell(nodes)
         self._changed.set()
 
@@ -154,25 +161,30 @@ class Stream:
 
     async def _tick(self) -> None:
         if self._board.misdated(self._clock()):
-            await self._reload()
+            await self._reload("the clock went back")
+        elif self._missed:
+            await self._reload("a commit was not heard of")
         self._advance()
         # Time alone changes figures too: the rate of the last minute, the minute that a trend ends with.
         self._changed.set()
         self._send(framed("tick", self._board.tick()))
 
-    async def _reload(self) -> None:
-        logger.warning("the clock went back: the board is loaded anew")
+    async def _reload(self, why: str) -> None:
+        logger.warning("%s: the board is loaded anew", why)
         self._meanwhile = []
         try:
-            board = await self._load()
-            for commit in self._meanwhile:
-                board.apply(commit)
-        except DBAPIError as bad:
+            with unavailable():
+                board = await self._load()
+        except Unavailable as bad:
             logger.warning("the board cannot be loaded, next try in a second: %s", bad)
             return
         finally:
-            self._meanwhile = None
+            heard, self._meanwhile = self._meanwhile, None
+        board.tell(self._nodes)
         self._board = board
+        self._missed = False
+        for commit in heard:
+            self.committed(commit)
         self._kept.clear()
         self._send(self._snapshot())
 

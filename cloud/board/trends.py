@@ -6,16 +6,11 @@ from typing import TypeVar
 from cloud.board.picture import Point
 from cloud.board.picture import Trends as TrendsPicture
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
-from proof.scores import Counts, percent
+from proof.scores import Counts, percent, plus
 
 MINUTES, HOURS, DAYS = 60, 24, 30
 _NOTHING: Counts = (0, 0, 0)
 _K = TypeVar("_K", int, str)
-
-
-def plus(a: Counts, b: Counts) -> Counts:
-    """Add two count triples."""
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def first_minute(calendar: Calendar, now: int) -> int:

@@ -4,42 +4,21 @@ No label ever names a window, node or township: ten thousand windows would be te
 is nobody's business here.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cloud.health.rules import Device
 from cloud.ledger.commit import Commit
 from contract.errors import Reason
-from contract.version import __version__
+from transport.exposition import build_info, histogram
+from transport.histogram import COMMIT_BOUNDS_S, Histogram
 
 DELAY_BOUNDS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
 
-
-class Histogram:
-    """Counts by upper bound (s); the last one is for everything above."""
-
-    def __init__(self, bounds_s: Sequence[float]) -> None:
-        self._bounds = bounds_s
-        self._counts = [0] * (len(bounds_s) + 1)
-        self._sum = 0.0
-
-    def add(self, seconds: float, times: int = 1) -> None:
-        """Count `times` observations of `seconds`."""
-        self._counts[bisect_left(self._bounds, seconds)] += times
-        self._sum += seconds * times
-
-    def family(self, name: str, what: str) -> Metric:
-        """Return it as Prometheus reads it: cumulative."""
-        running = 0
-        buckets = []
-        for bound, count in zip([*map(str, self._bounds), "+Inf"], self._counts, strict=True):
-            running += count
-            buckets.append((bound, running))
-        return HistogramMetricFamily(name, what, buckets=buckets, sum_value=self._sum)
+Source = Callable[[], Iterator[Metric]]
 
 
 class Ledger:
@@ -52,6 +31,7 @@ class Ledger:
         self.quarantined: Counter[Reason] = Counter()
         self.held: Counter[Reason] = Counter()
         self.delays = Histogram(DELAY_BOUNDS_S)
+        self.durations = Histogram(COMMIT_BOUNDS_S)
 
     def committed(self, commit: Commit) -> None:
         """Listen to the ledger."""
@@ -62,46 +42,61 @@ class Ledger:
         self.held.update({reason: rows for reason, rows in commit.held.items() if rows > 0})
         for delay, times in Counter(commit.delays).items():
             self.delays.add(max(0, delay) / 1000, times)
+        self.durations.add(commit.seconds)
+
+    def families(self) -> Iterator[Metric]:
+        """Yield what the commits brought."""
+        yield GaugeMetricFamily("manyi_ledger_position", "Highest position in the ledger", self.position)
+        yield CounterMetricFamily("manyi_commits", "Committed transactions of ingest", self.commits)
+        yield CounterMetricFamily("manyi_ratings_counted", "Ratings newly counted", self.counted)
+        yield _by_reason("manyi_quarantined", "Inputs quarantined", self.quarantined)
+        yield _by_reason("manyi_uncounted", "Rows that entered the ledger uncounted", self.held)
+        yield histogram("manyi_delay_seconds", "From the settled choice to the ledger, on the live lane", self.delays)
+        yield histogram("manyi_commit_seconds", "From the beginning of a transaction to its end", self.durations)
 
 
 class Metrics(Collector):
-    """One scrape: what the ledger brought, and what `now` (names and figures), `devices` and `refused` say."""
+    """One scrape: what each of `sources` tells, and the version."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        *,
-        now: Callable[[], dict[str, tuple[str, float]]],
-        devices: Callable[[], list[Device]],
-        refused: Callable[[], Counter[Reason]],
-    ) -> None:
-        self._ledger = ledger
-        self._now = now
-        self._devices = devices
-        self._refused = refused
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
-        ledger = self._ledger
-        yield GaugeMetricFamily("manyi_ledger_position", "Highest position in the ledger", ledger.position)
-        yield CounterMetricFamily("manyi_commits", "Committed transactions of ingest", ledger.commits)
-        yield CounterMetricFamily("manyi_ratings_counted", "Ratings newly counted", ledger.counted)
-        yield _by_reason("manyi_quarantined", "Inputs quarantined", ledger.quarantined)
-        yield _by_reason("manyi_uncounted", "Rows that entered the ledger uncounted", ledger.held)
-        yield _by_reason("manyi_status_refused", "Unreadable statuses of gateways", self._refused())
-        yield ledger.delays.family("manyi_delay_seconds", "From the settled choice to the ledger, on the live lane")
-        for name, (what, value) in self._now().items():
-            yield GaugeMetricFamily(f"manyi_{name}", what, value)
-        devices = self._devices()
-        states = GaugeMetricFamily("manyi_devices", "Devices by kind and state", labels=["kind", "state"])
-        for (kind, state), count in sorted(Counter((device.kind, device.state) for device in devices).items()):
-            states.add_metric([kind, state], count)
-        yield states
-        waiting = sum(device.queue for device in devices)
-        yield GaugeMetricFamily("manyi_waiting_ratings", "Ratings on their way, as last reported", waiting)
-        build = GaugeMetricFamily("manyi_build_info", "The version that runs", labels=["version"])
-        build.add_metric([__version__], 1)
-        yield build
+        for source in self._sources:
+            yield from source()
+        yield build_info()
+
+
+def gauges(figures: Mapping[str, tuple[str, float]]) -> Iterator[Metric]:
+    """Yield what is now: by name, what it is and how much."""
+    for name, (what, value) in figures.items():
+        yield GaugeMetricFamily(f"manyi_{name}", what, value)
+
+
+def counts(figures: Mapping[str, tuple[str, float]]) -> Iterator[Metric]:
+    """Yield what was counted since the start: by name, what it is and how many."""
+    for name, (what, value) in figures.items():
+        yield CounterMetricFamily(f"manyi_{name}", what, value)
+
+
+def counties(held: Iterable[str]) -> Iterator[Metric]:
+    """Yield which counties this worker has: a county that no worker has is one that is missing from the sum."""
+    family = GaugeMetricFamily("manyi_county_held", "Counties whose ratings this worker settles", labels=["county"])
+    for county in sorted(held):
+        family.add_metric([county], 1)
+    yield family
+
+
+def fleet(devices: Sequence[Device], refused: Counter[Reason]) -> Iterator[Metric]:
+    """Yield how the devices are, and how many statuses could not be read."""
+    yield _by_reason("manyi_status_refused", "Unreadable statuses of gateways", refused)
+    states = GaugeMetricFamily("manyi_devices", "Devices by kind and state", labels=["kind", "state"])
+    for (kind, state), count in sorted(Counter((device.kind, device.state) for device in devices).items()):
+        states.add_metric([kind, state], count)
+    yield states
+    waiting = sum(device.queue for device in devices)
+    yield GaugeMetricFamily("manyi_waiting_ratings", "Ratings on their way, as last reported", waiting)
 
 
 def _by_reason(name: str, what: str, counts: Counter[Reason]) -> Metric:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from cloud.health.rules import Device
@@ -19,14 +20,18 @@ class Devices(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part of the city: whether it works, and if not, what is wrong."""
+    """One part of the city: whether it works, and what is wrong or worth knowing.
+
+    Without what is not `vital` everything that matters goes on: charts may be late.
+    """
 
     ok: bool
     detail: str = ""
+    vital: bool = True
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The city's own health; `ok` only if every part is."""
+    """The city's own health; `ok` only if every vital part is."""
 
     ok: bool
     version: str
@@ -36,17 +41,9 @@ class Health(msgspec.Struct, frozen=True):
 Check = Callable[[], Awaitable[Part]]
 
 
-def router(
-    *,
-    version: str,
-    checks: Sequence[tuple[str, Check]],
-    devices: Callable[[], list[Device]],
-    metrics: Collector,
-) -> APIRouter:
-    """Return the routes; `checks` are asked anew at each request."""
+def router(devices: Callable[[], list[Device]]) -> APIRouter:
+    """Return the route on `devices`."""
     health = APIRouter(tags=["health"])
-    prometheus = CollectorRegistry()
-    prometheus.register(metrics)
 
     @health.get("/api/nodes", responses=described(Devices, "Every device as it is now"), response_class=Response)
     async def nodes(
@@ -54,6 +51,16 @@ def router(
     ) -> Response:
         """Return the nodes and gateways of a place, or all of them."""
         return answer(Devices([device for device in devices() if device.node.startswith(place)]))
+
+    return health
+
+
+def probes(*, version: str, checks: Sequence[tuple[str, Check]], metrics: Collector) -> APIRouter:
+    """Return the routes that every process of the city has; `checks` are asked anew at each request."""
+    health = APIRouter(tags=["health"])
+    prometheus = CollectorRegistry()
+    prometheus.register(metrics)
+    ProcessCollector(registry=prometheus)
 
     @health.get(
         "/health",
@@ -64,9 +71,9 @@ def router(
         response_class=Response,
     )
     async def whole_health() -> Response:
-        """Say whether the city works: 200 only if every part does."""
+        """Say whether this process of the city works: 200 only if every vital part does."""
         parts = {name: await check() for name, check in checks}
-        ok = all(part.ok for part in parts.values())
+        ok = all(part.ok or not part.vital for part in parts.values())
         return answer(Health(ok, version, parts), status=200 if ok else 503)
 
     @health.get(

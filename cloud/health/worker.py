@@ -14,7 +14,8 @@ from contract.codec import decode_as
 from contract.errors import Reason, Refused
 from contract.identity import township_of
 from contract.status import GatewayStatus
-from transport.link import Broker, Link
+from transport.broker import Broker
+from transport.link import Link
 
 logger = logging.getLogger(__name__)
 

@@ -4,16 +4,19 @@ The order is law 1. Everything the group brings, quarantine included, is in that
 leaves neither an answer nor a trace in memory, and the group is simply tried again.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
 from cloud.ingest.answers import Answers
+from cloud.ingest.charge import Change, Charge
 from cloud.ingest.reading import Reading
-from cloud.ledger import admission, store
+from cloud.ledger import admission, follower, store
 from cloud.ledger.commit import Commit
 from cloud.ledger.memory import Memory
 from cloud.ledger.rules import BUTTON, Conflict, Fold, Lane
@@ -26,6 +29,7 @@ from contract.errors import Reason, Unavailable
 from contract.hello import Hello
 from contract.identity import township_of
 from contract.ranges import Ranges
+from transport.steps import passed
 
 
 @dataclass(slots=True)
@@ -43,19 +47,35 @@ class Outcome:
 
 
 class Committer:
-    """The only writer of ledger, tallies and quarantine. Not to be called twice at a time."""
+    """The only writer of ledger, tallies and quarantine for what is in its `charge`.
+
+    Not to be called twice at a time.
+    """
 
     def __init__(
-        self, database: Database, memory: Memory, *, now: Callable[[], int], day: Callable[[int], str], future_ms: int
+        self,
+        database: Database,
+        memory: Memory,
+        charge: Charge,
+        *,
+        now: Callable[[], int],
+        calendar: Calendar,
+        future_ms: int,
+        monotonic: Callable[[], float],
     ) -> None:
-        """`now`: the city's time, ms; `day`: the day that a moment falls on; rows beyond `future_ms` do not count."""
+        """`now`: the city's time, ms; `calendar`: days and hours; `monotonic`: seconds of any steady clock.
+
+        Rows that lie more than `future_ms` ahead do not count.
+        """
         self._database = database
         self._memory = memory
+        self._charge = charge
+        self._monotonic = monotonic
         self._now = now
-        self._day = day
+        self._calendar = calendar
         self._future_ms = future_ms
-        # None: not known, or in doubt.
-        self._position: int | None = None
+        # The newest commit's number, where nobody else commits; None: not known, or in doubt.
+        self._commits: int | None = None
 
     async def settle(self, reading: Reading, registry: Registry) -> Outcome:
         """Commit what was read. Raises `Unavailable`, and then nothing has happened."""
@@ -67,9 +87,23 @@ class Committer:
             self._doubt()
             raise
 
+    def covers(self, township: str) -> bool:
+        """Whether `township` is in its charge."""
+        return self._charge.covers(township)
+
     def _doubt(self) -> None:
         self._memory.forget()
-        self._position = None
+        self._commits = None
+
+    async def renew(self) -> Change:
+        """Renew the charge. What came to it may have been another's: nothing that is remembered of it holds.
+
+        Raises `Unavailable`.
+        """
+        change = await self._charge.renew()
+        if change.gained:
+            self._doubt()
+        return change
 
     async def _settle(self, reading: Reading, registry: Registry) -> Outcome:
         known = await self._memory.standing({verified.numbers.stream for verified in reading.batches})
@@ -77,12 +111,13 @@ class Committer:
         fold = Fold(known, stored, registry.has_window, now=self._now(), future_ms=self._future_ms)
         agreed = [fold.take(verified) for verified in reading.batches]
         poisons = [*reading.poisons, *map(_conflict_poison, fold.conflicts)]
-        position = await self._write(reading, fold, poisons)
+        commit = await self._write(reading, fold, poisons)
         grown = {stream: fold.known[stream] for stream in {entry.numbers.stream for entry in fold.entries}}
         self._memory.committed(grown, [*fold.entries, *fold.repeats])
-        outcome = Outcome(_answers(reading, agreed), grown=grown)
-        if fold.entries or poisons:
-            outcome.commit = self._commit(fold, poisons, position)
+        if commit is not None:
+            first = commit.position - len(fold.entries) + 1
+            passed("settled", (entry.numbers for entry in fold.entries), position=first)
+        outcome = Outcome(_answers(reading, agreed), commit, grown)
         for hello, _, lane in reading.hellos:
             if hello.node in registry.gateways:
                 named = [s.key for s in hello.streams if township_of(s.node) == township_of(hello.node)]
@@ -104,45 +139,37 @@ class Committer:
                 found.setdefault(stream, {}).update(await store.overlapping(connection, stream, first, last))
         return {stream: [batches[position] for position in sorted(batches)] for stream, batches in found.items()}
 
-    async def _write(self, reading: Reading, fold: Fold, poisons: list[Poison]) -> int:
+    async def _write(self, reading: Reading, fold: Fold, poisons: list[Poison]) -> Commit | None:
         if not (fold.entries or poisons or reading.hellos):
-            return self._position or 0
-        at = self._now()
+            return None
+        at, began, head = self._now(), self._monotonic(), None
         async with self._database.writer.begin() as connection:
-            position = await self._append(connection, [store.entry_of(v, at) for v in fold.entries])
-            await store.hold(connection, fold.held, position - len(fold.entries) + 1)
-            await tallies.add(connection, fold.cells, BUTTON, self._day)
+            await self._charge.confirm(connection)
+            if fold.entries or poisons:
+                head = await self._append(connection, [store.entry_of(v, at) for v in fold.entries])
+                await store.hold(connection, fold.held, head.position - len(fold.entries) + 1)
+                await tallies.add(connection, fold.cells, BUTTON, self._calendar)
+                if poisons:
+                    await quarantine.keep(connection, poisons, at)
+                await self._publish(connection, _commit(fold, poisons, head, self._now()))
             await store.greet(connection, ((hello, raw) for hello, raw, _ in reading.hellos), at)
-            if poisons:
-                await quarantine.keep(connection, poisons, at)
-        self._position = position
-        return position
+        return None if head is None else self._committed(_commit(fold, poisons, head, self._now()), began)
 
-    async def _append(self, connection: AsyncConnection, entries: list[store.Entry]) -> int:
-        """Append at the next positions; nobody else may have taken one since, or memory is not what the disk holds."""
-        before = await store.head(connection) if self._position is None else self._position
-        if not entries:
-            return before
-        position = await store.append(connection, entries)
-        if position != before + len(entries):
-            raise Unavailable(f"ledger: position {position - len(entries)} was written by somebody else")
-        return position
+    async def _append(self, connection: AsyncConnection, entries: list[store.Entry]) -> store.Head:
+        """Append at the next positions. Whoever is alone must be the one who committed last: else memory is stale."""
+        head = await store.append(connection, entries)
+        alone = not self._database.shared
+        if alone and self._commits is not None and head.commits != self._commits + 1:
+            raise Unavailable(f"ledger: commit {head.commits - 1} was made by somebody else")
+        return head
 
-    def _commit(self, fold: Fold, poisons: list[Poison], position: int) -> Commit:
-        at = self._now()
-        reasons = Counter(bad.reason for bad in poisons)
-        held = Counter(row.reason for row in fold.held)
-        return Commit(
-            position=position,
-            at=at,
-            cells={key: (count[0], count[1], count[2]) for key, count in fold.cells.items()},
-            newest=fold.newest(),
-            delays=[max(0, at - pressed) for pressed in fold.live],
-            quarantined=len(poisons),
-            uncounted=len(fold.held),
-            reasons=reasons,
-            held=held,
-        )
+    async def _publish(self, connection: AsyncConnection, commit: Commit) -> None:
+        if self._database.shared:
+            await follower.publish(connection, commit)
+
+    def _committed(self, commit: Commit, began: float) -> Commit:
+        self._commits = commit.number
+        return dataclasses.replace(commit, seconds=self._monotonic() - began)
 
     async def admit(self, registry: Registry, committed: Callable[[Commit], None]) -> None:
         """Let rows count whose window is registered by now; `committed` is told of each commit.
@@ -152,7 +179,8 @@ class Committer:
         try:
             with unavailable():
                 async with self._database.reader.connect() as connection:
-                    windows = await admission.waiting_windows(connection, registry)
+                    waiting = await admission.waiting_windows(connection, registry)
+                windows = [window for window in waiting if self._charge.covers(township_of(window))]
                 for window in windows:
                     after: admission.Place | None = (0, 0)
                     while after is not None:
@@ -165,15 +193,32 @@ class Committer:
             raise
 
     async def _admit(self, found: admission.Admission) -> Commit:
-        at = self._now()
+        at, began = self._now(), self._monotonic()
         async with self._database.writer.begin() as connection:
-            position = await self._append(connection, [found.entry(at)])
-            await admission.admit(connection, found.rows, position)
-            await tallies.add(connection, found.cells, BUTTON, self._day)
-        self._position = position
-        cells = {key: (count[0], count[1], count[2]) for key, count in found.cells.items()}
-        count = len(found.rows)
-        return Commit(position, at, cells, (), (), 0, -count, held={Reason.UNKNOWN_WINDOW: -count})
+            await self._charge.confirm(connection)
+            head = await self._append(connection, [found.entry(at)])
+            await admission.admit(connection, found.rows, head.position)
+            await tallies.add(connection, found.cells, BUTTON, self._calendar)
+            cells = {key: (count[0], count[1], count[2]) for key, count in found.cells.items()}
+            held = {Reason.UNKNOWN_WINDOW: -len(found.rows)}
+            commit = Commit(head.commits, head.position, at, cells, (), (), 0, -len(found.rows), held=held)
+            await self._publish(connection, commit)
+        return self._committed(commit, began)
+
+
+def _commit(fold: Fold, poisons: list[Poison], head: store.Head, at: int) -> Commit:
+    return Commit(
+        number=head.commits,
+        position=head.position,
+        at=at,
+        cells={key: (count[0], count[1], count[2]) for key, count in fold.cells.items()},
+        newest=fold.newest(),
+        delays=[max(0, at - pressed) for pressed in fold.live],
+        quarantined=len(poisons),
+        uncounted=len(fold.held),
+        reasons=Counter(bad.reason for bad in poisons),
+        held=Counter(row.reason for row in fold.held),
+    )
 
 
 def _conflict_poison(conflict: Conflict) -> Poison:

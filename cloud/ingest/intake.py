@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from cloud.ingest.answers import welcome_to
+from cloud.ingest.charge import BEAT_S, Change
 from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Arrival, Reading, read
 from cloud.ledger.commit import Commit
@@ -55,8 +56,9 @@ class Publish(Protocol):
 class Intake:
     """`receive` is called on the loop for each payload; `run` does the work.
 
-    `listeners` are called on the loop after each commit, `settled` with the streams that grew or were asked about.
-    `trouble` is the database's, while it has any; `dropped` counts payloads that found no room.
+    `listeners` are called on the loop after each commit, `settled` with the streams that grew or were asked about,
+    `on_change` when counties came to this process or went. `trouble` is the database's, while it has any; `dropped`
+    counts payloads that found no room.
     """
 
     def __init__(
@@ -68,13 +70,15 @@ class Intake:
         publish: Publish,
         clock: Callable[[], Clock],
         epoch: str,
+        monotonic: Callable[[], float],
     ) -> None:
-        """`clock`: the city's clock as handed down in welcomes; `epoch`: the name of this process."""
+        """`clock`: the city's clock as handed down in welcomes; `epoch`: this process's name; `monotonic`: seconds."""
         self.listeners: list[Callable[[Commit], None]] = []
         self.on_settled: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_asked: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         # Whether hellos are answered now; those that are not come again.
         self.welcoming: Callable[[], bool] = lambda: True
+        self.on_change: Callable[[Change], None] = lambda _change: None
         self.trouble: str | None = None
         self.dropped = 0
         self._committer = committer
@@ -83,6 +87,8 @@ class Intake:
         self._publish = publish
         self._clock = clock
         self._epoch = epoch
+        self._monotonic = monotonic
+        self._beat_at = monotonic()
         self._arrivals: dict[Lane, deque[Arrival]] = {"live": deque(), "backlog": deque()}
         self._read: deque[Reading] = deque()
         self._unread_bytes = 0
@@ -103,8 +109,11 @@ class Intake:
         if self._stopping or self.waiting_bytes >= QUEUE_BYTES:
             self.dropped += 1
             return
+        township = topics.writer(topic)
+        if not self._committer.covers(township):
+            return
         self._unread_bytes += len(payload)
-        self._arrivals[lane].append(Arrival(lane, topics.writer(topic), payload))
+        self._arrivals[lane].append(Arrival(lane, township, payload))
         self._readable.set()
 
     def admit(self) -> None:
@@ -170,6 +179,7 @@ class Intake:
 
     async def _settle_on(self) -> None:
         while True:
+            await self._until_available(_nothing_else)
             if self._admission_due:
                 self._admission_due = False
                 await self._until_available(lambda: self._committer.admit(self._registry(), self._tell))
@@ -183,10 +193,28 @@ class Intake:
                 return
             elif not self._admission_due:
                 self._settleable.clear()
+                await self._until_settleable()
+
+    async def _until_settleable(self) -> None:
+        try:
+            async with asyncio.timeout(self._beat_at - self._monotonic()):
                 await self._settleable.wait()
+        except TimeoutError:
+            return
+
+    async def _renew(self) -> None:
+        """Renew the charge, if it is time. By the one task that commits, so never in the middle of a commit."""
+        if self._monotonic() < self._beat_at:
+            return
+        change = await self._committer.renew()
+        self._beat_at = self._monotonic() + BEAT_S
+        if change.gained or change.lost:
+            self._admission_due |= bool(change.gained)
+            self.on_change(change)
 
     async def _settle(self, group: Reading) -> Outcome:
-        return await self._committer.settle(group, self._registry())
+        """Settle what is still in this process's charge; the rest is sent again, to whom it belongs to now."""
+        return await self._committer.settle(group.within(self._committer.covers), self._registry())
 
     def _take_group(self) -> Reading:
         group = self._read.popleft()
@@ -198,11 +226,14 @@ class Intake:
         pause_s = FIRST_RETRY_S
         while True:
             try:
+                await self._renew()
                 done = await attempt()
             except Unavailable as trouble:
                 if self.trouble is None:
                     logger.error("nothing is acknowledged until this is over: %s", trouble)  # noqa: TRY400
                 self.trouble = str(trouble)
+                # The charge may be what was lost: it is seen to before anything else is tried.
+                self._beat_at = self._monotonic()
                 await asyncio.sleep(pause_s)
                 pause_s = min(LAST_RETRY_S, 2 * pause_s)
             else:
@@ -231,3 +262,7 @@ class Intake:
     def _tell(self, commit: Commit) -> None:
         for listener in self.listeners:
             listener(commit)
+
+
+async def _nothing_else() -> None:
+    """Between two groups the charge is all that may be due."""

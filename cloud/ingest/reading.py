@@ -3,7 +3,7 @@
 One bad entry never blocks its neighbours: each is judged alone, and only a payload that is no bundle fails as a whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -69,6 +69,20 @@ class Reading:
         self.poisons += other.poisons
         self.refused += other.refused
         self.unreadable += other.unreadable
+
+    def within(self, covers: Callable[[str], bool]) -> "Reading":
+        """What of it comes from townships that `covers` takes; the bytes are counted all the same."""
+        return Reading(
+            self.payload_bytes,
+            self.kept_bytes,
+            self.rows,
+            [verified for verified in self.batches if covers(verified.township)],
+            [known for known in self.again if covers(known[0])],
+            [greeting for greeting in self.hellos if covers(township_of(greeting[0].node))],
+            [bad for bad in self.poisons if covers(bad.township)],
+            [refusing for refusing in self.refused if covers(refusing.township)],
+            [unread for unread in self.unreadable if covers(unread[0])],
+        )
 
 
 def mark_of(raw: bytes) -> bytes:

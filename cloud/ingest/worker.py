@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+from cloud.calendar import Calendar
 from cloud.database import Database
 from cloud.ingest.answers import UNASKED
+from cloud.ingest.charge import Change, Charge
 from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
 from cloud.ingest.committer import Committer
 from cloud.ingest.intake import Intake
@@ -37,35 +39,55 @@ class Ingest:
         settings: Settings,
         database: Database,
         holder: RegistryHolder,
+        charge: Charge,
         *,
         signer: Signer,
         epoch: str,
         now: Callable[[], int],
-        day: Callable[[int], str],
+        calendar: Calendar,
         monotonic: Callable[[], float],
     ) -> None:
-        """`signer`: the city's key; `epoch`: this process's name; `now`: city time, ms; `day`: the day of a moment."""
+        """`signer`: the city's key; `epoch`: this process's name; `now`: city time, ms; `calendar`: days and hours."""
         self._holder = holder
         self._signer = signer
         self._epoch = epoch
         self._now = now
         self._error_ms = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
+        self._charge = charge
         memory = Memory(database.reader)
-        committer = Committer(database, memory, now=now, day=day, future_ms=settings.future_s * 1000)
+        committer = Committer(
+            database,
+            memory,
+            charge,
+            now=now,
+            calendar=calendar,
+            future_ms=settings.future_s * 1000,
+            monotonic=monotonic,
+        )
         self._intake = Intake(
-            committer, memory, registry=lambda: holder.current, publish=self._publish, clock=self._clock, epoch=epoch
+            committer,
+            memory,
+            registry=lambda: holder.current,
+            publish=self._publish,
+            clock=self._clock,
+            epoch=epoch,
+            monotonic=monotonic,
         )
         self._receipts = Receipts(signer, send=self._send_entries, now=now, monotonic=monotonic)
         self._intake.on_settled = self._receipts.settled
         self._intake.on_asked = self._receipts.asked
-        self._intake.welcoming = lambda: self.up
+        self._intake.welcoming = lambda: self.up and not self._awaited
+        self._intake.on_change = self._changed
+        # Lanes on which the broker does not deliver the newest counties yet; before the first ones nobody is spoken to.
+        self._awaited: set[Lane] = set(LANES)
+        self._subscribed = False
         self._links = {
             lane: Link(
                 settings.broker,
                 client_id=f"city-{epoch}-{lane}",
-                subscribe=[topics.every_township(lane)],
+                subscribe=[],
                 on_receive=partial(self._intake.receive, lane),
-                on_up=partial(self._up, lane),
+                on_up=partial(self._delivered, lane),
                 on_down=lambda: None,
             )
             for lane in LANES
@@ -81,6 +103,11 @@ class Ingest:
     def up(self) -> bool:
         """Whether both connections stand."""
         return all(link.up for link in self._links.values())
+
+    @property
+    def counties(self) -> frozenset[str]:
+        """The counties in its charge; "+" for all."""
+        return self._charge.counties
 
     @property
     def trouble(self) -> str | None:
@@ -104,7 +131,6 @@ class Ingest:
     async def run(self) -> None:
         """Work until stopped."""
         self._holder.listeners.append(self._registry_changed)
-        self._intake.admit()
         async with AsyncExitStack() as stack:
             for link in self._links.values():
                 await stack.enter_async_context(link)
@@ -127,19 +153,33 @@ class Ingest:
     def _clock(self) -> Clock:
         return city_clock(self._now, self._error_ms)
 
-    def _up(self, lane: Lane) -> None:
-        """A connection stands: over the live one, let townships know their papers; with both, that they may greet us.
+    def _changed(self, change: Change) -> None:
+        """Counties came or went: hear them, or hear them no more."""
+        self._subscribed |= bool(change.gained)
+        for lane, link in self._links.items():
+            link.unsubscribe([topics.every_township(lane, county) for county in change.lost])
+            if change.gained:
+                self._awaited.add(lane)
+                wanted = [topics.every_township(lane, county) for county in change.gained]
+                link.subscribe(wanted, partial(self._delivered, lane))
+
+    def _delivered(self, lane: Lane) -> None:
+        """All counties are heard on this lane: let townships know their papers; with both, that they may greet us.
 
         Who is welcomed sends its backlog, and where nobody hears that yet it waits half a minute before it tries again.
         """
+        if not self._subscribed:
+            return
         registry = self._holder.current
+        self._awaited.discard(lane)
         if lane == "live":
             self._publish_papers(registry)
-        if not self.up:
+        if not self.up or self._awaited:
             return
         for gateway in registry.gateways.values():
-            hint = Welcome(gateway.node, UNASKED, self._epoch, self._clock(), [])
-            self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))
+            if self._charge.covers(gateway.township):
+                hint = Welcome(gateway.node, UNASKED, self._epoch, self._clock(), [])
+                self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))
 
     def _registry_changed(self, registry: Registry) -> None:
         self._publish_papers(registry)
@@ -147,4 +187,5 @@ class Ingest:
 
     def _publish_papers(self, registry: Registry) -> None:
         for township, payload in papers(registry, self._signer, self._now()):
-            self._publish("live", topics.township(township, "config"), payload, retain=True)
+            if self._charge.covers(township):
+                self._publish("live", topics.township(township, "config"), payload, retain=True)

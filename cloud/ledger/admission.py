@@ -14,7 +14,7 @@ from cloud.database import fetch, write
 from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import Entry
 from cloud.registry.snapshot import Registry
-from contract.codec import decode_batch
+from contract.codec import stored_batch
 from contract.errors import Reason
 
 # Rows looked at for one admission; more follow in the next.
@@ -62,7 +62,7 @@ async def look(
     found = await fetch(connection, WAITING, (Reason.UNKNOWN_WINDOW.value, window, position, position, row, PAGE))
     admission = Admission([], {})
     for position, row, raw in found:
-        batch = decode_batch(bytes(raw).partition(b"\n")[0])
+        batch = stored_batch(bytes(raw))
         rating = batch.rows[row]
         at = batch.t0 + rating.ms
         if registry.has_window(window, at):

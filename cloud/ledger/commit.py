@@ -1,8 +1,10 @@
-"""What one commit brought, as it is told to everybody who follows the ledger."""
+"""What one commit brought, as it is told to everybody who follows the ledger, in this process or in another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from contract.errors import Reason
 
@@ -27,13 +29,15 @@ class Counted(NamedTuple):
 class Commit:
     """One committed transaction.
 
-    `position`: the highest ledger position now. `at`: the city's time in ms. `cells`: newly counted
-    (satisfied, basic, dissatisfied) by window id and minute number (ms since 1970 // 60000). `newest`: up to 8 newest
-    counted ratings, newest first. `delays`: ms from press to this commit, of ratings on the live lane. `quarantined`:
-    entries quarantined; `uncounted`: rows that entered the ledger but are held uncounted (negative where an earlier
-    held row was admitted now). `reasons` splits the quarantined, `held` the uncounted, by why.
+    `number`: commits are numbered from 1 without a gap. `position`: the highest ledger position now. `at`: the city's
+    time in ms. `cells`: newly counted (satisfied, basic, dissatisfied) by window id and minute number (ms since 1970
+    // 60000). `newest`: up to 8 newest counted ratings, newest first. `delays`: ms from press to this commit, of those
+    on the live lane. `quarantined`: entries quarantined; `uncounted`: rows that entered the ledger but are held
+    uncounted (negative where an earlier held row was admitted now). `reasons` splits the quarantined, `held` the
+    uncounted, by why. `seconds`: how long its transaction took; only where it was made.
     """
 
+    number: int
     position: int
     at: int
     cells: Mapping[tuple[str, int], tuple[int, int, int]]
@@ -43,3 +47,58 @@ class Commit:
     uncounted: int
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     held: Mapping[Reason, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class _Wire(msgspec.Struct, frozen=True, array_like=True):
+    """A commit as MessagePack: keys of a mapping must not be tuples there. A cell is window, minute and its counts."""
+
+    number: int
+    position: int
+    at: int
+    cells: list[tuple[str, int, int, int, int]]
+    newest: list[Counted]
+    delays: list[int]
+    quarantined: int
+    uncounted: int
+    reasons: dict[Reason, int]
+    held: dict[Reason, int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Wire).decode
+
+
+def packed(commit: Commit) -> bytes:
+    """`commit` for other processes."""
+    return _encode(
+        _Wire(
+            commit.number,
+            commit.position,
+            commit.at,
+            [(*cell, *counts) for cell, counts in commit.cells.items()],
+            list(commit.newest),
+            list(commit.delays),
+            commit.quarantined,
+            commit.uncounted,
+            dict(commit.reasons),
+            dict(commit.held),
+        )
+    )
+
+
+def unpacked(body: bytes) -> Commit:
+    """The commit that `packed` made `body` of; `msgspec.DecodeError` for anything else."""
+    wire = _decode(body)
+    return Commit(
+        wire.number,
+        wire.position,
+        wire.at,
+        {(window, minute): (s, b, d) for window, minute, s, b, d in wire.cells},
+        wire.newest,
+        wire.delays,
+        wire.quarantined,
+        wire.uncounted,
+        wire.reasons,
+        wire.held,
+    )

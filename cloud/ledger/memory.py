@@ -34,8 +34,8 @@ class Memory:
         unknown = [stream for stream in wanted if stream not in self._streams]
         if unknown:
             async with self._reader.connect() as connection:
-                for stream in unknown:
-                    self._streams[stream] = Ranges(await store.standing(connection, stream))
+                for stream, pairs in (await store.standing(connection, unknown)).items():
+                    self._streams[stream] = Ranges(pairs)
         found = {stream: self._streams[stream] for stream in wanted}
         self._trim()
         return found

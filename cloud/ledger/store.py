@@ -1,24 +1,26 @@
 """SQL of the ledger: appending within a transaction, and looking up what it holds."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.ledger.tables  # noqa: F401  (its tables belong to the schema)
-from cloud.database import fetch, fetch_value, write
+from cloud.database import fetch, write
 from cloud.ledger.rules import Held, Pair, Verified
 from contract.batch import MAX_ROWS, Batch, StreamKey
-from contract.codec import decode_batch
+from contract.codec import stored_batch
 from contract.hello import Hello
 from contract.identity import WINDOW
 
-BEGIN_HEAD = "INSERT INTO ledger_head (id, position) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"
+BEGIN_HEAD = "INSERT INTO ledger_head (id, position, commits) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING"
 
-HEAD = "SELECT position FROM ledger_head WHERE id = 1"
-
-# Takes the next positions and, until the commit, the lock that keeps them gapless.
-TAKE = "UPDATE ledger_head SET position = position + :count WHERE id = 1 RETURNING position"
+# Takes the next positions, the next commit's number and, until the commit, the lock that keeps both gapless.
+TAKE = """
+UPDATE ledger_head SET position = position + :count, commits = commits + 1 WHERE id = 1 RETURNING position, commits
+"""
 
 APPEND = """
 INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw)
@@ -38,16 +40,23 @@ ON CONFLICT (node, epoch) DO UPDATE SET last = excluded.last, at = excluded.at, 
 WHERE excluded.last >= hello.last
 """
 
-# The closed ranges of one stream's numbers: an entry that does not touch what came before it opens a new range.
+# The closed ranges of the numbers of several streams: an entry that does not touch what came before it opens a new one.
+# CROSS JOIN keeps SQLite from reading the whole index instead of seeking each stream in it.
 STANDING = """
-SELECT min(first), max(last) FROM (
-    SELECT first, last, sum(opens) OVER (ORDER BY first, last) AS range_number FROM (
-        SELECT first, last, CASE WHEN first <= 1 + max(last) OVER (
-            ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS opens
-        FROM ledger_entry WHERE kind = 'batch' AND node = :node AND epoch = :epoch
+WITH wanted (node, epoch) AS (VALUES {streams})
+SELECT node, epoch, min(first), max(last) FROM (
+    SELECT node, epoch, first, last, sum(opens) OVER (PARTITION BY node, epoch ORDER BY first, last) AS range_number
+    FROM (
+        SELECT e.node, e.epoch, e.first, e.last, CASE WHEN e.first <= 1 + max(e.last) OVER (
+            PARTITION BY e.node, e.epoch ORDER BY e.first, e.last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) THEN 0 ELSE 1 END AS opens
+        FROM wanted CROSS JOIN ledger_entry AS e
+        WHERE e.kind = 'batch' AND e.node = wanted.node AND e.epoch = wanted.epoch
     ) AS marked
-) AS numbered GROUP BY range_number
+) AS numbered GROUP BY node, epoch, range_number
 """
+# How many streams one question asks about; few sizes, so that few texts are translated and planned.
+STANDING_SIZES = (1, 16, 256)
 
 # Entries of one stream that overlap a range. No batch is longer than MAX_ROWS, so the search begins that far before it.
 OVERLAPPING = """
@@ -55,6 +64,13 @@ SELECT position, raw FROM ledger_entry
 WHERE kind = 'batch' AND node = :node AND epoch = :epoch AND first >= :from AND first <= :until AND last >= :first
 ORDER BY position
 """
+
+
+class Head(NamedTuple):
+    """The highest position given, and the number of the commit that gave it."""
+
+    position: int
+    commits: int
 
 
 class Entry(NamedTuple):
@@ -76,21 +92,16 @@ def entry_of(verified: Verified, received_at: int) -> Entry:
     return Entry("batch", node, epoch, first, last, received_at, verified.lane, verified.raw)
 
 
-async def head(connection: AsyncConnection) -> int:
-    """The highest position given; 0 for an empty ledger, whose head is made here."""
-    position = await fetch_value(connection, HEAD)
-    if position is None:
+async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> Head:
+    """Append `entries`, of which there may be none, at the next positions; the head after them."""
+    taken = await fetch(connection, TAKE, (len(entries),))
+    if not taken:
         await write(connection, BEGIN_HEAD)
-        return 0
-    return int(position)
-
-
-async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> int:
-    """Append `entries` at the next positions; the highest of them. `entries` is not empty."""
-    position = int(await fetch_value(connection, TAKE, (len(entries),)))
-    first = position - len(entries) + 1
+        taken = await fetch(connection, TAKE, (len(entries),))
+    head = Head(*taken[0])
+    first = head.position - len(entries) + 1
     await write(connection, APPEND, [(first + index, *entry) for index, entry in enumerate(entries)])
-    return position
+    return head
 
 
 async def hold(connection: AsyncConnection, held: Iterable[Held], first: int) -> None:
@@ -108,13 +119,27 @@ async def greet(connection: AsyncConnection, hellos: Iterable[tuple[Hello, bytes
     await write(connection, GREET, ((hello.node, hello.epoch, hello.last, at, raw) for hello, raw in hellos))
 
 
-async def standing(connection: AsyncConnection, stream: StreamKey) -> list[Pair]:
-    """The ranges of `stream`'s numbers that the ledger holds."""
-    return [(int(lo), int(hi)) for lo, hi in await fetch(connection, STANDING, stream)]
+async def standing(connection: AsyncConnection, streams: Sequence[StreamKey]) -> dict[StreamKey, list[Pair]]:
+    """The ranges of the numbers that the ledger holds of each of `streams`, lowest first."""
+    found: dict[StreamKey, list[Pair]] = {stream: [] for stream in streams}
+    most = STANDING_SIZES[-1]
+    for begin in range(0, len(streams), most):
+        some = streams[begin : begin + most]
+        size = next(size for size in STANDING_SIZES if size >= len(some))
+        # Nobody's name is empty, so what fills up the question finds nothing.
+        values = [*chain.from_iterable(some), *("", "") * (size - len(some))]
+        for node, epoch, lo, hi in await fetch(connection, _standing_of(size), values):
+            found[StreamKey(node, epoch)].append((int(lo), int(hi)))
+    return {stream: sorted(pairs) for stream, pairs in found.items()}
+
+
+@cache
+def _standing_of(size: int) -> str:
+    return STANDING.format(streams=", ".join(f"(:node{number}, :epoch{number})" for number in range(size)))
 
 
 async def overlapping(connection: AsyncConnection, stream: StreamKey, first: int, last: int) -> dict[int, Batch]:
     """The ledger's batches of `stream` that give a number in `first..last`, by position, lowest first."""
     values = (*stream, first - MAX_ROWS + 1, last, first)
     found = await fetch(connection, OVERLAPPING, values)
-    return {int(position): decode_batch(bytes(raw).partition(b"\n")[0]) for position, raw in found}
+    return {int(position): stored_batch(bytes(raw)) for position, raw in found}

@@ -1,22 +1,34 @@
 """The ledger's tables."""
 
-from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, Table, Text, event
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from cloud.database import metadata
 
 # In SQLite only a column of exactly this type is the row's own number, which costs no second tree.
 _POSITION = BigInteger().with_variant(Integer, "sqlite")
 
-# One row: the highest position given. Whoever updates it holds the ledger's lock until the commit.
+# One row: the highest position given, and how many commits there were. Whoever updates it holds the ledger's lock until
+# the commit.
 ledger_head = Table(
     "ledger_head",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("commits", BigInteger, nullable=False, server_default="0"),
+)
+
+# What the latest commits brought, for the processes that did not make them (`cloud.ledger.follower`); on PostgreSQL
+# only, where there may be several. `body` is a `cloud.ledger.commit.Commit` in MessagePack.
+ledger_commit = Table(
+    "ledger_commit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 # `kind`: batch (`raw` is the signed batch as received), or admit (`raw` is JSON, see `cloud.ledger.admission`).
 # `first`..`last`: its numbers. `received_at`: city time, ms. `lane`: live or backlog.
+# Triggers made by `cloud.migrations` refuse whoever changes or deletes an entry (law 10).
 ledger_entry = Table(
     "ledger_entry",
     metadata,
@@ -41,28 +53,6 @@ Index(
     sqlite_where=ledger_entry.c.kind == "batch",
     postgresql_where=ledger_entry.c.kind == "batch",
 )
-
-# Law 10, held by the database itself: whoever changes or deletes an entry is refused.
-_REFUSE = """
-CREATE TRIGGER ledger_entry_keeps_{what} BEFORE {what} ON ledger_entry
-BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END
-"""
-_REFUSE_FUNCTION = """
-CREATE OR REPLACE FUNCTION ledger_entry_keeps() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'ledger entries are never changed'; END $$
-"""
-_REFUSE_TRIGGER = """
-CREATE TRIGGER ledger_entry_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entry
-FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_keeps()
-"""
-for _statement, _dialect in (
-    (_REFUSE.format(what="UPDATE"), "sqlite"),
-    (_REFUSE.format(what="DELETE"), "sqlite"),
-    (_REFUSE_FUNCTION, "postgresql"),
-    (_REFUSE_TRIGGER, "postgresql"),
-):
-    _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
-    event.listen(ledger_entry, "after_create", _ddl.execute_if(dialect=_dialect))
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it
 # is well-formed. `admitted`: position of the entry that let it count after all.

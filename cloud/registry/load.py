@@ -111,7 +111,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
             if township_of(name) not in before.townships:
                 raise SettingsError(f"registration: {name}: there is no township {township_of(name)}")
-        version = await store.raise_version(connection)
+        version = await store.raise_version(connection, now)
         known = {row.node: row for row in await store.nodes(connection) if row.valid_to is None}
         added = await _put_nodes(connection, document.nodes, "node", known, now)
         added += await _put_nodes(connection, document.gateways, "gateway", known, now)

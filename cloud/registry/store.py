@@ -13,10 +13,12 @@ from contract.signing import public_key
 
 VERSION = "SELECT version FROM registry_head WHERE id = 1"
 
-# The first change makes the row.
+# The first change makes the row. A version is the millisecond of its change where that is higher than the next number,
+# so that a registry restored from a backup never gives a version again that a township has with other content.
 RAISE_VERSION = """
-INSERT INTO registry_head (id, version) VALUES (1, 1)
-ON CONFLICT (id) DO UPDATE SET version = registry_head.version + 1
+INSERT INTO registry_head (id, version) VALUES (1, :now)
+ON CONFLICT (id) DO UPDATE SET version =
+    CASE WHEN excluded.version > registry_head.version THEN excluded.version ELSE registry_head.version + 1 END
 RETURNING version
 """
 
@@ -82,9 +84,9 @@ async def version(connection: AsyncConnection) -> int:
     return int(await fetch_value(connection, VERSION) or 0)
 
 
-async def raise_version(connection: AsyncConnection) -> int:
-    """The next version, taken within the transaction of `connection`."""
-    return int(await fetch_value(connection, RAISE_VERSION))
+async def raise_version(connection: AsyncConnection, now: int) -> int:
+    """The next version, taken within the transaction of `connection` at city time `now` (ms)."""
+    return int(await fetch_value(connection, RAISE_VERSION, (now,)))
 
 
 async def load(connection: AsyncConnection, at: int) -> Registry:

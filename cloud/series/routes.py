@@ -1,6 +1,8 @@
-"""Trends over HTTP."""
+"""Trends and the ranking over HTTP."""
 
+import logging
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -9,8 +11,13 @@ from cloud.calendar import MINUTE_MS, Calendar
 from cloud.openapi import answer, described, problem, problems
 from cloud.registry.snapshot import Registry
 from cloud.series.port import Series
-from cloud.series.rules import MOST, USUAL, Scale, Trend, buckets, by_hour, starts
+from cloud.series.rules import MOST, MOST_RANKED_DAYS, USUAL, Ranking, Scale, Trend, buckets, ranked, starts
+from contract.errors import Unavailable
+from proof.scores import Counts
 
+logger = logging.getLogger(__name__)
+
+AWAY = "the store of ratings over time does not answer now; the board does"
 PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 
 
@@ -24,7 +31,7 @@ def router(
         "/api/trends/{by}",
         responses={
             **described(Trend, "The place's ratings, oldest first, without gaps"),
-            **problems(_400="More buckets than are given at once", _404="No such place"),
+            **problems(_400="More buckets than are given at once", _404="No such place", _503=AWAY),
         },
         response_class=Response,
     )
@@ -48,14 +55,35 @@ def router(
         now = clock()
         last = now if until is None else until
         firsts = starts(by, last, wanted, calendar)
-        if by == "day":
-            days = await series.days(place, calendar.day(firsts[0]), calendar.day(firsts[-1]))
-            counts = {calendar.start(day): n for day, n in days.items()}
-        else:
-            span = 60 if by == "hour" else 1
-            minutes = await series.minutes(place, firsts[0] // MINUTE_MS, firsts[-1] // MINUTE_MS + span - 1)
-            counts = by_hour(minutes, calendar) if by == "hour" else {m * MINUTE_MS: n for m, n in minutes.items()}
+        try:
+            counts = await _counts(series, by, place, firsts, calendar)
+        except Unavailable as away:
+            return _away(away)
         return answer(Trend(place, by, calendar.zone, last, buckets(firsts, counts, now=now, veiled="/" in place)))
+
+    @trends.get(
+        "/api/ranking",
+        responses={
+            **described(Ranking, "Every township, the surely best first"),
+            **problems(_400="Days that cannot be ranked together", _503=AWAY),
+        },
+        response_class=Response,
+    )
+    async def ranking(
+        first: Annotated[date | None, Query(description="The first day; 30 days up to `last`")] = None,
+        last: Annotated[date | None, Query(description="The last day, included; today")] = None,
+    ) -> Response:
+        """Return the townships over some days with counts, scores and 95 % intervals, the surely best first."""
+        until = calendar.day(clock()) if last is None else last.isoformat()
+        since = calendar.last_days(until, USUAL["day"])[0] if first is None else first.isoformat()
+        days = (date.fromisoformat(until) - date.fromisoformat(since)).days + 1
+        if not 1 <= days <= MOST_RANKED_DAYS:
+            return problem(400, f"first to last: 1 to {MOST_RANKED_DAYS} days, got {days}")
+        try:
+            counts = await series.ranking(since, until)
+        except Unavailable as away:
+            return _away(away)
+        return answer(Ranking(since, until, calendar.zone, ranked(counts, registry().townships)))
 
     return trends
 
@@ -64,3 +92,18 @@ def _known(place: str, registry: Registry) -> bool:
     if place == "city":
         return True
     return place in registry.windows if "/" in place else place in registry.places
+
+
+async def _counts(series: Series, by: Scale, place: str, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
+    """Counts by the start (ms) of each of the buckets that begin at `firsts`."""
+    if by == "day":
+        days = await series.days(place, calendar.day(firsts[0]), calendar.day(firsts[-1]))
+        return {calendar.start(day): n for day, n in days.items()}
+    first, last = firsts[0] // MINUTE_MS, firsts[-1] // MINUTE_MS
+    found = await (series.hours if by == "hour" else series.minutes)(place, first, last)
+    return {minute * MINUTE_MS: n for minute, n in found.items()}
+
+
+def _away(away: Unavailable) -> Response:
+    logger.warning("a trend could not be drawn: %s", away)
+    return problem(503, AWAY)

@@ -1,16 +1,19 @@
-"""Buckets of a trend: which there are, what goes into each, and what of a single window may be seen. Pure."""
+"""Buckets of a trend: which there are, what goes into each, and what of a single window may be seen.
 
-from collections.abc import Mapping
+And the ranking of townships over some days. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
-from proof.scores import Counts, percent
+from proof.scores import Counts, interval, percent, percent_interval, plus
 
 Scale = Literal["minute", "hour", "day"]
-# The city's minutes of one week are ten million cells at 10,000 windows, about a second of reading.
-MOST: Mapping[Scale, int] = {"minute": 24 * 60, "hour": 7 * 24, "day": 400}
+MOST: Mapping[Scale, int] = {"minute": 24 * 60, "hour": 32 * 24, "day": 400}
+MOST_RANKED_DAYS = 400
 USUAL: Mapping[Scale, int] = {"minute": 60, "hour": 24, "day": 30}
 # No single rating is shown with its window before so many others came, or so long after its bucket ended.
 OTHERS = 5
@@ -36,6 +39,29 @@ class Trend(msgspec.Struct, frozen=True):
     buckets: list[Bucket]
 
 
+class Ranked(msgspec.Struct, frozen=True):
+    """A township's ratings, their score, and the 95 % interval of it in percent; both null without ratings."""
+
+    place: str
+    count: int
+    n: Counts
+    score: float | None
+    interval: tuple[float, float] | None
+
+
+class Ranking(msgspec.Struct, frozen=True):
+    """Every township over the days `first` to `last` of `zone`, the surely best first.
+
+    They stand by the lower bound of their score, so that a few lucky ratings put none in front; those without ratings
+    come last, by their code.
+    """
+
+    first: str
+    last: str
+    zone: str
+    townships: list[Ranked]
+
+
 def starts(by: Scale, until: int, count: int, calendar: Calendar) -> list[int]:
     """Return the starts (ms) of `count` buckets, oldest first, the last being the one `until` (ms) falls in."""
     if by == "day":
@@ -51,7 +77,7 @@ def by_hour(minutes: Mapping[int, Counts], calendar: Calendar) -> dict[int, Coun
     for minute, n in minutes.items():
         start = calendar.hour(minute * MINUTE_MS)
         before = hours.get(start, (0, 0, 0))
-        hours[start] = (before[0] + n[0], before[1] + n[1], before[2] + n[2])
+        hours[start] = plus(before, n)
     return hours
 
 
@@ -65,3 +91,16 @@ def buckets(firsts: list[int], counts: Mapping[int, Counts], *, now: int, veiled
         hidden = count == 0 or (veiled and fresh and count <= OTHERS)
         made.append(Bucket(at, count, None if hidden else n, None if hidden else percent(n)))
     return made
+
+
+def ranked(counts: Mapping[str, Counts], townships: Iterable[str]) -> list[Ranked]:
+    """Return each of `townships`, and whatever else has `counts`, in the order of a ranking."""
+    order = []
+    for place in {*townships, *counts}:
+        n = counts.get(place, (0, 0, 0))
+        bounds = interval(n)
+        order.append((sum(n) == 0, -bounds.low, -bounds.high, place, n, percent_interval(bounds)))
+    return [
+        Ranked(place, sum(n), n, percent(n), None if empty else (shown.low, shown.high))
+        for empty, _, _, place, n, shown in sorted(order)
+    ]

@@ -1,11 +1,14 @@
 """From counted minutes to the rows of the tallies. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from cloud.ledger.rules import MINUTE_MS
+from contract.identity import township_of
 
 Count = tuple[int, int, int]
 Row = tuple[int | str, str, str, int, int, int]
+Span = TypeVar("Span", int, str)
 CityRow = tuple[int, str, int, int, int]
 
 
@@ -26,16 +29,36 @@ def city_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str) -> l
 
 def day_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str, day: Callable[[int], str]) -> list[Row]:
     """The rows (day, window, channel, ...) to add; `day` names the day that a moment (ms) falls on."""
-    days: dict[int, str] = {}
-    sums: dict[tuple[str, str], list[int]] = {}
+    return _by_span(cells, channel, day, lambda window: window)
+
+
+def township_rows(
+    cells: Mapping[tuple[str, int], Sequence[int]], channel: str, hour: Callable[[int], int]
+) -> list[Row]:
+    """The rows (hour, township, channel, ...) to add.
+
+    `hour` tells when the hour begins (ms) that a moment (ms) falls in; the row has the minute number of that.
+    """
+    return _by_span(cells, channel, lambda at: hour(at) // MINUTE_MS, township_of)
+
+
+def _by_span(
+    cells: Mapping[tuple[str, int], Sequence[int]],
+    channel: str,
+    span: Callable[[int], Span],
+    place: Callable[[str], str],
+) -> list[Row]:
+    spans: dict[int, Span] = {}
+    sums: dict[tuple[Span, str], list[int]] = {}
     for (window, minute), count in cells.items():
-        name = days.get(minute)
+        name = spans.get(minute)
         if name is None:
-            name = days[minute] = day(minute * MINUTE_MS)
-        total = sums.get((name, window))
+            name = spans[minute] = span(minute * MINUTE_MS)
+        key = (name, place(window))
+        total = sums.get(key)
         if total is None:
-            sums[name, window] = list(count)
+            sums[key] = list(count)
         else:
             for level, number in enumerate(count):
                 total[level] += number
-    return sorted((name, window, channel, c[0], c[1], c[2]) for (name, window), c in sums.items())
+    return sorted((name, where, channel, c[0], c[1], c[2]) for (name, where), c in sums.items())

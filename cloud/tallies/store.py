@@ -1,12 +1,13 @@
 """SQL of the tallies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
+from cloud.calendar import Calendar
 from cloud.database import write
-from cloud.tallies.rules import city_rows, day_rows, minute_rows
+from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 # Add to one cell; a cell that is not there yet begins with what is added.
 ADD_MINUTE = """
@@ -36,14 +37,24 @@ ON CONFLICT (minute, channel) DO UPDATE SET
     dissatisfied = tally_city.dissatisfied + excluded.dissatisfied
 """
 
+ADD_TOWNSHIP = """
+INSERT INTO tally_township (hour, township, channel, satisfied, basic, dissatisfied)
+VALUES (:hour, :township, :channel, :satisfied, :basic, :dissatisfied)
+ON CONFLICT (hour, township, channel) DO UPDATE SET
+    satisfied = tally_township.satisfied + excluded.satisfied,
+    basic = tally_township.basic + excluded.basic,
+    dissatisfied = tally_township.dissatisfied + excluded.dissatisfied
+"""
+
 
 async def add(
     connection: AsyncConnection,
     cells: Mapping[tuple[str, int], Sequence[int]],
     channel: str,
-    day: Callable[[int], str],
+    calendar: Calendar,
 ) -> None:
     """Add `cells`, counts by (window, minute), within the transaction of `connection`."""
     await write(connection, ADD_MINUTE, minute_rows(cells, channel))
-    await write(connection, ADD_DAY, day_rows(cells, channel, day))
+    await write(connection, ADD_DAY, day_rows(cells, channel, calendar.day))
+    await write(connection, ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour))
     await write(connection, ADD_CITY, city_rows(cells, channel))

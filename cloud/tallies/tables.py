@@ -42,3 +42,17 @@ tally_city = Table(
     Column("dissatisfied", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Each township by hour: a month of the city's hours is some hundred thousand rows, whatever was rated. `hour` is the
+# minute number at which the hour begins, in the city's zone.
+tally_township = Table(
+    "tally_township",
+    metadata,
+    Column("hour", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("township", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("satisfied", BigInteger, nullable=False),
+    Column("basic", BigInteger, nullable=False),
+    Column("dissatisfied", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

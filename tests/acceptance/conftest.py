@@ -31,13 +31,14 @@ from contract.signing import Signer
 from edge.node import Node
 from edge.settings import read as read_edge
 from firmware_sim.box import township_codes
-from firmware_sim.broker import Mosquitto, free_port
+from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.cityplan import NodePlan, TownshipPlan, wiring
 from firmware_sim.crowd import Press
 from firmware_sim.finger import Finger, pins
 from firmware_sim.fingerlog import FingerLog, read
 from firmware_sim.premises import Habits, Wires, build
+from firmware_sim.servers.daemon import free_port
 from transport.boot import wall_ms
 from transport.keys import read_key
 

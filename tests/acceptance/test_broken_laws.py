@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+import asyncpg
 import pytest
 
 from contract import topics
@@ -23,14 +24,16 @@ from contract.bundle import unpack
 from contract.codec import decode_batch, encode, is_batch
 from contract.rating import Quality, Row
 from edge.settings import read
-from firmware_sim.box import Box, Brokers, Order
+from firmware_sim.box import Box, Order
 from firmware_sim.broker import Mosquitto
+from firmware_sim.ground import Ground
 from firmware_sim.leaky import Leaky
 from firmware_sim.premises import Habits
 from firmware_sim.siege import Evidence, besieged
 from proof import ledger
 from transport import link
 from transport.boot import wall_ms
+from transport.broker import Broker
 from transport.keys import read_key
 from transport.outbox import Outbox
 
@@ -99,16 +102,21 @@ class Ear:
 async def leaking(tmp_path: Path, order: Order, law: str | None, drain_s: float) -> tuple[Evidence, Ear, int]:
     """Play on brokers that swallow a fifth of what they acknowledge, until nobody presses any more."""
     inner = Mosquitto(tmp_path / "node-broker")
-    leaks = [
-        Leaky(broker, share=0.2, random=Random(seed)) for seed, broker in enumerate((Mosquitto(tmp_path / "b"), inner))
-    ]
+    city_leak = Leaky(Mosquitto(tmp_path / "city-broker"), share=0.2, random=Random(0))
+    node_leak = Leaky(inner, share=0.2, random=Random(1))
+    leaks = (city_leak, node_leak)
     ear = Ear()
     sabotage = breaking("fleet", law) if law else None
     async with besieged(
-        order, tmp_path / "city", wall_ms=wall_ms, brokers=Brokers(*leaks), sabotage=sabotage, drain_s=drain_s
+        order,
+        tmp_path / "city",
+        wall_ms=wall_ms,
+        ground=Ground(city_leak, node_leak),
+        sabotage=sabotage,
+        drain_s=drain_s,
     ) as city:
         listening = link.Link(
-            link.Broker("127.0.0.1", inner.port),
+            Broker("127.0.0.1", inner.port),
             client_id="ear",
             subscribe=[topics.every_node("ratings")],
             on_receive=ear.hear,
@@ -314,3 +322,24 @@ async def test_law_9_a_full_node_that_thanks_all_the_same_is_seen(
     evidence = await filled(tmp_path, order, "fleet", "full_and_silent", monkeypatch)
     assert evidence.verdict.lost > 5
     assert not evidence.clean
+
+
+async def test_servers_that_were_tampered_with_are_seen(tmp_path: Path, order: Order) -> None:
+    ground = Ground.of_one_broker(tmp_path / "city", postgres=True, influx=True)
+    assert ground.postgres is not None
+    assert ground.influx is not None
+    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, ground=ground, drain_s=20.0) as city:
+        await asyncio.sleep(LOAD_S)
+        assert await city.box.feed_series(within_s=10.0)
+        await ground.influx.query("DELETE FROM rating", "manyi")
+        connection = await asyncpg.connect(ground.postgres.url_with_password("manyi"))
+        try:
+            window = '(SELECT min("window") FROM tally_day)'
+            await connection.execute(f'UPDATE tally_day SET basic = basic + 1 WHERE "window" = {window}')  # noqa: S608
+        finally:
+            await connection.close()
+    found = "; ".join(city.evidence.contradictions)
+    assert ": tally [" in found
+    assert "the series differed from the ledger: missing" in found
+    assert city.evidence.verdict.lost == 0
+    assert not city.evidence.clean

@@ -89,7 +89,7 @@ async def city(place: Place) -> AsyncIterator[tuple[str, asyncio.subprocess.Proc
     try:
         async for line in process.stderr:
             if b"the wall is at " in line:
-                address = line.decode().rsplit(" ", 1)[1].strip()
+                address = json.loads(line)["text"].rpartition(" ")[2]
                 break
         else:
             raise AssertionError("the city did not start")

@@ -112,6 +112,35 @@ def test_without_mosquitto_the_same_city_runs_on_amqtt(temp: Path) -> None:
     assert list(temp.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "package"), [(("--db", "postgres"), "postgresql"), (("--series", "influx"), "influxdb")]
+)
+def test_a_server_that_is_not_here_is_one_line_with_its_package(
+    temp: Path, words: tuple[str, str], package: str
+) -> None:
+    program = (
+        "import sys; import firmware_sim.servers.daemon as daemon; daemon.shutil.which = lambda *_, **__: None;"
+        "from cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, "demo", *words], capture_output=True, text=True, timeout=80, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert f"Debian's package {package}" in run.stderr
+    assert list(temp.iterdir()) == []
+
+
+@pytest.mark.parametrize(("db", "series"), [("postgres", "embedded"), ("sqlite", "influx"), ("postgres", "influx")])
+def test_a_city_on_servers_is_judged_by_the_same_judge(temp: Path, db: str, series: str) -> None:
+    run = manyi(*SMALL, "--seconds", "6", "--json", "--db", db, "--series", series)
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout.splitlines()[-1])
+    assert (said["ok"], said["db"], said["series"]) == (True, db, series)
+    assert said["pressed"] == said["settled"] == said["ledger"] == said["tallies"] == said["wall"] > 5
+    assert said["contradictions"] == []
+    assert list(temp.iterdir()) == []
+
+
 def test_ctrl_c_stops_everything_in_three_seconds_and_still_proves(temp: Path, running: Running) -> None:
     address = running.until("the wall: ").split()[2]
     page = httpx.get(address, trust_env=False)

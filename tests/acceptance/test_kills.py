@@ -1,17 +1,18 @@
 """`kill -9` of each part under load, as processes of their own on two real mosquittos: nothing lit may be lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.box import Box, Brokers, Order
+from firmware_sim.box import Box, Order
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.fingerlog import choices, read
+from firmware_sim.ground import Ground
 from firmware_sim.premises import Habits
-from firmware_sim.siege import Siege, besieged
+from firmware_sim.siege import besieged
 from transport.boot import wall_ms
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -23,8 +24,6 @@ PER_S = 36.0
 LOAD_S = 3.0
 DOWN_S = 2.0
 
-Play = Callable[[Siege], Awaitable[None]]
-
 
 @pytest.fixture
 def order(free_port: Callable[[], int]) -> Order:
@@ -32,9 +31,9 @@ def order(free_port: Callable[[], int]) -> Order:
 
 
 @pytest.fixture
-def apart(tmp_path: Path) -> Brokers:
+def apart(tmp_path: Path) -> Ground:
     """A mosquitto for the city and one for the townships."""
-    return Brokers(Mosquitto(tmp_path / "city-broker"), Mosquitto(tmp_path / "node-broker"))
+    return Ground(Mosquitto(tmp_path / "city-broker"), Mosquitto(tmp_path / "node-broker"))
 
 
 def victim(box: Box, name: str) -> Child | Mosquitto:
@@ -42,8 +41,8 @@ def victim(box: Box, name: str) -> Child | Mosquitto:
         "windows": box.fleet,
         "gateways": box.gateways,
         "cloud": box.cloud,
-        "the city's broker": box.broker,
-        "the townships' broker": box.node_broker,
+        "the city's broker": box.ground.broker,
+        "the townships' broker": box.ground.node_broker,
     }[name]
     assert isinstance(found, Child | Mosquitto)
     return found
@@ -67,9 +66,9 @@ async def bring_back(box: Box, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["windows", "gateways", "cloud", "the city's broker", "the townships' broker"])
 async def test_a_kill_under_load_loses_and_doubles_nothing(
-    tmp_path: Path, order: Order, apart: Brokers, name: str
+    tmp_path: Path, order: Order, apart: Ground, name: str
 ) -> None:
-    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, brokers=apart) as city:
+    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, ground=apart) as city:
         await asyncio.sleep(LOAD_S)
         before = city.lit
         await cut_off(city.box, name)
@@ -83,10 +82,10 @@ async def test_a_kill_under_load_loses_and_doubles_nothing(
 
 
 async def test_a_power_cut_of_everything_at_once_loses_and_doubles_nothing(
-    tmp_path: Path, order: Order, apart: Brokers
+    tmp_path: Path, order: Order, apart: Ground
 ) -> None:
     everything = ("windows", "gateways", "cloud", "the city's broker", "the townships' broker")
-    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, brokers=apart) as city:
+    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, ground=apart) as city:
         await asyncio.sleep(LOAD_S)
         for name in everything:
             await cut_off(city.box, name)
@@ -98,9 +97,9 @@ async def test_a_power_cut_of_everything_at_once_loses_and_doubles_nothing(
 
 
 async def test_a_press_while_the_gateway_is_down_outlives_a_restart_of_its_node_and_keeps_its_time(
-    tmp_path: Path, order: Order, apart: Brokers
+    tmp_path: Path, order: Order, apart: Ground
 ) -> None:
-    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, brokers=apart) as city:
+    async with besieged(order, tmp_path / "city", wall_ms=wall_ms, ground=apart) as city:
         await asyncio.sleep(1)
         await cut_off(city.box, "gateways")
         began = wall_ms()

@@ -47,7 +47,7 @@ class City(NamedTuple):
 
     async def say(self, payload: bytes) -> None:
         topic = topics.township(self.box.plan[0].code, "live")
-        port = self.box.broker.port
+        port = self.box.ground.broker.port
         await asyncio.to_thread(publish.single, topic, payload, qos=1, hostname="127.0.0.1", port=port)
 
     async def ask(self, path: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from edge.settings import Timing
 from firmware_sim.broker import Mosquitto
 from gateway.post import Gateway
 from gateway.settings import Settings as GatewaySettings
-from transport.link import Broker, Link
+from transport.broker import Broker
+from transport.link import Link
 from transport.shelf import Shelf
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]

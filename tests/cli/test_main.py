@@ -6,7 +6,24 @@ import pytest
 from cli import main as command
 from contract.version import __version__
 
-HEAVY = ("typer", "rich", "fastapi", "sqlalchemy", "starlette", "uvicorn", "httpx", "amqtt", "pydantic", "cryptography")
+HEAVY = frozenset(
+    [
+        "aiohttp",
+        "alembic",
+        "amqtt",
+        "asyncpg",
+        "cryptography",
+        "fastapi",
+        "httpx",
+        "influxdb_client",
+        "pydantic",
+        "rich",
+        "sqlalchemy",
+        "starlette",
+        "typer",
+        "uvicorn",
+    ]
+)
 
 RUN = ("run", "--config", "none.toml")
 

@@ -1,16 +1,17 @@
 """A city without a broker: real database, real pipeline, and a `publish` that a test can look into."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from cloud.calendar import Calendar
 from cloud.database import Database, open_database
+from cloud.ingest.charge import Charge, Whole
 from cloud.ingest.committer import Committer
 from cloud.ingest.intake import Intake
 from cloud.ledger.commit import Commit
@@ -25,6 +26,9 @@ from contract.codec import Entry, decode, encode
 from contract.hello import Clock, Hello, Stream
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
+from firmware_sim.servers.postgres import Postgres
+from tests.cloud.spares import Spares
+from tests.cloud.where import InFile, OnServer, Where
 
 NOW = 1_795_370_400_000
 TOWNSHIP = "371721121"
@@ -59,11 +63,11 @@ class Said(NamedTuple):
 
 
 class Desk:
-    """One running pipeline on the database file `path`."""
+    """One running pipeline on the database at `where`."""
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, database: Database, where: Where, charge: Charge | None = None) -> None:
         self.now = NOW
-        self.path = path
+        self.where = where
         self.registry = registry_of("01", "02")
         self.said: list[Said] = []
         self.on_publish: Callable[[Said], None] = lambda _said: None
@@ -71,7 +75,13 @@ class Desk:
         self.database = database
         self.memory = Memory(database.reader)
         self.committer = Committer(
-            database, self.memory, now=lambda: self.now, day=Calendar("Asia/Shanghai").day, future_ms=60_000
+            database,
+            self.memory,
+            charge or Whole(),
+            now=lambda: self.now,
+            calendar=Calendar("Asia/Shanghai"),
+            future_ms=60_000,
+            monotonic=time.monotonic,
         )
         self.intake = Intake(
             self.committer,
@@ -80,6 +90,7 @@ class Desk:
             publish=self._publish,
             clock=lambda: Clock("boot", 5, self.now, 1),
             epoch="city-00001",
+            monotonic=time.monotonic,
         )
         self.intake.listeners.append(self.commits.append)
 
@@ -106,15 +117,22 @@ class Desk:
         self.send(*entries, lane=lane, township=township)
         return await self.settled()
 
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        """What another process sees in the file now."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(sql).fetchall()
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """What another process sees in the database now."""
+        return self.where.query(sql)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file that an outsider reads."""
+        return self.where.file
 
     @property
     def tallied(self) -> tuple[object, ...]:
         """All tallies by minute together: satisfied, basic, dissatisfied."""
-        return self.query("SELECT total(satisfied), total(basic), total(dissatisfied) FROM tally_minute")[0]
+        return self.query(
+            "SELECT coalesce(sum(satisfied), 0), coalesce(sum(basic), 0), coalesce(sum(dissatisfied), 0) "
+            "FROM tally_minute"
+        )[0]
 
 
 def entry(first: int, *rows: tuple[str, int], node: str = NODE, epoch: str = EPOCH, t0: int = NOW - 1000) -> bytes:
@@ -138,19 +156,62 @@ def ranges(answers: list[Entry]) -> tuple[list[tuple[int, int]], list[tuple[int,
 
 
 @asynccontextmanager
-async def open_desk(path: Path) -> AsyncIterator[Desk]:
-    """A desk on `path`, running."""
+async def open_desk(where: Where) -> AsyncIterator[Desk]:
+    """A desk on the database at `where`, running."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(await open_database(str(path)))
-        desk = Desk(database, path)
+        database = await stack.enter_async_context(await where.open())
+        desk = Desk(database, where)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(desk.intake.run())
             yield desk
             running.cancel()
 
 
+@pytest.fixture(scope="session")
+def upgraded_file(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> Path:
+    """An empty SQLite database to begin from."""
+    file = tmp_path_factory.mktemp("upgraded") / "city.db"
+    errand.run(_make(str(file)))
+    return file
+
+
+@pytest.fixture(scope="session")
+def spares(postgres: Postgres, errand: asyncio.Runner) -> Iterator[Spares]:
+    """Upgraded databases on PostgreSQL."""
+    found = Spares(postgres)
+    errand.run(found.prepare())
+    yield found
+    errand.run(found.drop())
+
+
+async def _make(file: str) -> None:
+    async with await open_database(file):
+        pass
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(
+    request: pytest.FixtureRequest, tmp_path: Path, upgraded_file: Path, errand: asyncio.Runner
+) -> Iterator[Where]:
+    """A database of the test's own, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield InFile(tmp_path, upgraded_file)
+        return
+    spares: Spares = request.getfixturevalue("spares")
+    name = errand.run(spares.take())
+    yield OnServer(spares.server.url_with_password(name), tmp_path, upgraded_file)
+    errand.run(spares.give_back(name))
+
+
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def database(where: Where) -> AsyncIterator[Database]:
+    """It, open."""
+    async with await where.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def desk(where: Where) -> AsyncIterator[Desk]:
     """A desk on a database of its own."""
-    async with open_desk(tmp_path / "city.db") as opened:
+    async with open_desk(where) as opened:
         yield opened

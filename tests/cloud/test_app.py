@@ -10,17 +10,18 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from sqlalchemy import text
 
+from cloud.app import create_app
 from cloud.city import City
-from cloud.database import open_database
 from cloud.guard import HEADERS
 from cloud.ingest.worker import Ingest
 from cloud.registry.load import register
-from cloud.settings import Http, Settings
+from cloud.settings import Http, SeriesSettings, Settings
+from cloud.wall import pages
 from cloud.wall.pages import TYPES
 from contract.signing import Signer
-from transport.link import Broker
+from tests.cloud.where import Where
+from transport.broker import Broker
 
 # Nothing listens there: the city must serve the wall all the same.
 NO_BROKER = Broker("127.0.0.1", 1)
@@ -34,16 +35,16 @@ REGISTRATION = json.dumps(
 )
 
 
-def city_of(folder: Path) -> City:
-    settings = Settings(str(folder / "city.db"), "", NO_BROKER, Http(port=0))
+def city_of(database: str, series: SeriesSettings | None = None) -> City:
+    settings = Settings(database, "", NO_BROKER, Http(port=0), series=series or SeriesSettings())
     return City(
         settings, signer=Signer(bytes(32)), now=lambda: NOW, monotonic=lambda: 0.0, random_bits=lambda bits: bits
     )
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    city = city_of(tmp_path)
+async def client(where: Where) -> AsyncIterator[httpx.AsyncClient]:
+    city = city_of(where.database)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
@@ -78,6 +79,12 @@ def fits(document: dict[str, Any], path: str, reply: httpx.Response) -> None:
         ("/api/trends/day?place=371721121&count=400", "/api/trends/{by}", 200),
         ("/api/trends/day?place=999999999", "/api/trends/{by}", 404),
         ("/api/trends/day?count=401", "/api/trends/{by}", 400),
+        ("/api/trends/hour?place=371721121&count=768", "/api/trends/{by}", 200),
+        ("/api/trends/hour?count=769", "/api/trends/{by}", 400),
+        ("/api/ranking", "/api/ranking", 200),
+        ("/api/ranking?first=2026-11-01&last=2026-11-22", "/api/ranking", 200),
+        ("/api/ranking?first=2026-11-23&last=2026-11-22", "/api/ranking", 400),
+        ("/api/ranking?first=2020-01-01", "/api/ranking", 400),
         ("/api/quarantine", "/api/quarantine", 200),
         ("/health", "/health", 503),
     ],
@@ -105,8 +112,25 @@ async def test_openapi_names_every_route_and_resolves_every_reference(client: ht
     assert references(document) <= {f"#/components/schemas/{name}" for name in schemas}
 
 
+async def test_trends_of_a_series_that_is_away_are_a_503_and_the_board_is_not_touched(where: Where) -> None:
+    city = city_of(where.database, SeriesSettings(kind="influx", url="http://127.0.0.1:1"))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as made:
+            document = await schema_of(made)
+            for url, path in (("/api/trends/hour", "/api/trends/{by}"), ("/api/ranking", "/api/ranking")):
+                reply = await made.get(url)
+                assert (reply.status_code, "ratings over time" in reply.text) == (503, True)
+                fits(document, path, reply)
+            assert (await made.get("/api/board")).status_code == 200
+        city.stop()
+
+
 async def test_a_malformed_question_is_refused(client: httpx.AsyncClient) -> None:
     for url in ("/api/trends/week", "/api/trends/day?place=x' OR 1", "/api/windows?limit=0", "/api/nodes?place=%25"):
+        assert (await client.get(url)).status_code == 422, url
+    for url in ("/api/ranking?first=yesterday", "/api/ranking?last=2026-13-01"):
         assert (await client.get(url)).status_code == 422, url
 
 
@@ -116,6 +140,13 @@ async def test_another_host_name_is_refused_so_that_rebinding_reads_nothing(clie
         assert reply.status_code == 400, host
     for host in ("localhost", "127.0.0.1:1", "[::1]:8000", "LOCALHOST:80"):
         assert (await client.get("/api/board", headers={"Host": host})).status_code == 200, host
+
+
+async def test_the_names_in_the_settings_are_answered_to_as_well() -> None:
+    transport = httpx.ASGITransport(create_app([pages.router()], names=["manyi.example"]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://manyi.example") as client:
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/", headers={"Host": "other.example"})).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/", "/far", "/api/board", "/health", "/metrics", "/nowhere", "/static/wall/wall.js"])
@@ -170,15 +201,21 @@ async def test_places_are_the_eleven_counties_with_all_townships(client: httpx.A
     assert again.status_code == 304
 
 
-async def test_health_names_what_is_wrong(client: httpx.AsyncClient) -> None:
+async def test_health_names_what_is_wrong(client: httpx.AsyncClient, where: Where) -> None:
     health = (await client.get("/health")).json()
     assert health["ok"] is False
+    # Where several processes may commit, each follows the commits of all.
+    followed = {"commits": True} if "://" in where.database else {}
     assert {name: part["ok"] for name, part in health["parts"].items()} == {
+        **followed,
         "database": True,
         "broker": False,
         "ingest": True,
+        "counties": True,
+        "store": True,
+        "statuses": False,
     }
-    assert health["parts"]["broker"]["detail"] == "2 of 2 connections are down"
+    assert health["parts"]["broker"]["detail"] == "1 of 1 connections are down"
 
 
 async def test_metrics_name_no_place(client: httpx.AsyncClient) -> None:
@@ -192,22 +229,20 @@ async def test_metrics_name_no_place(client: httpx.AsyncClient) -> None:
     assert "3717" not in scraped
 
 
-async def test_a_database_that_cannot_be_read_is_a_503(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cloud.series.embedded.CITY_DAYS", text("SELECT gone FROM tally_day"))
-    reply = await client.get("/api/trends/day")
+async def test_a_database_that_cannot_be_read_is_a_503(client: httpx.AsyncClient, where: Where) -> None:
+    where.query("DROP TABLE quarantine")
+    reply = await client.get("/api/quarantine")
     assert reply.status_code == 503
-    assert reply.json() == {"detail": "the database does not answer now"}
+    assert reply.json() == {"detail": "the store of this answer does not answer now; please ask again in a moment"}
     assert (await client.get("/api/board")).status_code == 200
 
 
-async def test_windows_come_page_by_page(tmp_path: Path) -> None:
-    city = city_of(tmp_path)
+async def test_windows_come_page_by_page(where: Where) -> None:
+    city = city_of(where.database)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with await open_database(str(tmp_path / "city.db")) as database:
+        async with await where.open() as database:
             await register(database.writer, REGISTRATION, NOW)
         async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
             async with asyncio.timeout(5):
@@ -234,5 +269,5 @@ async def test_the_city_falls_with_a_part_of_it_instead_of_half_working(
 
     monkeypatch.setattr(Ingest, "run", broken)
     with pytest.raises(ExceptionGroup) as caught:
-        await city_of(tmp_path).run()
+        await city_of(str(tmp_path / "city.db")).run()
     assert caught.group_contains(RuntimeError, match="ingest broke")

@@ -126,7 +126,7 @@ async def test_an_unknown_window_and_the_future_enter_the_ledger_uncounted_and_a
 
     assert ranges(answers) == ([(1, 4)], [], [])
     assert [rating.counted for rating in read_ledger(desk.path)] == [True, False, False, False]
-    assert desk.query("SELECT reason, window FROM uncounted ORDER BY position, row") == [
+    assert desk.query('SELECT reason, "window" FROM uncounted ORDER BY position, "row"') == [
         ("unknown_window", f"{NODE}/77"),
         ("unknown_window", ""),
         ("future", f"{NODE}/01"),

@@ -28,7 +28,9 @@ def board(now: int = NOW, loaded: Loaded | None = None) -> Board:
 
 
 def commit(position: int, cells: dict[tuple[str, int], Counts], *, at: int = NOW, **more: object) -> Commit:
-    plain = Commit(position=position, at=at, cells=cells, newest=(), delays=(), quarantined=0, uncounted=0)
+    plain = Commit(
+        number=position, position=position, at=at, cells=cells, newest=(), delays=(), quarantined=0, uncounted=0
+    )
     return Commit(**{**{name: getattr(plain, name) for name in Commit.__slots__}, **more})
 
 
@@ -148,7 +150,7 @@ def test_a_diff_holds_only_what_changed() -> None:
 
 
 def test_a_commit_already_in_the_loaded_tallies_is_not_counted_twice() -> None:
-    tested = board(loaded=Loaded(position=7, total=3))
+    tested = board(loaded=Loaded(position=7, commits=7, total=3))
     tested.apply(one(7, WINDOWS[0], 3, NOW))
     assert tested.snapshot().total == 3
     tested.apply(one(8, WINDOWS[0], 3, NOW))

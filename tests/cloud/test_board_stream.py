@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cloud.board.picture import Nodes
 from cloud.board.rules import Board, Loaded
 from cloud.board.stream import GAP_S, KEPT, WAITING, Stream
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
@@ -43,7 +44,7 @@ class City:
     def rate(self) -> None:
         self.position += 1
         cells = {(WINDOW, self.now // MINUTE_MS): (1, 0, 0)}
-        self.stream.committed(Commit(self.position, self.now, cells, (), (), 0, 0))
+        self.stream.committed(Commit(self.position, self.position, self.now, cells, (), (), 0, 0))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -198,7 +199,7 @@ async def test_a_clock_set_back_loads_anew_and_tells_every_page() -> None:
         client = city.stream.follow(None)
         await anext(client)
         city.rate()
-        city.loaded = Loaded(position=1, total=7)
+        city.loaded = Loaded(position=1, commits=1, total=7)
         city.now -= 48 * HOUR_MS
         kind, picture = await until(client, lambda kind, _: kind == "snapshot")
         assert kind == "snapshot"
@@ -222,7 +223,7 @@ async def test_commits_during_a_load_are_neither_lost_nor_counted_twice() -> Non
     async with city.running():
         client = city.stream.follow(None)
         await anext(client)
-        city.loaded = Loaded(position=1, total=1)
+        city.loaded = Loaded(position=1, commits=1, total=1)
         city.now -= HOUR_MS
         await begun.wait()
         city.rate()
@@ -231,3 +232,16 @@ async def test_commits_during_a_load_are_neither_lost_nor_counted_twice() -> Non
         _, picture = await until(client, lambda kind, _: kind == "snapshot")
         assert picture["total"] == 2
         assert picture["position"] == 2
+
+
+async def test_after_a_missed_commit_the_board_is_loaded_anew_and_keeps_its_devices() -> None:
+    city = City()
+    async with city.running():
+        client = city.stream.follow(None)
+        await anext(client)
+        city.stream.tell(Nodes(online=3))
+        city.position = 5  # four commits that nobody told of
+        city.loaded = Loaded(position=6, commits=6, total=6)
+        city.rate()
+        _, content = await until(client, lambda kind, _: kind == "snapshot")
+    assert (content["total"], content["nodes"]["online"]) == (6, 3)

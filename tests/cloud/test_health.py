@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from cloud.health.metrics import Histogram, Ledger, Metrics
+from cloud.health.metrics import Ledger, Metrics, counties, fleet, gauges
 from cloud.health.rules import GRACE_MS, SILENT_MS, Device, Fleet, tile
 from cloud.health.worker import Listener
 from cloud.ledger.commit import Commit
@@ -15,7 +15,7 @@ from contract.bundle import pack
 from contract.codec import encode
 from contract.errors import Reason
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
-from transport.link import Broker
+from transport.broker import Broker
 
 NOW = 1_795_370_494_364
 GATEWAY = "371721121-g0"
@@ -132,23 +132,33 @@ def test_statuses_that_cannot_be_are_counted_and_change_nothing() -> None:
     assert [device.node for device in heard.devices()] == [NODE, GATEWAY]
 
 
-def test_a_histogram_is_cumulative_with_inclusive_bounds() -> None:
-    histogram = Histogram((0.01, 0.1))
-    for seconds, times in ((0.01, 2), (0.011, 1), (5.0, 1)):
-        histogram.add(seconds, times)
-    samples = {s.labels.get("le", s.name): s.value for s in histogram.family("x", "y").samples}
-    assert (samples["0.01"], samples["0.1"], samples["+Inf"]) == (2, 3, 4)
-    assert samples["x_sum"] == pytest.approx(5.031)
-
-
 def test_metrics_follow_the_commits() -> None:
     ledger = Ledger()
     cells = {(f"{NODE}/01", 1): (3, 1, 1), (f"{NODE}/02", 1): (0, 0, 2)}
     ledger.committed(
-        Commit(9, NOW, cells, (), [4, 7_000], 2, 3, {Reason.UNSIGNED: 2}, {Reason.FUTURE: 3, Reason.UNKNOWN_WINDOW: -1})
+        Commit(
+            5,
+            9,
+            NOW,
+            cells,
+            (),
+            [4, 7_000],
+            2,
+            3,
+            {Reason.UNSIGNED: 2},
+            {Reason.FUTURE: 3, Reason.UNKNOWN_WINDOW: -1},
+            seconds=0.004,
+        )
     )
     refused = Counter({Reason.WRONG_SENDER: 6})
-    metrics = Metrics(ledger, now=lambda: {"sse_clients": ("Open streams", 4)}, devices=list, refused=lambda: refused)
+    metrics = Metrics(
+        [
+            ledger.families,
+            lambda: gauges({"sse_clients": ("Open streams", 4)}),
+            lambda: fleet([], refused),
+            lambda: counties(["371702", "371721"]),
+        ]
+    )
     registry = CollectorRegistry()
     registry.register(metrics)
     text = generate_latest(registry).decode()
@@ -162,5 +172,8 @@ def test_metrics_follow_the_commits() -> None:
         'manyi_delay_seconds_bucket{le="10.0"} 2.0',
         'manyi_status_refused_total{reason="wrong_sender"} 6.0',
         "manyi_sse_clients 4.0",
+        'manyi_commit_seconds_bucket{le="0.002"} 0.0',
+        'manyi_commit_seconds_bucket{le="0.005"} 1.0',
+        'manyi_county_held{county="371702"} 1.0',
     ):
         assert line in text.split("\n")

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from cloud.calendar import Calendar
 from cloud.database import open_database
 from cloud.ingest import receipts
 from cloud.ingest.answers import UNASKED
+from cloud.ingest.charge import Whole
 from cloud.ingest.worker import Ingest
 from cloud.ledger.commit import Commit
 from cloud.registry.load import register
@@ -27,7 +27,9 @@ from contract.hello import Stream, Welcome
 from contract.signing import public_key, verify
 from firmware_sim.broker import Mosquitto
 from tests.cloud.conftest import EPOCH, GATEWAY, NODE, NOW, SIGNERS, TOWNSHIP, entry, hello
-from transport.link import Broker, Link
+from tests.cloud.where import Where
+from transport.broker import Broker
+from transport.link import Link
 
 CITY = SIGNERS["371721122-b2"]
 REGISTRATION = json.dumps(
@@ -83,9 +85,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Running]:
+async def running(where: Where, mosquitto: Mosquitto) -> AsyncIterator[Running]:
     broker = Broker(mosquitto.host, mosquitto.port)
-    settings = Settings(str(folder / "city.db"), "", broker, clock="trusted")
+    settings = Settings(where.database, "", broker, clock="trusted")
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(await open_database(settings.database))
         await register(database.writer, REGISTRATION, NOW)
@@ -95,10 +97,11 @@ async def running(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Running]:
             settings,
             database,
             holder,
+            Whole(),
             signer=CITY,
             epoch="city-00001",
             now=lambda: NOW,
-            day=Calendar(settings.zone).day,
+            calendar=Calendar(settings.zone),
             monotonic=asyncio.get_running_loop().time,
         )
         township = Township(broker)
@@ -114,9 +117,9 @@ async def running(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def city(tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def city(where: Where, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     monkeypatch.setattr(receipts, "TICK_S", 0.01)
-    async with running(tmp_path, mosquitto) as made:
+    async with running(where, mosquitto) as made:
         yield made
 
 
@@ -175,12 +178,12 @@ async def test_nobody_is_welcomed_before_both_lanes_are_heard(city: Running, mon
     greeting = pack([entry(1, ("01", 3)), hello(GATEWAY, nonce="early")])
     city.township.link.publish(topics.township(TOWNSHIP, "live"), greeting)
     assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 1)])
-    city.ingest._up("live")
+    city.ingest._delivered("live")
     await asyncio.sleep(0.2)
     assert not any(isinstance(one, Welcome) for _, one in city.township.heard)
 
     monkeypatch.setattr(city.ingest._links["backlog"], "up", True)
-    city.ingest._up("backlog")
+    city.ingest._delivered("backlog")
     hint = await city.township.hear(Welcome)
     assert isinstance(hint, Welcome)
     assert hint.nonce == UNASKED

@@ -3,10 +3,9 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,18 +27,19 @@ from contract.ranges import Ranges
 from proof.ledger import gapless, read
 from proof.tallies import differences
 from tests.cloud.conftest import EPOCH, GATEWAY, NODE, NOW, Desk, Said, entry, hello, open_desk, ranges, registry_of
+from tests.cloud.where import Where
 
 ZONE = ZoneInfo("Asia/Shanghai")
 THREE = (("01", 3), ("02", 2), ("01", 1))
 
 
 def acked_before_commit(desk: Desk) -> list[tuple[int, int]]:
-    """Watch every publish from now on: the settled ranges that the file does not hold at that moment."""
+    """Watch every publish from now on: the settled ranges that the database does not hold at that moment."""
     early: list[tuple[int, int]] = []
 
     def look(said: Said) -> None:
-        with closing(sqlite3.connect(desk.path)) as other:
-            pairs = other.execute("SELECT first, last FROM ledger_entry WHERE kind = 'batch'").fetchall()
+        held = desk.query("SELECT first, last FROM ledger_entry WHERE kind = 'batch'")
+        pairs = [(int(first), int(last)) for first, last in held]
         for answer in (decode(one.body) for one in unpack(said.payload)):
             if isinstance(answer, Ack):
                 early.extend(pair for pair in answer.settled if not Ranges(pairs).covers(*pair))
@@ -59,8 +59,8 @@ async def test_a_batch_is_in_ledger_and_tallies_when_it_is_acknowledged(desk: De
 
 
 async def test_an_ack_without_a_commit_would_be_seen(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def lie(_self: Committer, _reading: Reading, _fold: Fold, _poisons: Sequence[Poison]) -> int:
-        return 1
+    async def lie(_self: Committer, _reading: Reading, _fold: Fold, _poisons: Sequence[Poison]) -> None:
+        """Commit nothing."""
 
     monkeypatch.setattr(Committer, "_write", lie)
     early = acked_before_commit(desk)
@@ -93,10 +93,10 @@ async def test_a_resend_that_is_known_byte_for_byte_costs_no_verification(
     assert len(desk.commits) == 1
 
 
-async def test_after_a_restart_the_city_knows_what_it_holds(tmp_path: Path) -> None:
-    async with open_desk(tmp_path / "city.db") as before:
+async def test_after_a_restart_the_city_knows_what_it_holds(where: Where) -> None:
+    async with open_desk(where) as before:
         await before.exchange(entry(1, *THREE), entry(7, ("01", 3)))
-    async with open_desk(tmp_path / "city.db") as after:
+    async with open_desk(where) as after:
         assert ranges(await after.exchange(entry(1, *THREE))) == ([(1, 3)], [], [])
         assert ranges(await after.exchange(entry(4, ("02", 3)))) == ([(4, 4)], [], [])
         assert ranges(await after.exchange(entry(7, ("01", 1))))[1] == [(7, 7, "conflict")]
@@ -145,6 +145,8 @@ async def test_a_failing_commit_acknowledges_nothing_and_is_retried_without_coun
     assert desk.intake.trouble is None
 
 
+# A page limit is SQLite's; PostgreSQL stops and starts in test_postgresql.py.
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
 async def test_a_full_disk_is_told_and_waited_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "FIRST_RETRY_S", 0.01)
     async with desk.database.writer.connect() as connection:
@@ -166,11 +168,11 @@ async def test_a_full_disk_is_told_and_waited_out(desk: Desk, monkeypatch: pytes
 
 
 async def test_somebody_elses_entry_is_noticed_and_read_before_anything_is_judged(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, where: Where, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "FIRST_RETRY_S", 0.01)
     await desk.exchange(entry(1, *THREE))
-    async with open_desk(tmp_path / "city.db") as other:
+    async with open_desk(where) as other:
         await other.exchange(entry(4, *THREE))
 
     assert ranges(await desk.exchange(entry(4, *THREE), entry(7, *THREE))) == ([(4, 9)], [], [])
@@ -245,12 +247,12 @@ async def test_memory_is_bounded_and_what_it_forgot_is_read_again(desk: Desk, mo
     assert desk.tallied == (5, 5, 5)
 
 
-@pytest.mark.parametrize("change", ["UPDATE ledger_entry SET raw = x'00'", "DELETE FROM ledger_entry"])
+@pytest.mark.parametrize("change", ["UPDATE ledger_entry SET lane = 'live'", "DELETE FROM ledger_entry"])
 async def test_the_database_refuses_to_change_or_delete_a_ledger_entry(desk: Desk, change: str) -> None:
     await desk.exchange(entry(1, *THREE))
 
-    with closing(sqlite3.connect(desk.path)) as other, pytest.raises(sqlite3.IntegrityError, match="never changed"):
-        other.execute(change)
+    with pytest.raises((sqlite3.IntegrityError, asyncpg.RaiseError), match="never changed"):
+        desk.query(change)
     assert len(list(read(desk.path))) == 3
 
 
@@ -275,8 +277,8 @@ async def test_what_finds_no_room_is_dropped_unanswered_and_counted(
     assert desk.intake.dropped == 1
 
 
-async def test_stop_settles_and_answers_what_was_taken(tmp_path: Path) -> None:
-    async with open_desk(tmp_path / "city.db") as desk:
+async def test_stop_settles_and_answers_what_was_taken(where: Where) -> None:
+    async with open_desk(where) as desk:
         desk.send(entry(1, *THREE))
         desk.intake.stop()
         desk.send(entry(4, *THREE))

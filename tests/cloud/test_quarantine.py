@@ -1,15 +1,12 @@
 """What is kept of refused input: counted always, kept within bounds, printable."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.database import Database, fetch, open_database
+from cloud.database import Database, fetch
 from cloud.quarantine import store
 from cloud.quarantine.routes import router
 from cloud.quarantine.rules import HOUR_MS, KEPT_AN_HOUR, Poison, lines, poison, printable
@@ -24,12 +21,6 @@ def bad(number: int, township: str = TOWNSHIPS[0], reason: Reason = Reason.UNDEC
     return poison(township, "", reason, "noise", b"noise %d" % number)
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with await open_database(str(tmp_path / "city.db")) as opened:
-        yield opened
-
-
 async def keep(database: Database, poisons: list[Poison], at: int = NOW) -> None:
     async with database.writer.begin() as connection:
         await store.keep(connection, poisons, at)
@@ -38,7 +29,7 @@ async def keep(database: Database, poisons: list[Poison], at: int = NOW) -> None
 async def figures(database: Database) -> tuple[int, int, int]:
     """Rows, inputs they stand for, rows with bytes."""
     async with database.reader.connect() as connection:
-        found = await fetch(connection, "SELECT count(*), total(count), count(raw) FROM quarantine")
+        found = await fetch(connection, "SELECT count(*), coalesce(sum(count), 0), count(raw) FROM quarantine")
     rows, inputs, with_bytes = found[0]
     return int(rows), int(inputs), int(with_bytes)
 

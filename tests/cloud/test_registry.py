@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from cloud.database import Database, open_database
+from cloud.database import Database
 from cloud.registry import store
 from cloud.registry.load import Summary, register
 from cloud.registry.papers import papers
@@ -29,12 +27,6 @@ PINS = {"id": "01", "satisfied": 5, "basic": 6, "dissatisfied": 13}
 
 def document(*windows: object, key: str = OLD.public, **more: object) -> str:
     return json.dumps({"nodes": [{"node": NODE, "key": key, "windows": list(windows), **more}]})
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with await open_database(str(tmp_path / "city.db")) as opened:
-        yield opened
 
 
 async def snapshot(database: Database, at: int = NOW) -> Registry:
@@ -62,7 +54,7 @@ async def test_a_document_registers_nodes_gateways_and_windows_for_all_times(dat
         }
     )
 
-    assert await register(database.writer, text, NOW) == Summary(nodes=1, gateways=1, windows=2, added=2, version=1)
+    assert await register(database.writer, text, NOW) == Summary(nodes=1, gateways=1, windows=2, added=2, version=NOW)
     registry = await snapshot(database)
     assert registry.node(NODE) == RegisteredNode(NODE, "node", NODE[:9], public_key(OLD.public), 0, None)
     assert list(registry.gateways) == [GATEWAY]
@@ -70,7 +62,7 @@ async def test_a_document_registers_nodes_gateways_and_windows_for_all_times(dat
     assert registry.windows_at(0) == [f"{NODE}/01", f"{NODE}/02"]
     assert not registry.has_window(f"{NODE}/03", NOW)
     again = await register(database.writer, text, NOW + 5)
-    assert (again.added, again.version) == (0, 2)
+    assert (again.added, again.version) == (0, NOW + 5)
 
 
 async def test_another_key_holds_from_now_on_and_the_old_one_until_now(database: Database) -> None:
@@ -122,7 +114,7 @@ async def test_a_wrong_document_changes_nothing_and_says_where_it_is_wrong(
     assert told in str(wrong.value)
     assert "\n" not in str(wrong.value)
     registry = await snapshot(database)
-    assert (registry.version, list(registry.windows)) == (1, [f"{NODE}/07"])
+    assert (registry.version, list(registry.windows)) == (NOW, [f"{NODE}/07"])
 
 
 async def test_each_township_gets_its_roster_and_configurations_signed(database: Database) -> None:
@@ -136,10 +128,10 @@ async def test_each_township_gets_its_roster_and_configurations_signed(database:
     entries = {township: unpack(payload) for township, payload in told.items()}
     assert all(verify(one.body, one.signature, city_key) for here in entries.values() for one in here)
     roster = decode_as(entries["371721121"][0].body, Roster)
-    assert (roster.version, [(node.node, node.key) for node in roster.nodes]) == (2, [(NODE, OLD.public)])
+    assert (roster.version, [(node.node, node.key) for node in roster.nodes]) == (NOW + 1, [(NODE, OLD.public)])
     config = decode_as(entries["371721121"][1].body, NodeConfig)
-    assert (config.version, config.settle_ms, config.cooldown_ms) == (1, 500, 3000)
-    assert [decode(one.body) for one in entries["371721122"]] == [Roster("371721122", 2, [])]
+    assert (config.version, config.settle_ms, config.cooldown_ms) == (NOW, 500, 3000)
+    assert [decode(one.body) for one in entries["371721122"]] == [Roster("371721122", NOW + 1, [])]
 
 
 async def test_a_running_city_sees_a_change_within_two_seconds(database: Database) -> None:

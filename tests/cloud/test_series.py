@@ -1,20 +1,24 @@
-"""Trends from SQL against a naive recount, and what of a single window may be seen."""
+"""Trends of every store of series, on both databases, against a naive recount; what of a window may be seen."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
-from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
-from cloud.database import Database, open_database
-from cloud.series.embedded import Embedded
-from cloud.series.rules import OTHERS, VEIL_MS, buckets, by_hour, starts
-from cloud.tallies import store
+from cloud.database import Database
+from cloud.series.opening import open_series
+from cloud.series.port import Series
+from cloud.series.rules import OTHERS, VEIL_MS, buckets, by_hour, ranked, starts
+from cloud.settings import SeriesSettings
+from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
+from tests.cloud.filled import fill
 
+Key = TypeVar("Key", int, str)
 CALENDAR = Calendar("Asia/Shanghai")
 NOON = CALENDAR.start("2026-11-22") + 12 * HOUR_MS
 WINDOWS = ["371721121-a1/01", "371721121-a1/011", "371721121-b/01", "371721122-a1/01", "371722001-a1/01"]
@@ -26,12 +30,31 @@ CELLS: dict[tuple[str, int], Counts] = {
 }
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with await open_database(str(tmp_path / "city.db")) as opened:
-        async with opened.writer.begin() as connection:
-            await store.add(connection, CELLS, "button", CALENDAR.day)
-        yield opened
+Recount = dict[int, Counts]
+
+
+@pytest.fixture(params=["embedded", "influx"])
+async def series(
+    request: pytest.FixtureRequest, database: Database, influx: Server, influx_database: str
+) -> AsyncIterator[Series]:
+    """The ratings of CELLS in each store of series, fed from a ledger on each database."""
+    await fill(database, CELLS, CALENDAR)
+    settings = SeriesSettings(
+        kind=request.param, url=influx.url, database=influx_database, token_file=str(influx.token_file)
+    )
+    async with open_series(settings, database, calendar=CALENDAR, now=lambda: NOON) as opened:
+        if opened.feeder is not None:
+            await opened.feeder.feed()
+            assert (opened.feeder.behind, opened.feeder.rejected, opened.feeder.skipped) == (0, 0, 0)
+        yield opened.reader
+
+
+def summed(minutes: Recount, name: Callable[[int], Key]) -> dict[Key, Counts]:
+    found: dict[Key, Counts] = {}
+    for minute, n in minutes.items():
+        before = found.get(name(minute), (0, 0, 0))
+        found[name(minute)] = (before[0] + n[0], before[1] + n[1], before[2] + n[2])
+    return found
 
 
 def recount(place: str) -> dict[int, Counts]:
@@ -43,26 +66,49 @@ def recount(place: str) -> dict[int, Counts]:
     return found
 
 
-@pytest.mark.parametrize("place", ["city", "371721", "371721121", "371722", *WINDOWS])
-async def test_every_place_is_counted_alone(database: Database, place: str) -> None:
-    series = Embedded(database.reader, CALENDAR)
-    minutes = recount(place)
-    first, last = min(minutes), max(minutes)
-    assert await series.minutes(place, first, last) == minutes
-    inner = {minute: n for minute, n in minutes.items() if first + 5 <= minute <= last - 5}
-    assert await series.minutes(place, first + 5, last - 5) == inner
-    days: dict[str, Counts] = {}
-    for minute, n in minutes.items():
-        before = days.get(CALENDAR.day(minute * MINUTE_MS), (0, 0, 0))
-        days[CALENDAR.day(minute * MINUTE_MS)] = (before[0] + n[0], before[1] + n[1], before[2] + n[2])
-    assert set(days) == {"2026-11-21", "2026-11-22"}
-    assert await series.days(place, "2026-11-01", "2026-11-30") == days
-    assert await series.days(place, "2026-11-21", "2026-11-21") == {"2026-11-21": days["2026-11-21"]}
+async def test_every_place_is_counted_alone(series: Series) -> None:
+    for place in ["city", "371721", "371721121", "371722", *WINDOWS]:
+        minutes = recount(place)
+        first, last = min(minutes), max(minutes)
+        assert await series.minutes(place, first, last) == minutes, place
+        inner = {minute: n for minute, n in minutes.items() if first + 5 <= minute <= last - 5}
+        assert await series.minutes(place, first + 5, last - 5) == inner, place
 
 
-async def test_a_place_without_ratings_has_none(database: Database) -> None:
-    series = Embedded(database.reader, CALENDAR)
-    assert await series.minutes("371799", 0, 10) == {}
+async def test_hours_are_the_sums_of_their_minutes(series: Series) -> None:
+    for place in ["city", "371721", "371721121", "371722", *WINDOWS]:
+        hours = summed(recount(place), lambda minute: CALENDAR.hour(minute * MINUTE_MS) // MINUTE_MS)
+        first, last = min(hours), max(hours)
+        assert len(hours) > 3
+        assert await series.hours(place, first, last) == hours, place
+        inner = {hour: n for hour, n in hours.items() if first < hour < last}
+        assert await series.hours(place, first + 60, last - 60) == inner, place
+
+
+async def test_days_are_the_citys_and_the_sums_of_their_minutes(series: Series) -> None:
+    for place in ["city", "371721", "371721121", "371722", *WINDOWS]:
+        days = summed(recount(place), lambda minute: CALENDAR.day(minute * MINUTE_MS))
+        assert set(days) == {"2026-11-21", "2026-11-22"}
+        assert await series.days(place, "2026-11-01", "2026-11-30") == days, place
+        assert await series.days(place, "2026-11-21", "2026-11-21") == {"2026-11-21": days["2026-11-21"]}, place
+
+
+async def test_the_ranking_sums_townships_over_days(series: Series) -> None:
+    def of(place: str, days: set[str]) -> Counts:
+        kept = {m: n for m, n in recount(place).items() if CALENDAR.day(m * MINUTE_MS) in days}
+        return summed(kept, lambda _: 0)[0]
+
+    townships = ["371721121", "371721122", "371722001"]
+    both = {"2026-11-21", "2026-11-22"}
+    assert await series.ranking("2026-11-21", "2026-11-22") == {place: of(place, both) for place in townships}
+    assert await series.ranking("2026-11-22", "2026-11-22") == {place: of(place, {"2026-11-22"}) for place in townships}
+    assert await series.ranking("2026-11-23", "2026-11-30") == {}
+
+
+async def test_a_place_without_ratings_has_none(series: Series) -> None:
+    minute = NOON // MINUTE_MS
+    assert await series.minutes("371799", minute, minute + 10) == {}
+    assert await series.hours("371799", minute, minute + 600) == {}
     assert await series.days("371799", "2026-11-21", "2026-11-22") == {}
 
 
@@ -99,3 +145,15 @@ def test_a_single_windows_fresh_few_hide_their_levels_and_never_their_number() -
     just_ended = buckets(firsts, counts, now=firsts[2] + VEIL_MS - 1, veiled=True)
     assert just_ended[1].n is None
     assert [bucket.n for bucket in buckets(firsts, counts, now=now, veiled=False)] == [few, few, enough, few]
+
+
+def test_a_few_lucky_ratings_put_no_township_in_front() -> None:
+    counts: dict[str, Counts] = {"371721001": (3, 0, 0), "371721002": (900, 60, 10), "371721003": (0, 0, 40)}
+    order = ranked(counts, ["371721004", "371721001"])
+    assert [row.place for row in order] == ["371721002", "371721001", "371721003", "371721004"]
+    first, second, third, last = order
+    assert (first.count, first.n, first.score) == (970, (900, 60, 10), 96.5)
+    assert first.interval is not None
+    assert first.interval[0] <= 96.5 <= first.interval[1]
+    assert (second.score, third.score) == (100.0, 0.0)
+    assert (last.count, last.score, last.interval) == (0, None, None)

@@ -26,10 +26,22 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.http.host == "127.0.0.1"
 
 
-def test_a_database_url_is_left_alone(tmp_path: Path) -> None:
-    url = "postgresql+asyncpg://city@db/city"
+def test_the_series_is_embedded_unless_said_otherwise(tmp_path: Path) -> None:
+    assert read(written(tmp_path, GOOD)).series.kind == "embedded"
 
-    assert read(written(tmp_path, GOOD.replace("city.db", url))).database == url
+    series = read(written(tmp_path, GOOD + '[series]\nkind = "influx"\ntoken_file = "token"\n')).series
+
+    assert (series.url, series.database) == ("http://127.0.0.1:8086", "manyi")
+    assert series.token_file == str(tmp_path / "token")
+
+
+def test_a_database_url_is_left_alone_and_its_password_file_is_beside_the_settings(tmp_path: Path) -> None:
+    url = "postgresql://city@db/city"
+    settings = read(written(tmp_path, 'database_password_file = "db.password"\n' + GOOD.replace("city.db", url)))
+
+    assert settings.database == url
+    assert settings.database_password_file == str(tmp_path / "db.password")
+    assert read(written(tmp_path, GOOD)).database_password_file is None
 
 
 @pytest.mark.parametrize(
@@ -43,6 +55,11 @@ def test_a_database_url_is_left_alone(tmp_path: Path) -> None:
         ("least = 0\n" + GOOD, "least"),
         ("coffee = true\n" + GOOD, "coffee"),
         (GOOD.replace('key = "city.key"\n', ""), "key"),
+        (GOOD + '[series]\nkind = "flux"\n', "series.kind"),
+        (GOOD + '[series]\nurl = "influx.example"\n', "series.url"),
+        (GOOD + '[series]\nurl = "http://city:secret@influx.example"\n', "series.url"),
+        (GOOD + '[series]\ndatabase = "a b"\n', "series.database"),
+        (GOOD + '[series]\ntoken = "secret"\n', "series"),
         ("[broker", "TOML"),
     ],
 )

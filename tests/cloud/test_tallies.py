@@ -1,4 +1,4 @@
-"""Tallies by minute, day and city are the same ratings, summed another way."""
+"""Tallies by minute, day, township and city are the same ratings, summed another way."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.calendar import Calendar
-from cloud.tallies.rules import city_rows, day_rows, minute_rows
+from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 NIGHT = 29_921_280  # 00:00 of 22 November 2026 in Heze, in minutes since 1970 UTC
 WINDOWS = ("371721121-a1/01", "371721121-a1/02")
@@ -20,7 +20,7 @@ ratings = st.lists(
 
 
 @given(ratings, st.sampled_from(["Asia/Shanghai", "Asia/Kathmandu", "America/New_York"]))
-def test_minutes_days_and_city_agree_with_a_naive_count(drawn: list[tuple[str, int, int]], zone: str) -> None:
+def test_minutes_days_townships_and_city_agree_with_a_naive_count(drawn: list[tuple[str, int, int]], zone: str) -> None:
     cells: dict[tuple[str, int], list[int]] = {}
     for window, minute, level in drawn:
         cells.setdefault((window, minute), [0, 0, 0])[level] += 1
@@ -31,11 +31,16 @@ def test_minutes_days_and_city_agree_with_a_naive_count(drawn: list[tuple[str, i
     def day(minute: int) -> str:
         return datetime.fromtimestamp(minute * 60, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
 
+    def hour(minute: int) -> int:
+        return minute - datetime.fromtimestamp(minute * 60, UTC).astimezone(ZoneInfo(zone)).minute
+
     by_minute = [(minute, window, *rest) for minute, window, _, *rest in minute_rows(cells, "button")]
     by_day = [(when, window, *rest) for when, window, _, *rest in day_rows(cells, "button", Calendar(zone).day)]
     whole = [(minute, *rest) for minute, _, *rest in city_rows(cells, "button")]
+    by_township = [(start, *rest) for start, _, _, *rest in township_rows(cells, "button", Calendar(zone).hour)]
     assert spread(by_minute, 2) == Counter((minute, window, level) for window, minute, level in drawn)
     assert spread(by_day, 2) == Counter((day(minute), window, level) for window, minute, level in drawn)
+    assert spread(by_township, 1) == Counter((hour(minute), level) for _, minute, level in drawn)
     assert spread(whole, 1) == Counter((minute, level) for _, minute, level in drawn)
 
 

@@ -15,8 +15,8 @@ from contract.signing import Signer
 from edge import node as node_module
 from edge.node import Node
 from edge.settings import Settings, Timing
+from transport.broker import Broker
 from transport.disk import Disk
-from transport.link import Broker
 from transport.outbox import Outbox
 from transport.shelf import Shelf
 

@@ -12,7 +12,8 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.broker import Amqtt, Broker, BrokerError, Mosquitto, answers, choose, port_is_free
+from firmware_sim.broker import Amqtt, Broker, Mosquitto, answers, choose
+from firmware_sim.servers.daemon import ServerError, free_port, port_is_free
 
 WAIT_S = 5.0
 
@@ -176,13 +177,18 @@ async def test_a_taken_port_is_one_plain_line(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         for refused in (Mosquitto(tmp_path, port=port), Amqtt(port=port)):
-            with pytest.raises(BrokerError, match=rf"^{refused.name}.*{port}.*in use$"):
+            with pytest.raises(ServerError, match=rf"^{refused.name}.*{port}.*in use$"):
                 await refused.start()
             await refused.stop()
 
 
+def test_a_port_whose_server_has_not_begun_is_not_given_again() -> None:
+    ports = [free_port() for _ in range(400)]
+    assert len(set(ports)) == len(ports)
+
+
 async def test_a_second_start_is_refused(broker: Broker) -> None:
-    with pytest.raises(BrokerError, match="already running"):
+    with pytest.raises(ServerError, match="already running"):
         await broker.start()
 
 
@@ -191,7 +197,7 @@ async def test_mosquitto_says_why_it_did_not_start(tmp_path: Path, monkeypatch: 
     broken.write_text("#!/bin/sh\necho starting\necho 'Error: out of luck'\nexit 3\n", encoding="utf-8")
     broken.chmod(0o755)
     monkeypatch.setattr("firmware_sim.broker.mosquitto_path", lambda: str(broken))
-    with pytest.raises(BrokerError, match=r"^mosquitto at 127\.0\.0\.1:\d+: Error: out of luck$"):
+    with pytest.raises(ServerError, match=r"^mosquitto at 127\.0\.0\.1:\d+: Error: out of luck$"):
         await Mosquitto(tmp_path / "folder").start()
 
 

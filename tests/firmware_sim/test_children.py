@@ -85,6 +85,15 @@ async def test_one_that_ends_by_itself_is_waited_for_and_its_failure_told(tmp_pa
         await bad.finish()
 
 
+async def test_what_a_speaking_one_said_is_returned_and_a_code_may_be_expected(tmp_path: Path) -> None:
+    one = child(tmp_path, "print('one'); print('two'); raise SystemExit(1)")
+    await one.start()
+    assert await one.finish(codes=(0, 1)) == "one\ntwo\n"
+    await one.start()
+    with pytest.raises(ChildDied, match="ended with code 1"):
+        await one.finish(codes=(0, 3))
+
+
 async def test_a_program_that_is_not_there_is_a_death_too(tmp_path: Path) -> None:
     one = Child("the house", [str(tmp_path / "nothing")], log=tmp_path / "log")
     with pytest.raises(ChildDied, match="the house"):

@@ -13,6 +13,7 @@ from paho.mqtt import publish
 from firmware_sim.broker import Mosquitto
 from firmware_sim.leaky import Leaky, Packet, read_packet
 from transport import link
+from transport.broker import Broker
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def test_what_is_swallowed_is_acknowledged_and_the_rest_arrives(leaky: Lea
     heard: list[bytes] = []
     up = asyncio.Event()
     ear = link.Link(
-        link.Broker(leaky.host, leaky.port),
+        Broker(leaky.host, leaky.port),
         client_id="ear",
         subscribe=["a/b"],
         on_receive=lambda _, payload: heard.append(payload),

@@ -90,3 +90,13 @@ def test_a_person_is_told_the_same_figures() -> None:
     assert "5 lights, 5 in the ledger, 5 tallied, 5 on the wall" in told
     assert "median 2 ms" in told
     assert "NOT CLEAN" not in told
+
+
+def test_a_person_is_told_of_a_series_only_where_there_is_one_and_it_agrees() -> None:
+    fed = replace(GOOD, scene=GOOD.scene._replace(series="influx"))
+    said = "the series holds what the ledger does, up to its last position"
+    assert said in fed.lines()
+    assert said not in GOOD.lines()
+    behind = replace(fed, contradictions=("the series is 3 ledger positions behind",))
+    assert said not in behind.lines()
+    assert "the series is 3 ledger positions behind" in behind.lines()

@@ -10,7 +10,7 @@ from contract.signing import public_key
 from edge.settings import Timing
 from edge.settings import read as read_edge
 from firmware_sim.cityplan import TownshipPlan, lay_out
-from firmware_sim.premises import Habits, Premises, Wires, build, toml
+from firmware_sim.premises import Habits, Premises, Stores, Wires, build, toml
 from gateway.__main__ import read as read_gateway
 from transport.keys import read_key
 
@@ -46,6 +46,21 @@ def test_every_house_can_read_what_was_written_for_it(built: Premises) -> None:
         assert node.timing == Timing(settle_s=0.1, cooldown_s=0.2)
         assert node.city_key == city_key
         assert node.broker.port == 1883
+
+
+def test_a_city_on_servers_is_told_where_they_are(plan: list[TownshipPlan], tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret")
+    stores = Stores("postgresql://manyi@127.0.0.1:5433/manyi", password)
+    wires = WIRES._replace(also=("127.0.0.1:1885", "127.0.0.1:1886"))
+    built = build(plan, tmp_path / "city", wires=wires, stores=stores)
+    city = read_cloud(built.cloud)
+    assert (city.database, city.database_password_file) == (stores.database, str(password))
+    expected = [("127.0.0.1", port) for port in (1884, 1885, 1886)]
+    assert list(city.broker.addresses) == expected
+    for path in built.gateways:
+        assert list(read_gateway(path).city_broker.addresses) == expected
+        assert list(read_gateway(path).node_broker.addresses) == [("127.0.0.1", 1883)]
 
 
 def test_registration_roster_and_keys_agree(built: Premises, plan: list[TownshipPlan]) -> None:

@@ -19,9 +19,9 @@ from contract.signing import Signer, public_key
 from gateway.forwarder import LIVE_MS, Forwarder
 from gateway.papers import Papers, receipt_name
 from gateway.settings import Settings
+from transport.broker import Broker
 from transport.dating import Dating
 from transport.lanes import Item, Lane
-from transport.link import Broker
 from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece

@@ -1,8 +1,12 @@
 """The command line: a wrong settings file is one line and exit code 2, and nothing was started."""
 
+import json
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -99,3 +103,41 @@ def test_it_runs_without_brokers_and_stops_on_sigterm(tmp_path: Path) -> None:
         child.terminate()
         assert child.wait(10) == 0
     assert (tmp_path / "journal.db").exists()
+
+
+@pytest.mark.timeout(60)
+def test_it_answers_prometheus_where_its_file_says_so_and_logs_no_password(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    new_key(tmp_path / "g0.key")
+    (tmp_path / "g0.password").write_text("Tr0ub4dor\n")
+    port = free_port()
+    file = write(
+        tmp_path, GOOD.replace("1884", "9").replace("[[roster]]", f"metrics = {{ port = {port} }}\n[[roster]]")
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", "run", "--config", str(file)], stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr is not None
+        said = [child.stderr.readline()]
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert "manyi_build_info" in answer.read().decode()
+        child.terminate()
+        said += child.stderr.readlines()
+        assert child.wait(10) == 0
+    for line in map(json.loads, said):
+        assert (line["house"], line["who"]) == ("gateway", "371721121-g0")
+    everything = "".join(said)
+    assert "Tr0ub4dor" not in everything
+    assert (tmp_path / "g0.key").read_text().strip() not in everything
+
+
+def test_a_port_for_prometheus_that_is_in_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new_key(tmp_path / "g0.key")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        file = write(tmp_path, GOOD.replace("[[roster]]", f"metrics = {{ port = {port} }}\n[[roster]]"))
+        assert main(["run", "--config", str(file)]) == 2
+    assert capsys.readouterr().err == f"{file}: metrics: 127.0.0.1:{port} cannot be taken: Address already in use\n"

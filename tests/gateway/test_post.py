@@ -15,8 +15,8 @@ from contract.signing import Signer
 from gateway import post
 from gateway.post import Gateway
 from gateway.settings import Settings
+from transport.broker import Broker
 from transport.disk import Disk
-from transport.link import Broker
 from transport.shelf import Shelf
 
 TOWNSHIP, A1 = "371721121", "371721121-a1"

@@ -23,6 +23,7 @@ CREATE TABLE ledger_entry (position INTEGER PRIMARY KEY, kind TEXT, raw BLOB);
 CREATE TABLE uncounted (position INTEGER, row INTEGER, admitted INTEGER);
 CREATE TABLE tally_minute (minute INTEGER, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_city (minute INTEGER, channel TEXT, satisfied, basic, dissatisfied);
+CREATE TABLE tally_township (hour INTEGER, township TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_day (day TEXT, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
 """
 
@@ -59,6 +60,10 @@ def path(tmp_path: Path) -> Path:
         city.execute(
             "INSERT INTO tally_city SELECT minute, channel, sum(satisfied), sum(basic), sum(dissatisfied) "
             "FROM tally_minute GROUP BY minute"
+        )
+        city.execute(
+            "INSERT INTO tally_township SELECT minute - minute % 60, '371721121', channel, sum(satisfied), sum(basic), "
+            "sum(dissatisfied) FROM tally_minute GROUP BY minute / 60"
         )
         city.commit()
     return file
@@ -104,6 +109,7 @@ def test_tallies_that_follow_from_the_ledger_have_no_differences(path: Path) -> 
         ("UPDATE tally_minute SET satisfied = 2 WHERE satisfied = 1", "tally [2, 0, 0], ledger [1, 0, 0]"),
         ("UPDATE tally_city SET basic = 4 WHERE basic = 1", "city at 29921280: tally [0, 4, 1], ledger [0, 1, 1]"),
         ("UPDATE tally_day SET day = '2026-11-20' WHERE day = '2026-11-21'", "2026-11-21: tally None"),
+        ("UPDATE tally_township SET hour = hour - 60 WHERE basic = 1", "121 at 29921280: tally None, ledger [0, 1"),
         ("DELETE FROM tally_day WHERE basic = 1", "tally None, ledger [0, 1, 0]"),
         ("INSERT INTO tally_minute VALUES (1, 'x/1', 'button', 1, 0, 0)", "x/1 at 1: tally [1, 0, 0], ledger None"),
         ("DELETE FROM uncounted WHERE row = 1", "/09 at 2026-11-22: tally None, ledger [0, 1, 0]"),

@@ -522,3 +522,15 @@ class LanesModel(RuleBasedStateMachine):
 
 
 TestLanesModel = LanesModel.TestCase
+
+
+def test_flights_without_an_answer_are_counted() -> None:
+    lanes = up(Limits(live_flights=2, live_resend_s=2.0))
+    lanes.offer([item(1)])
+    lanes.due(0)
+    lanes.offer([item(2)])
+    lanes.due(0.1)
+    ack(lanes, 2)
+    assert lanes.unanswered == 0
+    lanes.due(2.0)
+    assert lanes.unanswered == 1

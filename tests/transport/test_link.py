@@ -19,7 +19,8 @@ from contract.settings import parse
 from firmware_sim.broker import Mosquitto
 from transport import link as link_module
 from transport.backoff import Backoff
-from transport.link import Broker, Link
+from transport.broker import Broker
+from transport.link import Link
 
 Heard = list[tuple[str, bytes]]
 
@@ -211,6 +212,50 @@ async def test_subscribing_while_the_connection_is_being_made(mosquitto: Mosquit
         await until(lambda: hasty.heard)
 
 
+async def test_who_unsubscribed_hears_no_more_also_after_a_reconnect(mosquitto: Mosquitto, ear: Ear) -> None:
+    granted = asyncio.Event()
+    async with Ear(mosquitto, "changing", "manyi/1/a/acks") as changing:
+        await until(lambda: changing.link.up)
+        changing.link.subscribe(["manyi/1/b/acks"], granted.set)
+        async with asyncio.timeout(5):
+            await granted.wait()
+        changing.link.unsubscribe(["manyi/1/a/acks", "manyi/1/never/acks"])
+        # By the same connection: what is heard of it comes after the broker has taken the word before.
+        changing.link.publish("manyi/1/b/acks", b"done")
+        await until(lambda: changing.has_heard(1))
+        ear.link.publish("manyi/1/a/acks", b"a")
+        ear.link.publish("manyi/1/b/acks", b"b")
+        await until(lambda: changing.has_heard(2))
+        mosquitto.kill()
+        await until(lambda: changing.downs and ear.downs)
+        await mosquitto.start()
+        await until(lambda: changing.link.up and ear.link.up)
+        ear.link.publish("manyi/1/a/acks", b"a again")
+        ear.link.publish("manyi/1/b/acks", b"b again")
+        await until(lambda: changing.has_heard(3))
+    assert changing.heard == [("manyi/1/b/acks", said) for said in (b"done", b"b", b"b again")]
+
+
+async def test_who_loses_one_node_of_a_cluster_goes_to_another(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path / "other") as other:
+        ups = asyncio.Queue[None]()
+        broker = Broker("127.0.0.1", mosquitto.port, also=(f"127.0.0.1:{other.port}",))
+        async with Link(
+            broker,
+            client_id="a",
+            subscribe=["manyi/1/a/acks"],
+            on_receive=lambda _topic, _payload: None,
+            on_up=lambda: ups.put_nowait(None),
+            on_down=lambda: None,
+        ):
+            for node in (mosquitto, other, mosquitto):
+                await asyncio.wait_for(ups.get(), 15)
+                # Whichever it is at: the one that dies is the only one that runs in the end.
+                node.kill()
+                await (other if node is mosquitto else mosquitto).restart()
+            await asyncio.wait_for(ups.get(), 15)
+
+
 async def test_stop_is_quick_and_takes_no_last_word(mosquitto: Mosquitto) -> None:
     ear = Ear(mosquitto, "brief")
     await ear.link.__aenter__()
@@ -299,7 +344,9 @@ async def test_a_wrong_password_file_does_not_end_the_link(mosquitto: Mosquitto,
         await until(lambda: ear.link.up)
 
 
-async def test_a_library_that_stumbles_gets_a_new_connection(mosquitto: Mosquitto, ear: Ear) -> None:
+async def test_a_library_that_stumbles_gets_a_new_connection_and_is_heard(
+    mosquitto: Mosquitto, ear: Ear, caplog: pytest.LogCaptureFixture
+) -> None:
     class Odd:
         @property
         def topic(self) -> str:
@@ -314,6 +361,7 @@ async def test_a_library_that_stumbles_gets_a_new_connection(mosquitto: Mosquitt
 
     await until(lambda: ear.ups == 2)
     assert ear.downs == 1
+    assert any(record.name == "paho" and "on_message" in record.getMessage() for record in caplog.records)
 
 
 async def test_a_broker_that_refuses_the_connection_is_asked_again(free_port: Callable[[], int]) -> None:
@@ -346,16 +394,24 @@ async def test_a_broker_that_refuses_the_connection_is_asked_again(free_port: Ca
     assert ups == []
 
 
-async def test_a_refused_subscription_is_said(free_port: Callable[[], int], caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_subscription_is_said_and_asked_for_again(
+    free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of a NATS cluster that has lost its leader: it answers, and cannot subscribe anybody for some seconds."""
+    answers = iter([b"\x80", b"\x80", b"\x01"])
+    asked = 0
+
     async def porter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
         await reader.read(100)
         writer.write(b"\x20\x02\x00\x00")
         subscribe = await reader.read(100)
-        writer.write(b"\x90\x03" + subscribe[2:4] + b"\x80")
+        asked += 1
+        writer.write(b"\x90\x03" + subscribe[2:4] + next(answers))
         await reader.read(100)
         writer.close()
 
-    ups: list[str] = []
+    ups: list[int] = []
     port = free_port()
     server = await asyncio.start_server(porter, "127.0.0.1", port)
     link = Link(
@@ -363,12 +419,14 @@ async def test_a_refused_subscription_is_said(free_port: Callable[[], int], capl
         client_id="stranger",
         subscribe=["one"],
         on_receive=lambda *_: None,
-        on_up=lambda: ups.append("up"),
+        on_up=lambda: ups.append(asked),
         on_down=lambda: None,
     )
+    link._backoff = Backoff(lambda *_: 0.0)
     async with server, link:
         await until(lambda: ups)
-    assert "refuses a subscription" in caplog.text
+    assert ups == [3]
+    assert caplog.text.count("refuses a subscription to ['one']") == 2
 
 
 def test_a_loop_that_is_gone_ends_the_thread(mosquitto_port: int) -> None:

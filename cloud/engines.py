@@ -1,0 +1,147 @@
+"""The connections to each kind of database, set as the city needs them: SQLite in a file, PostgreSQL over TCP.
+
+Of the two engines the writer has one connection and the reader a few. On both kinds a reader's transaction sees one
+moment of the database, and a commit is on the disk when it returns.
+"""
+
+import socket
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine import Dialect, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+READERS = 4
+BUSY_MS = 5_000
+CONNECT_S = 5
+# PostgreSQL ends a tenured session that says nothing for so long, and with it the locks that it holds.
+TENURE_MS = 6_000
+# FULL: a commit is on the disk when it returns, through a power cut; NORMAL may lose the last ones.
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA busy_timeout = {BUSY_MS}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",
+)
+# A peer that vanished without a word is noticed after some ten seconds, at either end.
+_KEEPALIVE = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+_USER_TIMEOUT_MS = 10_000
+_SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS),
+)
+_SESSION = {"application_name": "manyi", "tcp_user_timeout": str(_USER_TIMEOUT_MS), **_KEEPALIVE}
+_TENURE = {"idle_session_timeout": str(TENURE_MS), "idle_in_transaction_session_timeout": str(TENURE_MS)}
+
+
+def sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return writer and reader on an SQLite file; reading never waits for a writer (WAL)."""
+    writer = create_async_engine(url, pool_size=1, max_overflow=0)
+    reader = create_async_engine(url, pool_size=READERS, max_overflow=0)
+    _furnish(writer, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
+    _furnish(reader, begin="BEGIN", pragmas=_SQLITE_PRAGMAS)
+    return writer, reader
+
+
+def sqlite_looker(url: URL) -> AsyncEngine:
+    """Return an engine that reads an SQLite file as of one moment and never makes or changes one.
+
+    Not even into WAL mode, which the city's own engines would put it. Raises `sqlite3.Error` without a readable file.
+    """
+    file = f"{Path(url.database or '').resolve().as_uri()}"
+    with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as probing:
+        probing.execute("SELECT 1 FROM sqlite_schema")
+    engine = create_async_engine(url.set(database=file, query={"mode": "ro", "uri": "true"}))
+    _furnish(engine, begin="BEGIN", pragmas=())
+    return engine
+
+
+def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return writer and reader on PostgreSQL.
+
+    `tenured`: PostgreSQL is to end the writer's session when it says nothing for `TENURE_MS`. The writer is never
+    replaced without an error, so that whoever holds a lock on its session learns that it is lost; readers are.
+    """
+    durable = {**_SESSION, "synchronous_commit": "on"}
+    writer = create_async_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        isolation_level="READ COMMITTED",
+        connect_args={"timeout": CONNECT_S, "server_settings": {**durable, **_TENURE} if tenured else durable},
+    )
+    reader = create_async_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        connect_args={"timeout": CONNECT_S, "server_settings": _SESSION},
+    )
+    for engine in (writer, reader):
+        event.listen(engine.sync_engine, "do_connect", _connect)
+        event.listen(engine.sync_engine, "connect", _keep_alive)
+        event.listen(engine.sync_engine, "handle_error", _forget_ended_session)
+    return writer, reader
+
+
+def probe(file: str) -> None:
+    """Raise `sqlite3.Error` unless the SQLite `file` is there or can be made, and can be written.
+
+    Asked before aiosqlite is: it leaves a thread behind when it cannot open a file, which complains on stderr later.
+    """
+    with closing(sqlite3.connect(file, timeout=BUSY_MS / 1000, isolation_level=None)) as probing:
+        probing.execute("PRAGMA journal_mode = WAL")
+        probing.execute("BEGIN IMMEDIATE")
+        probing.execute("ROLLBACK")
+
+
+def _furnish(engine: AsyncEngine, *, begin: str, pragmas: Sequence[str]) -> None:
+    """Set SQLite's `pragmas` on each new connection and begin transactions ourselves, by `begin`."""
+
+    def connected(connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  (an adapter type SQLAlchemy does not export)
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    def begun(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        connection.exec_driver_sql(begin)
+
+    listeners: list[tuple[str, Callable[..., None]]] = [("connect", connected), ("begin", begun)]
+    for name, listener in listeners:
+        event.listen(engine.sync_engine, name, listener)
+
+
+def _connect(dialect: Dialect, _record: object, words: list[Any], options: dict[str, Any]) -> DBAPIConnection:
+    """Connect, and raise what keeps the network from it as SQLAlchemy's error, as it is with every other trouble."""
+    try:
+        return dialect.connect(*words, **options)
+    except OSError as bad:
+        raise OperationalError("connect", None, bad) from bad
+
+
+def _keep_alive(connection: Any, _record: object) -> None:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)
+    """Have the kernel end a connection whose other end is gone; asyncpg has no setting for it."""
+    made: socket.socket = connection.driver_connection._transport.get_extra_info("socket")  # noqa: SLF001
+    if made.family != socket.AF_UNIX:
+        for option in _SOCKET_OPTIONS:
+            made.setsockopt(*option)
+
+
+def _forget_ended_session(context: ExceptionContext) -> None:
+    """Treat a session that PostgreSQL ended as lost: asyncpg hears of the closed connection only later."""
+    state = getattr(context.original_exception, "sqlstate", None) or ""
+    if state.startswith(("08", "57P", "25P03")):
+        context.is_disconnect = True

@@ -1,0 +1,81 @@
+"""The ingesting role of a city's process: from the broker to the ledger, and from the ledger to the series."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from prometheus_client.metrics_core import Metric
+
+from cloud.database import Database
+from cloud.health import checks
+from cloud.health.metrics import Ledger, Source, counties, counts, gauges
+from cloud.health.routes import Check
+from cloud.ingest.worker import Ingest
+
+if TYPE_CHECKING:
+    # It brings InfluxDB's client, which a city without one does not load.
+    from cloud.series.feeder import Feeder
+
+
+class Ingesting:
+    """One ingest worker on `database`."""
+
+    routers: Sequence[APIRouter] = ()
+
+    def __init__(self, ingest: Ingest, database: Database, feeder: "Feeder | None") -> None:
+        self._ingest = ingest
+        self._feeder = feeder
+        self._ledger = Ledger()
+        ingest.listeners.append(self._ledger.committed)
+        watched: list[tuple[str, Check]] = [
+            ("database", partial(checks.writable, database.writer)),
+            ("broker", partial(checks.connected, lambda: ingest.up)),
+            ("ingest", partial(checks.untroubled, lambda: ingest.trouble)),
+            ("counties", partial(checks.charged, lambda: ingest.counties)),
+        ]
+        if feeder is not None:
+            ingest.listeners.append(feeder.wake)
+            watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
+        self.checks: Sequence[tuple[str, Check]] = watched
+        self.sources: Sequence[Source] = (self._ledger.families, self._figures, self._counties)
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to settle, and to feed."""
+        tasks.create_task(self._ingest.run(), name="ingest")
+        if self._feeder is not None:
+            self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
+
+    def stop(self) -> None:
+        """Take nothing more; what was taken is still settled."""
+        self._ingest.stop()
+        if self._feeder is not None:
+            self._feeding.cancel()
+
+    def _counties(self) -> Iterator[Metric]:
+        return counties(self._ingest.counties)
+
+    def _figures(self) -> Iterator[Metric]:
+        ingest, feeder = self._ingest, self._feeder
+        if feeder is not None:
+            yield from gauges(
+                {
+                    "series_behind": ("Ledger positions that the series has not yet", feeder.behind),
+                    "series_troubled": ("Whether the series takes nothing", feeder.trouble is not None),
+                }
+            )
+            yield from counts(
+                {
+                    "series_rejected": ("Points that the series refused for good", feeder.rejected),
+                    "series_skipped": ("Ratings older than what is kept one by one", feeder.skipped),
+                }
+            )
+        yield from gauges(
+            {
+                "ingest_up": ("Whether both of ingest's connections to the broker stand", ingest.up),
+                "ingest_waiting_bytes": ("Bytes received and not yet settled", ingest.waiting_bytes),
+                "ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped),
+                "ingest_troubled": ("Whether the database refuses commits", ingest.trouble is not None),
+            }
+        )

@@ -1,0 +1,195 @@
+"""Feeding InfluxDB from the ledger, by position: whatever happens to either, it goes on where it was.
+
+A page goes to InfluxDB first and the cursor moves after it, so a page may be written twice and is never left out;
+points are such that writing one twice changes nothing. While one page is on its way the next one is read, and no more
+than these two are held: an InfluxDB that is away delays charts and takes no memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from cloud.calendar import Calendar
+from cloud.database import Database, unavailable
+from cloud.ledger.commit import Commit
+from cloud.series import store
+from cloud.series.influx import Influx
+from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, floor_of, sum_lines
+from cloud.series.page import Page, page_of, touched
+from cloud.series.store import Streams
+from contract.errors import Unavailable
+from transport.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+# Commits of so long go together; it is what a chart is behind by.
+PACE_S = 1.0
+# Somebody else's commits are seen after so long even where nobody tells of them.
+LOOK_S = 5.0
+FIRST_RETRY_S = 0.5
+LAST_RETRY_S = 15.0
+
+# Entries decoded at a time: some three milliseconds at ten ratings each.
+SLICE = 100
+
+# Up to which position the series is fed, and the ledger's head.
+Tell = Callable[[int, int], None]
+
+
+class Feeder:
+    """Follows the ledger of `database` into `influx`, as long as `may_feed()` says so.
+
+    `now` is the city's time in ms. `trouble`: why nothing can be fed at present. `rejected`: lines that InfluxDB
+    refused for good (they are in `series_reject`); `skipped`: ratings older than what is kept one by one; both since
+    the start.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        influx: Influx,
+        *,
+        calendar: Calendar,
+        now: Callable[[], int],
+        may_feed: Callable[[], bool] = lambda: True,
+        pace_s: float = PACE_S,
+    ) -> None:
+        """Feed at most every `pace_s`."""
+        self.trouble: str | None = None
+        self.rejected = 0
+        self.skipped = 0
+        self._database = database
+        self._influx = influx
+        self._calendar = calendar
+        self._now = now
+        self._may_feed = may_feed
+        self._pace_s = pace_s
+        self._news = asyncio.Event()
+        self._head = 0
+        self._fed = 0
+        self._streams = Streams()
+        self._prepared = False
+
+    @property
+    def fed(self) -> int:
+        """Up to which ledger position this process has fed the series."""
+        return self._fed
+
+    @property
+    def behind(self) -> int:
+        """How many ledger positions are not in the series yet; 0 in a process that does not feed."""
+        return max(0, self._head - self._fed) if self._may_feed() else 0
+
+    def wake(self, commit: Commit) -> None:
+        """Something was committed."""
+        self._head = max(self._head, commit.position)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        # One feeder in a city: there is no crowd to spread.
+        backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
+        while True:
+            self._news.clear()
+            if self._may_feed():
+                try:
+                    await self.feed()
+                except Unavailable as away:
+                    if self.trouble is None:
+                        logger.warning("the series is not fed: %s", away)
+                    self.trouble = str(away)
+                    await asyncio.sleep(backoff.next_s())
+                    continue
+                if self.trouble is not None:
+                    logger.info("the series is fed again")
+                    self.trouble = None
+                backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
+            await asyncio.sleep(self._pace_s)
+
+    async def feed(self, tell: Tell = lambda _fed, _head: None, *, rolled: int = 0) -> None:
+        """Feed everything up to the ledger's head; `tell` hears of each page.
+
+        Sums by hour and day are taken to be right for entries up to position `rolled`. Raises `Unavailable`, and then
+        goes on the next time where it was.
+        """
+        try:
+            await self._follow(tell, rolled)
+        except BaseException:
+            # What was read and not written will be read again.
+            self._streams = Streams()
+            self._prepared = False
+            raise
+
+    async def _follow(self, tell: Tell, rolled: int) -> None:
+        if not self._prepared:
+            await self._influx.prepare()
+            self._prepared = True
+        with unavailable():
+            async with self._database.reader.begin() as connection:
+                cursor = await store.cursor(connection)
+        if cursor != self._fed:
+            self._fed, self._streams = cursor, Streams()
+        page = await self._read(cursor)
+        while page is not None:
+            # The group waits for the reading also when the writing fails, and the other way round.
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    ahead = tasks.create_task(self._read(page.until), name="read ahead")
+                    moved = await self._write(page, roll=page.until > rolled)
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from failed
+            if not moved:
+                # Somebody else feeds, or a rebuild has begun: look where the cursor is now.
+                self._streams = Streams()
+                return
+            self._fed = page.until
+            tell(self._fed, self._head)
+            page = ahead.result()
+
+    async def _read(self, after: int) -> Page | None:
+        with unavailable():
+            async with self._database.reader.begin() as connection:
+                self._head = max(self._head, await store.head(connection))
+                found = await store.following(connection, after, self._streams)
+        if found is None:
+            return None
+        until, rows = found
+        # In slices on the loop: a thread that computes makes every step of the writing wait for its turn, 5 ms each.
+        page = Page(after, until, [], [], 0)
+        for begin in range(0, len(rows), SLICE):
+            part = page_of(after, until, rows[begin : begin + SLICE], floor_of(self._now()))
+            page.rated.extend(part.rated)
+            page.lines.extend(part.lines)
+            page = page._replace(skipped=page.skipped + part.skipped)
+            await asyncio.sleep(0)
+        # Points of one series side by side cost InfluxDB up to a third less, and sorting them a fiftieth of that.
+        page.lines.sort()
+        return page
+
+    async def _write(self, page: Page, *, roll: bool) -> bool:
+        """Write `page` and move the cursor; False when the cursor was not where the page begins."""
+        rejects = await self._influx.write(RAW, page.lines)
+        if roll and page.rated:
+            rejects += await self._influx.write(FOREVER, await self._sums(page))
+        with unavailable():
+            async with self._database.writer.begin() as connection:
+                moved = await store.settle(connection, page, rejects, self._now())
+        if moved:
+            self.skipped += page.skipped
+            self.rejected += len(rejects)
+            if rejects:
+                logger.warning("the series refused %d lines, the first: %s", len(rejects), rejects[0].reason)
+        return moved
+
+    async def _sums(self, page: Page) -> list[str]:
+        """The sums that `page` is part of, as they are in the tallies by now: written again, they are never less."""
+        cells = await asyncio.to_thread(touched, page.rated, self._calendar)
+        with unavailable():
+            async with self._database.reader.begin() as connection:
+                hours = await store.hours(connection, cells)
+                days = await store.days(connection, cells, self._calendar)
+        return [*sum_lines(HOURLY, hours), *sum_lines(DAILY, days)]

@@ -1,0 +1,99 @@
+"""A stretch of the ledger as what the series gets of it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from cloud.calendar import MINUTE_MS, Calendar
+from cloud.ledger.rules import BUTTON
+from cloud.series.ledger import Entry, counting
+from cloud.series.lines import rating_lines
+from contract.batch import Batch
+from contract.identity import township_of
+
+# Hours and days of every zone begin at a full quarter of an hour of UTC.
+QUARTER_MS = 15 * MINUTE_MS
+
+Pair = tuple[int, int]
+
+
+class Page(NamedTuple):
+    """What the entries behind position `after`, up to `until`, bring.
+
+    `rated`: batches, and which of their rows (indexes) count. `lines`: one for each of these that is not older than
+    what is kept one by one; `skipped`: how many are.
+    """
+
+    after: int
+    until: int
+    rated: list[tuple[Batch, Sequence[int]]]
+    lines: list[str]
+    skipped: int
+
+
+class Rows(NamedTuple):
+    """An entry of kind batch, and which of its rows (indexes) count."""
+
+    entry: Entry
+    indexes: Sequence[int]
+
+
+class Touched(NamedTuple):
+    """The tallies that a page changed: townships by hour (its first minute's number), and windows by ISO day."""
+
+    hours: dict[int, set[str]]
+    days: dict[str, set[str]]
+
+
+def counted(
+    entries: Iterable[Entry],
+    given: Mapping[int, Sequence[Pair]],
+    held: Mapping[int, Sequence[int]],
+    batches: Mapping[int, Entry],
+) -> list[Rows]:
+    """Return the rows that `entries` let count.
+
+    By position: `given` are number ranges that an earlier entry gave, `held` the rows held, `batches` the entries whose
+    rows an admission among `entries` names.
+    """
+    found: list[Rows] = []
+    for entry in entries:
+        if entry.kind == "batch":
+            found.append(Rows(entry, counting(entry, given.get(entry.position, ()), held.get(entry.position, ()))))
+        else:
+            rows: dict[int, list[int]] = {}
+            for position, row in entry.admitted:
+                rows.setdefault(position, []).append(row)
+            found.extend(Rows(batches[position], indexes) for position, indexes in rows.items())
+    return found
+
+
+def page_of(after: int, until: int, rows: Iterable[Rows], floor: int) -> Page:
+    """Return the page of `rows`; ratings pressed before `floor` (ms) are not kept one by one."""
+    rated = [(entry.batch, indexes) for entry, indexes in rows if indexes]
+    lines: list[str] = []
+    skipped = 0
+    for batch, indexes in rated:
+        t0 = batch.t0
+        kept = indexes if t0 >= floor else [i for i in indexes if t0 + batch.rows[i].ms >= floor]
+        skipped += len(indexes) - len(kept)
+        lines += rating_lines(batch, kept, BUTTON)
+    return Page(after, until, rated, lines, skipped)
+
+
+def touched(rated: Iterable[tuple[Batch, Sequence[int]]], calendar: Calendar) -> Touched:
+    """Return which tallies the `rated` rows stand in, however old they are."""
+    found = Touched({}, {})
+    cells: set[tuple[str, int]] = set()
+    for batch, indexes in rated:
+        prefix, t0 = batch.node + "/", batch.t0
+        chosen = batch.rows if len(indexes) == len(batch.rows) else [batch.rows[i] for i in indexes]
+        cells.update({(prefix + row.window, (t0 + row.ms) // QUARTER_MS) for row in chosen})
+    names: dict[int, tuple[int, str]] = {}
+    for window, quarter in cells:
+        if quarter not in names:
+            at = quarter * QUARTER_MS
+            names[quarter] = calendar.hour(at) // MINUTE_MS, calendar.day(at)
+        hour, day = names[quarter]
+        found.hours.setdefault(hour, set()).add(township_of(window))
+        found.days.setdefault(day, set()).add(window)
+    return found

@@ -1,0 +1,103 @@
+"""Walking the ledger township by township, as of one position, to compare the series with it."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.calendar import MINUTE_MS
+from cloud.database import fetch
+from cloud.series.ledger import Entry, counting
+from cloud.series.lines import RollupRow
+from cloud.series.page import Rows
+from cloud.series.store import entry_of, rows_in
+from contract.ranges import Ranges
+
+PAGE = 2_000
+
+TOWNSHIPS = "SELECT DISTINCT substr(node, 1, 9) FROM ledger_entry WHERE kind = 'batch'"
+
+# In the order of the unique index ledger_entry_numbers.
+ENTRIES = """
+SELECT position, kind, node, epoch, first, last, raw FROM ledger_entry
+WHERE kind = 'batch' AND (node, epoch, first, last) > (:node, :epoch, :first, :last) AND node < :end
+ORDER BY node, epoch, first, last LIMIT :limit
+"""
+
+HELD = text("""
+SELECT position, row FROM uncounted WHERE position IN :positions AND (admitted IS NULL OR admitted > :until)
+""").bindparams(bindparam("positions", expanding=True))
+
+BOUNDS = """
+SELECT (SELECT MIN(hour) FROM tally_township), (SELECT MAX(hour) FROM tally_township)
+"""
+
+HOURS_BETWEEN = """
+SELECT hour, township, channel, satisfied, basic, dissatisfied FROM tally_township
+WHERE hour >= :first AND hour < :end
+"""
+
+WINDOWS_OF_A_DAY = """
+SELECT "window", channel, satisfied, basic, dissatisfied FROM tally_day WHERE day = :day
+"""
+
+
+async def townships(connection: AsyncConnection) -> list[str]:
+    """The townships that have ratings in the ledger."""
+    return sorted(str(code) for (code,) in await fetch(connection, TOWNSHIPS))
+
+
+async def township(connection: AsyncConnection, code: str, until: int) -> AsyncIterator[list[Rows]]:
+    """The ratings of a township that count as of position `until`, one run of a node after the other."""
+    after: tuple[str, str, int, int] = (code, "", 0, 0)
+    stream: list[Entry] = []
+    while page := [entry_of(row) for row in await fetch(connection, ENTRIES, (*after, str(int(code) + 1), PAGE))]:
+        for key, entries in groupby(page, lambda entry: (entry.node, entry.epoch)):
+            if stream and key != (stream[0].node, stream[0].epoch):
+                yield await _counting(connection, stream, until)
+                stream = []
+            stream.extend(entry for entry in entries if entry.position <= until)
+        after = (page[-1].node, page[-1].epoch, page[-1].first, page[-1].last)
+    if stream:
+        yield await _counting(connection, stream, until)
+
+
+async def _counting(connection: AsyncConnection, stream: Sequence[Entry], until: int) -> list[Rows]:
+    positions = sorted(entry.position for entry in stream)
+    held = defaultdict(list)
+    for position, row in await rows_in(connection, HELD, "positions", positions, until=until):
+        held[position].append(row)
+    return list(first_given(stream, held))
+
+
+def first_given(stream: Iterable[Entry], held: Mapping[int, Sequence[int]]) -> Iterator[Rows]:
+    """Yield which rows of one stream's entries count: of a number the entry at the lowest position gives it."""
+    given = Ranges()
+    for entry in sorted(stream, key=lambda entry: entry.position):
+        before = given.pairs if given.touches(entry.first, entry.last) else ()
+        yield Rows(entry, counting(entry, before, held.get(entry.position, ())))
+        given = given.add(entry.first, entry.last)
+
+
+async def tallied(connection: AsyncConnection) -> tuple[int, int] | None:
+    """The first and the last hour (its first minute's number) that has a tally; None where there is none."""
+    ((first, last),) = await fetch(connection, BOUNDS)
+    return None if first is None else (int(first), int(last))
+
+
+async def hours(connection: AsyncConnection, begin: int, end: int) -> list[RollupRow]:
+    """The tallies of all townships by hour from `begin` to before `end` (ms)."""
+    return [_row(row) for row in await fetch(connection, HOURS_BETWEEN, (begin // MINUTE_MS, end // MINUTE_MS))]
+
+
+async def windows(connection: AsyncConnection, day: str, begin: int) -> list[RollupRow]:
+    """The tallies of all windows on `day`, which begins at `begin` (ms)."""
+    return [_row((begin // MINUTE_MS, *row)) for row in await fetch(connection, WINDOWS_OF_A_DAY, (day,))]
+
+
+def _row(row: Sequence[Any]) -> RollupRow:
+    minute, place, channel, satisfied, basic, dissatisfied = row
+    return minute, place, channel, satisfied, basic, dissatisfied

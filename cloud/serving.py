@@ -1,0 +1,76 @@
+"""The serving role of a city's process: the board and its stream, the API and the wall's pages."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from fastapi import APIRouter
+from prometheus_client.metrics_core import Metric
+
+from cloud.board import routes as board
+from cloud.board.stream import Stream
+from cloud.database import Database
+from cloud.health import checks
+from cloud.health import routes as health
+from cloud.health.metrics import Source, fleet, gauges
+from cloud.health.routes import Check
+from cloud.health.worker import Listener
+from cloud.ledger.follower import Follower
+from cloud.quarantine import routes as quarantine
+from cloud.wall import pages
+
+
+class Serving:
+    """One API process. `follower` brings it the commits that other processes make, where there may be any."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        status: Listener,
+        database: Database,
+        follower: Follower | None,
+        further: Sequence[APIRouter],
+    ) -> None:
+        self._stream = stream
+        self._status = status
+        self._follower = follower
+        self.routers: Sequence[APIRouter] = (
+            board.router(stream),
+            *further,
+            health.router(status.devices),
+            quarantine.router(database.reader),
+            pages.router(),
+        )
+        watched: list[tuple[str, Check]] = [
+            ("store", partial(checks.readable, database.reader)),
+            ("statuses", partial(checks.connected, lambda: status.up)),
+        ]
+        if follower is not None:
+            watched.append(("commits", partial(checks.untroubled, lambda: follower.trouble)))
+        self.checks: Sequence[tuple[str, Check]] = watched
+        self.sources: Sequence[Source] = (self._figures, self._fleet)
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to follow and to listen."""
+        tasks.create_task(self._stream.run(), name="board")
+        tasks.create_task(self._status.run(), name="status")
+        if self._follower is not None:
+            self._following = tasks.create_task(self._follower.run(), name="follower")
+
+    def stop(self) -> None:
+        """End every stream; a wall that comes back gets what it missed in its snapshot."""
+        self._status.stop()
+        self._stream.close()
+        if self._follower is not None:
+            self._following.cancel()
+
+    def _fleet(self) -> Iterator[Metric]:
+        return fleet(self._status.devices(), self._status.refused)
+
+    def _figures(self) -> Iterator[Metric]:
+        return gauges(
+            {
+                "status_up": ("Whether the connection for statuses stands", self._status.up),
+                "sse_clients": ("Open streams of the board", self._stream.clients),
+            }
+        )

@@ -1,0 +1,305 @@
+"""A city copied into another database: equal in every row, interrupted anywhere, and never over something else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cloud.calendar import Calendar
+from cloud.copy import sheet
+from cloud.copy.move import Moved, Place, move
+from cloud.copy.rules import Mark, Sum, goes_on, in_order
+from cloud.copy.sheet import sheets
+from cloud.copy.target import check_finished
+from cloud.database import Database, fetch, metadata, open_database, write
+from cloud.quarantine import store as quarantine
+from cloud.quarantine.rules import poison
+from cloud.registry import store as registry
+from contract.errors import Reason, SettingsError, Unavailable
+from tests.cloud.conftest import NODE, NOW, TOWNSHIP, Desk, entry, hello
+from tests.cloud.where import OnServer, Where
+from tests.conftest import PostgresUrl
+
+# A PostgreSQL of one's own begins with making it, on a busy machine.
+pytestmark = pytest.mark.timeout(60)
+
+ZONE = Calendar("Asia/Shanghai")
+
+
+def untold(_step: str, _done: int, _total: int) -> None: ...
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest, where: Where, tmp_path: Path) -> Place:
+    """Where to copy to, of the other kind: a file that is not there yet, or a database without a table."""
+    if isinstance(where, OnServer):
+        return Place(str(tmp_path / "target.db"))
+    given: PostgresUrl = request.getfixturevalue("postgres_url")
+    return Place(given.url, str(given.password_file))
+
+
+@pytest.fixture
+async def city(desk: Desk) -> Desk:
+    """A city with something in every table that a city fills."""
+    await registry.seed_places(desk.database.writer)
+    async with desk.database.writer.begin() as connection:
+        await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
+        await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
+        await registry.raise_version(connection, NOW)
+        await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
+        await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
+    for number in range(12):
+        await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
+    await desk.exchange(entry(36, ("01", 3), ("02", 2)), hello(NODE), b'{"noise":\xff}\nx')
+    return desk
+
+
+def place_of(desk: Desk) -> Place:
+    return Place(desk.where.database)
+
+
+async def moved(desk: Desk, target: Place) -> Moved:
+    return await move(place_of(desk), target, ZONE, untold)
+
+
+async def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, sorted by Python."""
+    async with database.reader.begin() as connection:
+        return {
+            one.name: sorted(await fetch(connection, f'SELECT * FROM "{one.name}"'), key=repr)  # noqa: S608
+            for one in sheets()
+        }
+
+
+async def opened(target: Place) -> Database:
+    return await open_database(target.database, password_file=target.password_file)
+
+
+async def test_every_table_of_the_city_is_copied_and_verified(city: Desk, target: Place) -> None:
+    copied, account = await moved(city, target)
+
+    assert copied.disagreements == []
+    assert copied.fresh == sum(copied.rows.values())
+    assert set(copied.rows) == set(metadata.tables)
+    assert {name for name, rows in copied.rows.items() if not rows} <= {"ledger_commit", "node_config"}
+    assert account is not None
+    assert (account.equal, account.counted) == (True, 25)
+    async with await opened(target) as database:
+        assert await content(database) == await content(city.database)
+
+
+async def test_numbers_that_the_database_gives_go_on_behind_the_copied_ones(city: Desk, target: Place) -> None:
+    copied, _ = await moved(city, target)
+
+    async with await opened(target) as database:
+        async with database.writer.begin() as connection:
+            more = poison(TOWNSHIP, "", Reason.UNSIGNED, "noise", b"other noise")
+            await quarantine.keep(connection, [more], NOW)
+            await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (2, 'y', 'z')")
+        kept = await content(database)
+    for table in ("quarantine", "series_reject"):
+        assert {row[0] for row in kept[table]} == set(range(1, copied.rows[table] + 2))
+
+
+class PowerCut(Exception):  # noqa: N818
+    pass
+
+
+def cut_after(rows: int) -> Callable[[str, int, int], None]:
+    def tell(step: str, done: int, _total: int) -> None:
+        if step == "copy" and done >= rows:
+            raise PowerCut
+
+    return tell
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+async def test_an_interrupted_copy_goes_on(
+    city: Desk, target: Place, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet, "PAGE", 4)
+    total = sum(map(len, (await content(city.database)).values()))
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut_after(int(total * share)))
+
+    copied, account = await moved(city, target)
+
+    assert copied.disagreements == []
+    assert account is not None
+    assert account.equal
+    # What stands in the ledger and in the tallies was not copied again.
+    assert copied.fresh <= total - min(int(total * share), copied.rows["ledger_entry"])
+    async with await opened(target) as database:
+        assert await content(database) == await content(city.database)
+        await check_finished(database, "it")
+
+
+@pytest.mark.parametrize(
+    ("when", "remedy"), [("verify", "run the same command again"), ("recount", "count it again by `manyi db recount`")]
+)
+async def test_a_database_that_goes_away_is_said_with_what_to_do(
+    city: Desk, target: Place, when: str, remedy: str
+) -> None:
+    def tell(step: str, _done: int, _total: int) -> None:
+        if step == when:
+            raise OSError("the cable is out")
+
+    with pytest.raises(Unavailable, match=f"the cable is out; .*{remedy}"):
+        await move(place_of(city), target, ZONE, tell)
+    if when == "verify":
+        copied, account = await moved(city, target)
+        assert (copied.disagreements, account is not None and account.equal) == ([], True)
+
+
+async def test_what_came_to_the_source_meanwhile_is_copied_too(
+    city: Desk, target: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet, "PAGE", 4)
+    total = sum(map(len, (await content(city.database)).values()))
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut_after(total - 2))
+    await city.exchange(entry(50, ("01", 1), ("02", 1)))
+
+    copied, account = await moved(city, target)
+
+    assert (copied.disagreements, account is not None and account.equal) == ([], True)
+    async with await opened(target) as database:
+        assert await content(database) == await content(city.database)
+
+
+async def test_the_city_may_run_meanwhile_and_the_copy_is_of_one_moment(city: Desk, target: Place) -> None:
+    before = await content(city.database)
+    sent: list[bool] = []
+
+    def tell(step: str, done: int, _total: int) -> None:
+        if not sent:
+            sent.append(True)
+            city.send(entry(60, ("01", 1), ("02", 1)))
+
+    copied, account = await move(place_of(city), target, ZONE, tell)
+    await city.settled()
+
+    assert (copied.disagreements, account is not None and account.equal) == ([], True)
+    async with await opened(target) as database:
+        assert await content(database) == before != await content(city.database)
+
+
+async def test_half_a_copy_is_no_city_and_no_place_for_another(city: Desk, target: Place, tmp_path: Path) -> None:
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut_after(20))
+    async with await opened(target) as database:
+        with pytest.raises(SettingsError, match="unfinished copy of"):
+            await check_finished(database, "it")
+    async with await open_database(str(tmp_path / "other.db")):
+        pass
+
+    with pytest.raises(SettingsError, match=r"unfinished copy of .*: finish that one, or give an empty database"):
+        await move(Place(str(tmp_path / "other.db")), target, ZONE, untold)
+
+
+async def test_nothing_is_overwritten(city: Desk, target: Place) -> None:
+    await moved(city, target)
+    async with await opened(target) as database:
+        before = await content(database)
+
+        with pytest.raises(SettingsError, match=r"is not empty \(ledger_entry has rows\).*give a new database"):
+            await moved(city, target)
+        assert await content(database) == before
+
+
+async def test_a_city_is_not_copied_onto_itself(city: Desk) -> None:
+    with pytest.raises(SettingsError, match="source and target at once"):
+        await moved(city, place_of(city))
+
+
+async def test_a_source_whose_ledger_is_another_is_refused(
+    city: Desk, target: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet, "PAGE", 4)
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut_after(8))
+    async with await opened(target) as database, database.writer.begin() as connection:
+        await write(
+            connection,
+            "INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw) "
+            "VALUES (9999, 'admit', '', '', 0, 0, 0, '', :raw)",
+            [(b"{}",)],
+        )
+
+    with pytest.raises(SettingsError, match="another entry 9999"):
+        await moved(city, target)
+
+
+async def test_a_row_that_went_wrong_is_found_and_its_table_copied_anew(
+    city: Desk, target: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet, "PAGE", 4)
+    total = sum(map(len, (await content(city.database)).values()))
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut_after(total))
+    async with await opened(target) as database, database.writer.begin() as connection:
+        await write(connection, "UPDATE tally_minute SET basic = basic + 1")
+
+    copied, account = await moved(city, target)
+    assert account is None
+    assert [line.partition(":")[0] for line in copied.disagreements] == ["tally_minute"]
+    assert copied.disagreements[0].endswith("run it again to copy that anew")
+
+    copied, account = await moved(city, target)
+    assert (copied.disagreements, account is not None and account.equal) == ([], True)
+    assert copied.fresh >= copied.rows["tally_minute"]
+
+
+async def test_tallies_that_were_wrong_already_are_told_of(city: Desk, target: Place) -> None:
+    async with city.database.writer.begin() as connection:
+        await write(connection, "UPDATE tally_city SET basic = basic + 1")
+
+    copied, account = await moved(city, target)
+
+    assert copied.disagreements == []
+    assert account is not None
+    assert account.differing["tally_city"] == 1
+
+
+async def test_a_source_that_is_not_there_is_not_made(tmp_path: Path, target: Place) -> None:
+    nothing = tmp_path / "nothing.db"
+
+    with pytest.raises(SettingsError, match="there is no such file"):
+        await move(Place(str(nothing)), target, ZONE, untold)
+    assert not nothing.exists()
+
+
+async def test_a_source_without_a_city_is_refused(tmp_path: Path, postgres_url: PostgresUrl) -> None:
+    source = Place(postgres_url.url, str(postgres_url.password_file))
+
+    with pytest.raises(SettingsError, match="there is no city in it"):
+        await move(source, Place(str(tmp_path / "target.db")), ZONE, untold)
+
+
+def test_tables_come_in_the_order_that_saves_most_and_the_head_last() -> None:
+    order = in_order(metadata.tables)
+
+    assert (order[0], order[-1]) == ("ledger_entry", "ledger_head")
+    assert set(order[1:6]) == {"tally_city", "tally_day", "tally_minute", "tally_township", "uncounted"}
+
+
+def test_what_may_be_kept_of_an_interrupted_copy() -> None:
+    now, later = Mark(5, 3), Mark(5, 4)
+
+    assert all(goes_on("ledger_entry", now, mark) for mark in (now, later))
+    assert goes_on("tally_day", now, now)
+    assert not goes_on("tally_day", now, later)
+    assert not goes_on("hello", now, now)
+
+
+def test_a_sum_does_not_care_about_order_and_sees_every_difference() -> None:
+    rows: list[tuple[object, ...]] = [(1, "a", b"x", None), (2, "b", b"", 0), (3, "", None, -1)]
+
+    def text(*given: tuple[object, ...]) -> str:
+        one = Sum()
+        one.add(given)
+        return one.text
+
+    assert text(*rows) == text(*reversed(rows))
+    others = [rows[:2], [*rows[:2], (3, "", None, 1)], [*rows[:2], (3, "", b"", -1)], [*rows, rows[0]]]
+    assert len({text(*other) for other in [rows, *others]}) == 5

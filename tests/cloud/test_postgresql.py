@@ -1,0 +1,278 @@
+"""PostgreSQL alone: a server that goes and comes back, sessions that are ended, passwords that are wrong."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from cloud import engines
+from cloud.city import City
+from cloud.database import Database, fetch, fetch_value, open_database, unavailable, upgrade_database, write
+from cloud.health import checks
+from cloud.ingest import intake as pipeline
+from cloud.ledger.store import BEGIN_HEAD
+from cloud.settings import Http, Settings
+from cloud.tallies import store as tallies
+from contract.errors import SettingsError, Unavailable
+from contract.signing import Signer
+from firmware_sim.servers.postgres import Postgres
+from proof.ledger import gapless
+from tests.cloud.conftest import NOW, Desk, entry, open_desk, ranges
+from tests.cloud.where import OnServer
+from transport.broker import Broker
+
+THREE = (("01", 3), ("02", 2), ("01", 1))
+SELF = "SELECT pg_backend_pid()"
+KILL = "SELECT pg_terminate_backend(:pid)"
+# On this file's own server or on the shared one, never on SQLite.
+on_postgresql = pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Postgres]:
+    """A server of the test's own, to be killed."""
+    async with Postgres(tmp_path / "server", durable=False) as running:
+        await running.create("city")
+        await upgrade_database(running.url("city"), password_file=str(running.password_file))
+        yield running
+
+
+@pytest.fixture
+async def desk_there(server: Postgres, tmp_path: Path, upgraded_file: Path) -> AsyncIterator[Desk]:
+    async with open_desk(OnServer(server.url_with_password("city"), tmp_path, upgraded_file)) as opened:
+        yield opened
+
+
+async def pid_of(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int(await fetch_value(connection, SELF))
+
+
+async def test_a_server_that_is_killed_is_told_and_waited_out(
+    server: Postgres, desk_there: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "FIRST_RETRY_S", 0.01)
+    desk = desk_there
+    await desk.exchange(entry(1, *THREE))
+    server.kill()
+    desk.send(entry(4, *THREE))
+    while desk.intake.trouble is None:
+        await asyncio.sleep(0.01)
+
+    assert "\n" not in desk.intake.trouble
+    assert server.password not in desk.intake.trouble
+    assert desk.said == []
+    with pytest.raises(Unavailable), unavailable():
+        await pid_of(desk.database.reader)
+
+    await server.restart()
+    assert ranges(await desk.settled()) == ([(4, 6)], [], [])
+    assert await pid_of(desk.database.reader)
+    assert desk.tallied == (2, 2, 2)
+    assert gapless(desk.path)
+
+
+async def test_a_city_says_503_while_its_server_is_away_and_goes_on_when_it_is_back(server: Postgres) -> None:
+    settings = Settings(
+        server.url("city"),
+        "",
+        Broker("127.0.0.1", 1),
+        Http(port=0),
+        database_password_file=str(server.password_file),
+    )
+    city = City(
+        settings,
+        signer=Signer(bytes(32)),
+        now=lambda: NOW,
+        monotonic=asyncio.get_running_loop().time,
+        random_bits=lambda bits: bits,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+            assert (await client.get("/api/quarantine")).status_code == 200
+            server.kill()
+            for path in ("/api/quarantine", "/api/trends/day", "/api/trends/minute?place=371721121"):
+                assert (await client.get(path)).status_code == 503, path
+            health = (await client.get("/health")).json()["parts"]
+            assert not health["database"]["ok"]
+            assert "\n" not in health["database"]["detail"]
+            assert (await client.get("/api/board")).status_code == 200
+
+            await server.restart()
+            while not (await client.get("/health")).json()["parts"]["database"]["ok"]:
+                await asyncio.sleep(0.05)
+            for path in ("/api/quarantine", "/api/trends/day", "/api/trends/minute?place=371721121"):
+                assert (await client.get(path)).status_code == 200, path
+        city.stop()
+
+
+@on_postgresql
+async def test_a_session_that_is_killed_in_a_commit_leaves_nothing_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "FIRST_RETRY_S", 0.01)
+    await desk.exchange(entry(1, *THREE))
+    add, killed, seen = tallies.add, asyncio.Event(), list[object]()
+
+    async def add_and_kill(connection: AsyncConnection, *rest: object) -> None:
+        await add(connection, *rest)  # type: ignore[arg-type]
+        if not killed.is_set():
+            killed.set()
+            desk.query(f"SELECT pg_terminate_backend({await fetch_value(connection, SELF)})")
+            seen.append(desk.query("SELECT count(*) FROM ledger_entry"))
+
+    monkeypatch.setattr(tallies, "add", add_and_kill)
+
+    assert ranges(await desk.exchange(entry(4, *THREE))) == ([(4, 6)], [], [])
+    assert seen == [[(1,)]]
+    assert desk.tallied == (2, 2, 2)
+    assert desk.query("SELECT position FROM ledger_head") == [(2,)]
+    assert gapless(desk.path)
+
+
+@on_postgresql
+async def test_the_writer_is_one_session_and_its_end_is_an_error_once(database: Database) -> None:
+    first = await pid_of(database.writer)
+    assert await pid_of(database.writer) == first
+    async with database.reader.begin() as connection:
+        await fetch(connection, KILL, (first,))
+
+    with pytest.raises(Unavailable), unavailable():
+        await pid_of(database.writer)
+
+    assert await pid_of(database.writer) != first
+
+
+@on_postgresql
+async def test_a_health_check_that_waits_in_vain_does_not_end_the_writers_session(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATIENCE_S", 0.2)
+    pid = await pid_of(database.writer)
+    async with database.writer.begin() as connection:
+        await write(connection, BEGIN_HEAD)
+    assert (await checks.writable(database.writer)).ok
+
+    async with database.reader.begin() as locking:
+        await fetch(locking, "SELECT id FROM ledger_head FOR UPDATE")
+        found = await checks.writable(database.writer)
+
+    assert not found.ok
+    assert "timeout" in found.detail
+    assert await pid_of(database.writer) == pid
+
+
+@on_postgresql
+async def test_a_readers_session_that_ended_is_replaced_unseen(database: Database) -> None:
+    first = await pid_of(database.reader)
+    async with database.writer.begin() as connection:
+        await fetch(connection, KILL, (first,))
+
+    assert await pid_of(database.reader) != first
+
+
+@pytest.mark.parametrize("within", ["between transactions", "in a transaction"])
+async def test_a_tenured_session_ends_when_it_says_nothing(
+    postgres_url: tuple[str, Path, str], monkeypatch: pytest.MonkeyPatch, within: str
+) -> None:
+    for timeout in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        monkeypatch.setitem(engines._TENURE, timeout, "200")
+    url, password_file, whole = postgres_url
+    await upgrade_database(whole)
+    async with await open_database(url, password_file=str(password_file), tenured=True) as database:
+        pid = await pid_of(database.writer)
+        if within == "between transactions":
+            await gone(database, pid)
+        with pytest.raises(Unavailable), unavailable():
+            await hang(database, pid)
+        assert await pid_of(database.writer) != pid
+
+
+async def hang(database: Database, pid: int) -> None:
+    async with database.writer.begin() as connection:
+        await fetch(connection, SELF)
+        await gone(database, pid)
+        await fetch(connection, SELF)
+
+
+async def gone(database: Database, pid: int) -> None:
+    """Wait until PostgreSQL has ended the session."""
+    while True:
+        async with database.reader.begin() as connection:
+            if not await fetch(connection, "SELECT pid FROM pg_stat_activity WHERE pid = :pid", (pid,)):
+                return
+        await asyncio.sleep(0.05)
+
+
+@on_postgresql
+async def test_sessions_are_known_by_name_and_only_a_tenured_one_ends_by_itself(database: Database) -> None:
+    for engine in (database.writer, database.reader):
+        async with engine.connect() as connection:
+            assert await fetch_value(connection, "SHOW application_name") == "manyi"
+            assert await fetch_value(connection, "SHOW idle_session_timeout") == "0"
+            assert await fetch_value(connection, "SHOW tcp_keepalives_idle") == "4"
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            used = driver._transport.get_extra_info("socket")
+            assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert used.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+
+
+async def test_a_wrong_password_is_told_without_it(
+    postgres_url: tuple[str, Path, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("geheim", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=r"postgresql://manyi:\*\*\*@.*: password authentication failed") as refused:
+        await open_database(postgres_url[0], password_file=str(wrong))
+
+    assert "geheim" not in str(refused.value) + caplog.text
+
+
+async def test_the_right_password_is_in_no_log(
+    postgres_url: tuple[str, Path, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    url, password_file, whole = postgres_url
+    await upgrade_database(whole)
+    async with await open_database(url, password_file=str(password_file)) as database:
+        assert password_file.read_text(encoding="utf-8").strip() not in repr(database) + caplog.text
+
+
+async def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "CONNECT_S", 0.2)
+    # The kernel takes the connection, and nobody ever reads it.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as nobody,
+        pytest.raises(SettingsError, match="cannot be opened: no answer"),
+    ):
+        await open_database(f"postgresql://manyi@127.0.0.1:{nobody.getsockname()[1]}/city")
+
+
+@on_postgresql
+async def test_the_ledger_refuses_to_be_emptied(desk: Desk) -> None:
+    await desk.exchange(entry(1, *THREE))
+
+    with pytest.raises(asyncpg.RaiseError, match="never changed"):
+        desk.query("TRUNCATE ledger_entry")
+    assert desk.query("SELECT count(*) FROM ledger_entry") == [(1,)]
+
+
+async def test_rows_of_a_statement_that_fails_are_not_there(postgres_url: tuple[str, Path, str]) -> None:
+    await upgrade_database(postgres_url[2])
+    async with await open_database(postgres_url[2]) as database:
+        rows = [(n, "x", "button", 1, 0, 0) for n in range(2000)]
+        with pytest.raises(Unavailable), unavailable():
+            async with database.writer.begin() as connection:
+                await write(connection, tallies.ADD_MINUTE, [*rows, (1 << 63, "x", "button", 1, 0, 0)])
+        async with database.reader.begin() as connection:
+            assert await fetch_value(connection, "SELECT count(*) FROM tally_minute") == 0

@@ -1,0 +1,30 @@
+"""Where brokers are: one address, or the nodes of a cluster."""
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from contract.settings import parse
+from transport.broker import Broker
+
+
+def test_a_cluster_is_its_first_address_and_the_others() -> None:
+    text = 'host = "10.0.0.1"\nport = 1884\nalso = ["10.0.0.2:1885", "[::1]:1886", "broker-3:1887"]\n'
+
+    broker = parse(text, Broker, file="city.toml")
+
+    assert broker.addresses == [("10.0.0.1", 1884), ("10.0.0.2", 1885), ("::1", 1886), ("broker-3", 1887)]
+
+
+@pytest.mark.parametrize("also", ["10.0.0.2", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:70000", "a b:1883", ":1883"])
+def test_an_address_without_host_or_port_is_refused(also: str) -> None:
+    with pytest.raises(SettingsError, match=r"city\.toml: .*also"):
+        parse(f'host = "10.0.0.1"\nalso = ["{also}"]\n', Broker, file="city.toml")
+
+
+def test_the_password_file_stands_beside_the_settings(tmp_path: Path) -> None:
+    broker = parse('host = "h"\npassword_file = "p"\n', Broker, file="city.toml")
+
+    assert broker.seen_from(tmp_path).password_file == str(tmp_path / "p")
+    assert Broker("h").seen_from(tmp_path).password_file is None

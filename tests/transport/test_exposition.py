@@ -1,0 +1,92 @@
+"""A process answers Prometheus from its own loop, and gives the port back."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from contract.errors import SettingsError
+from contract.status import NodeStatus
+from transport.exposition import build_info, exposed, gauge, histogram, of_a_hop
+from transport.histogram import Histogram
+from transport.lanes import Lanes
+from transport.scrape import Scrape
+
+
+async def scraped(port: int) -> dict[str, float]:
+    def get() -> str:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    families = text_string_to_metric_families(await asyncio.to_thread(get))
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+async def test_each_scrape_asks_anew(free_port: Callable[[], int]) -> None:
+    port, asked = free_port(), 0
+
+    async def ask() -> list[Metric]:
+        nonlocal asked
+        asked += 1
+        return [gauge("manyi_asked", "How often", asked), build_info()]
+
+    async with exposed(Scrape(port), ask):
+        assert (await scraped(port))["manyi_asked"] == 1
+        figures = await scraped(port)
+    assert figures["manyi_asked"] == 2
+    assert figures["process_resident_memory_bytes"] > 1e6
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+
+
+async def test_a_scrape_that_fails_is_an_error_to_prometheus_and_nobody_else(
+    free_port: Callable[[], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+
+    async def ask() -> list[Metric]:
+        raise ValueError("not now")
+
+    async with exposed(Scrape(port), ask):
+        with pytest.raises(HTTPError, match="500"):
+            await scraped(port)
+    capfd.readouterr()
+
+
+async def test_a_port_in_use_is_one_line(free_port: Callable[[], int]) -> None:
+    port = free_port()
+
+    async def ask() -> list[Metric]:
+        return []
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(SettingsError, match=f"metrics: 127.0.0.1:{port} cannot be taken: Address already in use"):
+            async with exposed(Scrape(port), ask):
+                pass
+
+
+def test_a_histogram_is_cumulative_with_inclusive_bounds() -> None:
+    durations = Histogram((0.01, 0.1))
+    for seconds, times in ((0.01, 2), (0.011, 1), (5.0, 1)):
+        durations.add(seconds, times)
+    samples = {s.labels.get("le", s.name): s.value for s in histogram("x", "y", durations).samples}
+    assert (samples["0.01"], samples["0.1"], samples["+Inf"]) == (2, 3, 4)
+    assert samples["x_sum"] == pytest.approx(5.031)
+
+
+@pytest.mark.parametrize(("error", "known"), [(None, 0), (0, 1), (250, 1)])
+def test_a_clock_error_is_told_only_where_the_time_is_known(error: int | None, known: int) -> None:
+    status = NodeStatus("371721121-a1", "up", clock_error_ms=error, queue=3, oldest_ms=1500)
+    told = {f.name: f.samples[0].value for f in of_a_hop("edge", status, Lanes(), Histogram())}
+    assert told["manyi_edge_clock_known"] == known
+    assert ("manyi_edge_clock_error_seconds" in told) is (error is not None)
+    assert (told["manyi_edge_waiting_ratings"], told["manyi_edge_oldest_seconds"]) == (3, 1.5)

@@ -1,0 +1,127 @@
+"""What a process says on stderr: one object a line, with everything in it but secrets."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from transport.log import Lines, Plain, without_secrets
+
+SET_UP = (
+    'import logging, threading\nfrom transport.log import set_up\nset_up("{form}", house="edge", who="371721121-a1")\n'
+)
+
+
+@pytest.fixture
+def record() -> logging.LogRecord:
+    made = logging.LogRecord("edge.node", logging.WARNING, "node.py", 1, "%s is %d", ("it", 7), None)
+    made.created = 1_763_800_000.1234
+    return made
+
+
+def line_of(record: logging.LogRecord) -> dict[str, object]:
+    text = Lines(house="edge", who="371721121-a1").format(record)
+    assert "\n" not in text
+    line: dict[str, object] = json.loads(text)
+    return line
+
+
+def said(program: str, form: str = "json") -> list[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", SET_UP.format(form=form) + program], capture_output=True, text=True, check=False
+    )
+    assert run.stdout == ""
+    return run.stderr.splitlines()
+
+
+def test_a_line_tells_when_who_where_and_what(record: logging.LogRecord) -> None:
+    assert line_of(record) == {
+        "time": "2025-11-22T08:26:40.123+00:00",
+        "level": "warning",
+        "logger": "edge.node",
+        "house": "edge",
+        "who": "371721121-a1",
+        "text": "it is 7",
+    }
+
+
+def test_what_was_given_beside_the_text_has_fields_of_its_own(record: logging.LogRecord) -> None:
+    record.batch, record.lasts, record.lane = "371721121-a1/AAAAAAAAAA/1", [3, 4], None
+    line = line_of(record)
+    assert (line["batch"], line["lasts"]) == ("371721121-a1/AAAAAAAAAA/1", [3, 4])
+    assert "lane" not in line
+
+
+def test_where_one_process_plays_many_a_record_says_who(record: logging.LogRecord) -> None:
+    record.who = "371721121-a2"
+    assert line_of(record)["who"] == "371721121-a2"
+
+
+def test_what_json_does_not_know_is_written_as_text(record: logging.LogRecord) -> None:
+    record.odd = ValueError("no number")
+    assert line_of(record)["odd"] == "no number"
+
+
+HIDDEN = "Tr0ub4dor"
+LEAKS = [
+    f"postgresql+asyncpg://manyi:{HIDDEN}@db.example/manyi",
+    f"sqlite+aiosqlite:///var/lib/{HIDDEN}/manyi.db",
+    f"cannot reach mqtt://gateway:{HIDDEN}@broker:1883 now",
+    f"host=db password={HIDDEN} dbname=manyi",
+    f"http://127.0.0.1:8086/write?u=manyi&token={HIDDEN}",
+]
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_no_secret_reaches_a_line(record: logging.LogRecord, leak: str) -> None:
+    record.msg, record.args, record.exc_info = leak, (), (OSError, OSError(leak), None)
+    record.detail = leak
+    for form in (Lines(house="edge", who="a"), Plain()):
+        text = form.format(record)
+        assert HIDDEN not in text
+        assert "***" in text
+
+
+@pytest.mark.parametrize("text", ["the wall is at http://127.0.0.1:8000/", "a = b", "broker city:1883: refused"])
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_an_exception_is_one_field() -> None:
+    (text,) = said('try:\n  1 / 0\nexcept ZeroDivisionError:\n  logging.getLogger("x").exception("it broke")')
+    line = json.loads(text)
+    assert (line["level"], line["text"]) == ("error", "it broke")
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_crash_is_a_line_too() -> None:
+    (text,) = said("1 / 0")
+    line = json.loads(text)
+    assert (line["level"], line["logger"], line["text"]) == ("critical", "edge", "ended by ZeroDivisionError")
+
+
+def test_the_end_of_a_thread_is_a_line_too() -> None:
+    (text,) = said('thread = threading.Thread(target=lambda: 1 / 0, name="mqtt a1")\nthread.start()\nthread.join()')
+    assert json.loads(text)["text"] == "mqtt a1 ended by ZeroDivisionError"
+
+
+def test_pythons_own_warnings_are_lines_too() -> None:
+    (text,) = said('import warnings\nwarnings.warn("old")')
+    assert "old" in json.loads(text)["text"]
+
+
+def test_libraries_are_heard_from_warning_on() -> None:
+    texts = said(
+        'for name in ("uvicorn.error", "paho"):\n  log = logging.getLogger(name)\n  log.info("a")\n  log.error("b")'
+    )
+    assert [(json.loads(text)["logger"], json.loads(text)["text"]) for text in texts] == [
+        ("uvicorn.error", "b"),
+        ("paho", "b"),
+    ]
+
+
+def test_text_is_for_a_person() -> None:
+    assert said('logging.getLogger("edge.node").info("it goes")', "text") == ["INFO edge.node: it goes"]
