@@ -60,8 +60,9 @@ clean:
 	@$(call install,requirements/dev.txt)
 	@touch .venv/.run $@
 
+# A lock is complete, so nothing is resolved anew: pip 23 took a newer coverage for `coverage[toml]` than the locked one.
 define install
 echo "installing $(1) into .venv ..." && \
-$(PIP) install --quiet --no-compile --require-hashes -r $(1) && \
+$(PIP) install --quiet --no-compile --no-deps --require-hashes -r $(1) && \
 $(PIP) install --quiet --no-deps --no-build-isolation -e .
 endef

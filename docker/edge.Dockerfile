@@ -4,7 +4,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/manyi
 COPY requirements/edge.txt requirements/
-RUN /opt/manyi/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/edge.txt
+RUN /opt/manyi/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements/edge.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY contract contract
 COPY transport transport
