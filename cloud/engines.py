@@ -1,7 +1,8 @@
 """The connections to each kind of database, set as the city needs them: SQLite in a file, PostgreSQL over TCP.
 
 Of the two engines the writer has one connection and the reader a few. On both kinds a reader's transaction sees one
-moment of the database, and a commit is on the disk when it returns.
+moment of the database, and a commit is on the disk when it returns. No error tells the values of its statement: they
+are windows, and how they were judged.
 """
 
 import socket
@@ -22,6 +23,8 @@ BUSY_MS = 5_000
 CONNECT_S = 5
 # PostgreSQL ends a tenured session that says nothing for so long, and with it the locks that it holds.
 TENURE_MS = 6_000
+# What waits for the ledger's lock for so long is tried again, so that whoever waits still shows that it lives.
+LOCK_MS = 5_000
 # FULL: a commit is on the disk when it returns, through a power cut; NORMAL may lose the last ones.
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -41,13 +44,17 @@ _SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS),
 )
 _SESSION = {"application_name": "manyi", "tcp_user_timeout": str(_USER_TIMEOUT_MS), **_KEEPALIVE}
-_TENURE = {"idle_session_timeout": str(TENURE_MS), "idle_in_transaction_session_timeout": str(TENURE_MS)}
+_TENURE = {
+    "idle_session_timeout": str(TENURE_MS),
+    "idle_in_transaction_session_timeout": str(TENURE_MS),
+    "lock_timeout": str(LOCK_MS),
+}
 
 
 def sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """Return writer and reader on an SQLite file; reading never waits for a writer (WAL)."""
-    writer = create_async_engine(url, pool_size=1, max_overflow=0)
-    reader = create_async_engine(url, pool_size=READERS, max_overflow=0)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    reader = create_async_engine(url, pool_size=READERS, max_overflow=0, hide_parameters=True)
     _furnish(writer, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
     _furnish(reader, begin="BEGIN", pragmas=_SQLITE_PRAGMAS)
     return writer, reader
@@ -61,7 +68,7 @@ def sqlite_looker(url: URL) -> AsyncEngine:
     file = f"{Path(url.database or '').resolve().as_uri()}"
     with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as probing:
         probing.execute("SELECT 1 FROM sqlite_schema")
-    engine = create_async_engine(url.set(database=file, query={"mode": "ro", "uri": "true"}))
+    engine = create_async_engine(url.set(database=file, query={"mode": "ro", "uri": "true"}), hide_parameters=True)
     _furnish(engine, begin="BEGIN", pragmas=())
     return engine
 
@@ -77,6 +84,7 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
         url,
         pool_size=1,
         max_overflow=0,
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args={"timeout": CONNECT_S, "server_settings": {**durable, **_TENURE} if tenured else durable},
     )
@@ -85,6 +93,7 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
         pool_size=READERS,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         isolation_level="REPEATABLE READ",
         connect_args={"timeout": CONNECT_S, "server_settings": _SESSION},
     )
