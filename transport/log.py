@@ -20,17 +20,22 @@ TEXT = "%(levelname)s %(name)s: %(message)s"
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CHATTY = ("uvicorn.error", "paho", "sqlalchemy.engine", "aiosqlite", "asyncio")
 
-# Whole addresses of databases, who logs in anywhere else, and passwords in connection strings.
+# A value in quotes of either kind, or up to where a bare one ends.
+_VALUE = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'&,;(){}\[\]]+)"""
+# Whole addresses of databases, and who logs in anywhere else; then what stands behind a telling name in connection
+# strings, arguments and dictionaries; the header that carries one; and a login as InfluxDB 1 has it in an address.
 _SECRETS = (
     (re.compile(r"\b((?:postgres(?:ql)?|sqlite)(?:\+\w+)?://)[^\s\"']+"), r"\1***"),
     (re.compile(r"(://)[^\s/\"'@]+@"), r"\1***@"),
-    (re.compile(r"(?i)\b(password|passwd|token|secret)(=)[^\s\"'&]+"), r"\1\2***"),
+    (re.compile(rf"""(?i)((?:password|passwd|token|secret)["']?\s*[=:]\s*){_VALUE}"""), r"\1***"),
+    (re.compile(r"""(?i)(authorization["']?\s*[=:,]\s*b?["']?)(?:(?:token|bearer|basic)\s+)?[^\s"',)}]+"""), r"\1***"),
+    (re.compile(r"([?&][up]=)[^\s\"'&]+"), r"\1***"),
 )
 
 
 def without_secrets(text: str) -> str:
     """`text` with database addresses and credentials struck out."""
-    if "://" in text or "=" in text:
+    if "=" in text or ":" in text or "uthorization" in text:
         for secret, instead in _SECRETS:
             text = secret.sub(instead, text)
     return text
@@ -74,7 +79,7 @@ class Lines(logging.Formatter):
                 line[name] = without_secrets(value) if isinstance(value, str) else value
         if record.exc_info:
             line["exception"] = without_secrets(self.formatException(record.exc_info))
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return msgspec.json.encode(line, enc_hook=lambda value: without_secrets(str(value))).decode()
 
 
 def set_up(form: Form, *, house: str, who: str) -> None:

@@ -71,6 +71,19 @@ LEAKS = [
     f"cannot reach mqtt://gateway:{HIDDEN}@broker:1883 now",
     f"host=db password={HIDDEN} dbname=manyi",
     f"http://127.0.0.1:8086/write?u=manyi&token={HIDDEN}",
+    f"http://127.0.0.1:8086/query?u=manyi&p={HIDDEN}&db=manyi",
+    f"connect(password='{HIDDEN}')",
+    f"connect(password='two {HIDDEN} words', user='manyi')",
+    f"connect(password='it\\'s {HIDDEN}')",
+    f'token="{HIDDEN}"',
+    f"token = {HIDDEN}",
+    f"{{'user': 'manyi', 'password': '{HIDDEN}'}}",
+    f'{{"token": "{HIDDEN}"}}',
+    f"PGPASSWORD={HIDDEN}",
+    f"Authorization: Token manyi:{HIDDEN}",
+    f"{{'Authorization': 'Token manyi:{HIDDEN}'}}",
+    f"[(b'authorization', b'Bearer {HIDDEN}')]",
+    f"authorization: {HIDDEN}",
 ]
 
 
@@ -84,7 +97,23 @@ def test_no_secret_reaches_a_line(record: logging.LogRecord, leak: str) -> None:
         assert "***" in text
 
 
-@pytest.mark.parametrize("text", ["the wall is at http://127.0.0.1:8000/", "a = b", "broker city:1883: refused"])
+def test_nor_within_an_object_that_stands_beside_the_text(record: logging.LogRecord) -> None:
+    record.odd = OSError(f"password='{HIDDEN}'")
+    assert line_of(record)["odd"] == "password=***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the wall is at http://127.0.0.1:8000/",
+        "a = b",
+        "broker city:1883: refused",
+        "user or password refused",
+        "password_file='/etc/manyi/postgres.password' is missing",
+        'token_file = "influx.token"',
+        "/api/nodes?place=371721",
+    ],
+)
 def test_what_is_no_secret_stays(text: str) -> None:
     assert without_secrets(text) == text
 
