@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from cli.exits import explained
-from contract.errors import SettingsError, StoreDamaged, StoreFull
+from contract.errors import Refused, SettingsError, StoreDamaged, StoreFull
+from contract.identity import EPOCH, check_node
 
 if TYPE_CHECKING:
     from cloud.trace.facts import Facts, Kept
@@ -38,7 +39,8 @@ def trace(
     """Tell where a rating is and when it passed each step, from whatever it is given: settings files and logs.
 
     Several of each together give the whole way. Stores are only read, also while the houses run. Without --epoch every
-    epoch that has the number is told of, the newest first. Exit code 1 where no trace of it was found.
+    epoch that has the number is told of, the newest first. Exit code 1 where no trace of it was found, 2 where a name
+    or a file cannot be used.
     """
     import msgspec
 
@@ -47,14 +49,29 @@ def trace(
     with explained():
         if not config and not log:
             raise SettingsError("trace: name at least one --config FILE or --log FILE to look into")
+        shown_in = _checked(node, epoch, zone)
         facts = asyncio.run(gather(node, number, config or [], log or []))
         found = ways(node, number, facts, epoch=epoch)
     if as_json:
         typer.echo(msgspec.json.encode({"node": node, "number": number, "ways": found}).decode())
     else:
-        _show(found, ZoneInfo(zone))
+        _show(found, shown_in)
     if found[0].place in {"unknown", "never given"}:
         raise typer.Exit(1)
+
+
+def _checked(node: str, epoch: str | None, zone: str) -> ZoneInfo:
+    """Return the time zone called `zone`; a name that nobody can have is an error, not something unknown."""
+    try:
+        check_node(node)
+    except Refused as bad:
+        raise SettingsError(f"trace: {bad.detail}") from bad
+    if epoch is not None and not EPOCH.fullmatch(epoch):
+        raise SettingsError(f"trace: epoch {epoch!r}: expected ten letters, digits, - or _, e.g. q7Zk2wX0aB")
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as bad:
+        raise SettingsError(f"trace: zone {zone!r}: expected an IANA name, e.g. Asia/Shanghai") from bad
 
 
 async def gather(node: str, number: int, configs: Sequence[Path], logs: Sequence[Path]) -> "Facts":

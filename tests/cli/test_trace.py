@@ -71,3 +71,21 @@ def test_a_file_that_cannot_be_used_is_one_line_and_code_2(
 def test_without_anything_to_look_into_it_says_what_it_needs() -> None:
     run = trace(A1, 1)
     assert (run.returncode, run.stderr) == (2, "trace: name at least one --config FILE or --log FILE to look into\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("371721121", 1), "'371721121'"),
+        (("371721121-a1/01", 1), "'371721121-a1/01'"),
+        ((A1, 1, "--epoch", "too short"), "'too short'"),
+        ((A1, 1, "--zone", "Mars/X"), "'Mars/X'"),
+        ((A1, 1, "--zone", "America"), "'America'"),
+        ((A1, 1, "--zone", "../etc/passwd"), "'../etc/passwd'"),
+    ],
+)
+def test_what_cannot_be_a_name_is_one_line_and_code_2(tmp_path: Path, words: tuple[object, ...], said: str) -> None:
+    run = trace(*words, "--log", log(tmp_path))
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert run.stderr.startswith("trace: ")
+    assert said in run.stderr
