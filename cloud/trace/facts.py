@@ -12,8 +12,8 @@ class Rating(msgspec.Struct, frozen=True):
     """A rating in the ledger.
 
     `at`: when it was pressed. `state`: counted; admitted after it was held; a conflict, or held for another `reason`.
-    `tallied`: how many ratings its window's minute counts. `in_series`: whether the series has been fed this far, None
-    where the tallies are the series.
+    `tallied`: how many ratings its window's minute counts. `in_series`: whether the series has been fed the entry that
+    let it count; None where it does not count, and where the tallies are the series.
     """
 
     position: int

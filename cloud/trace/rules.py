@@ -179,8 +179,8 @@ def _counted(node: str, rating: Rating) -> Iterator[Step]:
         yield Step("admitted", "city", "city", None, "ledger", f"by position {rating.admitted}, after {rating.reason}")
     if rating.state in {"counted", "admitted"}:
         yield Step("tallied", "city", "city", None, "ledger", f"one of {rating.tallied} in its window's minute")
-    if rating.in_series is not None:
-        yield Step("in the series", "city", "city", None, "ledger", "yes" if rating.in_series else "not yet")
+        if rating.in_series is not None:
+            yield Step("in the series", "city", "city", None, "ledger", "fed" if rating.in_series else "not yet")
 
 
 def _logged(facts: Facts) -> Iterable[Step]:

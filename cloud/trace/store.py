@@ -71,7 +71,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
                 reason=reason,
                 admitted=admitted,
                 tallied=int(await fetch_value(connection, MINUTE, ((batch.t0 + row.ms) // MINUTE_MS, window))),
-                in_series=None if cursor is None else int(cursor) >= int(position),
+                in_series=_fed(cursor, int(position), reason, admitted),
             )
         )
     return ratings
@@ -83,6 +83,12 @@ def _state(reason: str | None, admitted: int | None) -> State:
     if reason is None:
         return "counted"
     return "conflict" if reason == Reason.CONFLICT.value else "held"
+
+
+def _fed(cursor: int | None, position: int, reason: str | None, admitted: int | None) -> bool | None:
+    """Whether the series has been fed what let the row count: its own entry, or the one that admitted it."""
+    counting = position if reason is None else admitted
+    return None if cursor is None or counting is None else cursor >= counting
 
 
 async def _refused(connection: AsyncConnection, node: str, number: int) -> list[Refused]:

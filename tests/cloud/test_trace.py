@@ -60,17 +60,23 @@ def test_what_is_in_the_ledger_is_told_with_all_the_city_knows() -> None:
 @pytest.mark.parametrize(
     ("state", "reason", "admitted", "steps"),
     [
-        ("held", "unknown_window", None, ["pressed", "settled", "in the series"]),
-        ("conflict", "conflict", None, ["pressed", "settled", "in the series"]),
+        ("held", "unknown_window", None, ["pressed", "settled"]),
+        ("conflict", "conflict", None, ["pressed", "settled"]),
         ("admitted", "unknown_window", 50, ["pressed", "settled", "admitted", "tallied", "in the series"]),
     ],
 )
-def test_what_does_not_count_is_not_told_as_tallied(
+def test_what_does_not_count_is_told_neither_as_tallied_nor_as_in_the_series(
     state: str, reason: str, admitted: int | None, steps: list[str]
 ) -> None:
     way = only(Facts(ratings=[rating(state=state, reason=reason, admitted=admitted)]))
     assert [step.step for step in way.steps] == steps
     assert reason in "".join(step.detail for step in way.steps)
+
+
+@pytest.mark.parametrize(("in_series", "told"), [(True, ["fed"]), (False, ["not yet"]), (None, [])])
+def test_how_far_the_series_has_been_fed(in_series: bool | None, told: list[str]) -> None:  # noqa: FBT001
+    way = only(Facts(ratings=[rating(in_series=in_series)]))
+    assert [step.detail for step in way.steps if step.step == "in the series"] == told
 
 
 def test_of_two_entries_the_first_one_counts() -> None:

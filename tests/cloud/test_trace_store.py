@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud.database import reading
+from cloud.series.store import place
 from cloud.trace.facts import Facts, Greeting
 from cloud.trace.store import look
 from contract.errors import SettingsError
@@ -38,6 +39,34 @@ async def test_a_row_that_waits_for_its_window_and_is_admitted(desk: Desk) -> No
         await asyncio.sleep(0.001)
     (admitted,) = (await found(desk, 2)).ratings
     assert (admitted.state, admitted.admitted, admitted.tallied) == ("admitted", 2, 1)
+
+
+async def fed_up_to(desk: Desk, position: int) -> None:
+    async with desk.database.writer.begin() as connection:
+        await place(connection, position)
+
+
+async def test_the_series_has_what_counts_from_the_entry_that_let_it_count(desk: Desk) -> None:
+    await desk.exchange(entry(1, ("01", 3), ("77", 1)))
+    await fed_up_to(desk, 0)
+    assert [rating.in_series for rating in (await found(desk, 1)).ratings] == [False]
+    await fed_up_to(desk, 1)
+    assert [rating.in_series for rating in (await found(desk, 1)).ratings] == [True]
+    assert [rating.in_series for rating in (await found(desk, 2)).ratings] == [None]
+    desk.registry = registry_of("01", "77")
+    desk.intake.admit()
+    while len(desk.commits) < 2:
+        await asyncio.sleep(0.001)
+    assert [(rating.admitted, rating.in_series) for rating in (await found(desk, 2)).ratings] == [(2, False)]
+    await fed_up_to(desk, 2)
+    assert [rating.in_series for rating in (await found(desk, 2)).ratings] == [True]
+
+
+async def test_a_conflict_is_never_in_the_series(desk: Desk) -> None:
+    await desk.exchange(entry(1, ("01", 3)))
+    await desk.exchange(entry(1, ("01", 1), ("01", 1)))
+    await fed_up_to(desk, 2)
+    assert [rating.in_series for rating in (await found(desk, 1)).ratings] == [True, None]
 
 
 async def test_a_conflict_stands_beside_what_counts(desk: Desk) -> None:
