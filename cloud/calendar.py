@@ -11,26 +11,25 @@ class Calendar:
     """Answers which day a moment belongs to and when a day begins, in one zone.
 
     A day is written as ISO text, "2026-11-22". Consecutive questions mostly fall on one day, so the bounds of the last
-    answer are kept: asking again costs two comparisons.
+    answer are kept: asking again costs two comparisons. Any thread may ask.
     """
 
     def __init__(self, zone: str) -> None:
         """Take the IANA name of the zone; raises `zoneinfo.ZoneInfoNotFoundError` for one that is not known."""
         self.zone = zone
         self._info = ZoneInfo(zone)
-        self._day = ""
-        self._from = 0
-        self._until = 0
+        # A day and its bounds, always replaced together: threads share a calendar.
+        self._kept = ("", 0, 0)
 
     def day(self, at: int) -> str:
         """Return the day that `at` (ms) falls on."""
-        if not self._from <= at < self._until:
+        day, begin, end = self._kept
+        if not begin <= at < end:
             # Whole seconds: a float of milliseconds could round up into the next day.
             local = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).date()
-            self._day = local.isoformat()
-            self._from = self._midnight(local)
-            self._until = self._midnight(local + timedelta(days=1))
-        return self._day
+            day = local.isoformat()
+            self._kept = day, self._midnight(local), self._midnight(local + timedelta(days=1))
+        return day
 
     def start(self, day: str) -> int:
         """Return when `day` begins (ms)."""
