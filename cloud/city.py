@@ -97,7 +97,7 @@ class City:
             await seed_places(database.writer)
             holder = RegistryHolder(database.reader, now=self._now)
             await holder.refresh()
-            charge = _charge(database, holder.current)
+            charge = _charge(database, holder)
             series = await stack.enter_async_context(
                 open_series(
                     settings.series,
@@ -127,7 +127,7 @@ class City:
             holder,
             charge,
             signer=self._signer,
-            epoch=self._name(),
+            name=self._name,
             now=self._now,
             calendar=self._calendar,
             monotonic=self._monotonic,
@@ -147,7 +147,7 @@ class City:
         )
         follower = None
         if database.shared:
-            follower = Follower(database.reader, stream.committed, after=board.commits)
+            follower = Follower(database.reader, stream.committed, lost=stream.lost, after=board.commits)
         elif ingest is not None:
             ingest.listeners.append(stream.committed)
         registry = partial(_current, holder)
@@ -196,10 +196,11 @@ class City:
         return epoch_text(self._random_bits(EPOCH_BITS))
 
 
-def _charge(database: Database, registry: Registry) -> Charge:
+def _charge(database: Database, holder: RegistryHolder) -> Charge:
     if not database.shared:
         return Whole()
-    return Shared(database.writer, [county.place.code for county in registry.counties])
+    # Asked each time: a newer table of places may bring a county while workers run.
+    return Shared(database.writer, lambda: [county.place.code for county in holder.current.counties])
 
 
 def _current(holder: RegistryHolder) -> Registry:

@@ -46,6 +46,7 @@ class Serving:
             ("statuses", partial(checks.connected, lambda: status.up)),
         ]
         if follower is not None:
+            stream.current = lambda: follower.trouble is None
             watched.append(("commits", partial(checks.untroubled, lambda: follower.trouble)))
         self.checks: Sequence[tuple[str, Check]] = watched
         self.sources: Sequence[Source] = (self._figures, self._fleet)

@@ -105,14 +105,19 @@ class Link:
     def subscribe(self, topics: Sequence[str], granted: Callable[[], None] = lambda: None) -> None:
         """Subscribe to further topics, now if connected and at every connect from here on.
 
-        `granted` is called on the loop once the broker delivers them; not while down: then `on_up` tells it.
+        `granted` is called on the loop once the broker delivers them, soon where it does already; not while down: then
+        `on_up` tells it.
         """
         new = [(topic, QOS) for topic in topics if (topic, QOS) not in self._subscribe]
         self._subscribe.extend(new)
-        if new and self.up and self._client is not None:
+        if not self.up or self._client is None:
+            return
+        if new:
             _, mid = self._client.subscribe(new)
             if mid is not None:
                 self._granted[mid] = granted
+        else:
+            self._call(granted)
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """Listen to `topics` no more, now and after every connect from here on."""

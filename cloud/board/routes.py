@@ -12,6 +12,7 @@ from cloud.openapi import answer, described, problem, problems
 STREAM = """Server-sent events: `snapshot` (a whole picture) first, or the diffs after `Last-Event-ID` where they are
 all still kept; then `diff` (what changed; merge `counties` and `townships` by key, replace every other key) at most
 four times a second; `tick` every second."""
+STALE = "this process does not see the ledger's commits at present; try another one, or again in a second"
 EVENTS = {"description": STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
@@ -19,18 +20,24 @@ def router(stream: Stream) -> APIRouter:
     """Return the routes on `stream`."""
     board = APIRouter(tags=["board"])
 
-    @board.get("/api/board", responses=described(Picture, "What the wall shows now"), response_class=Response)
+    @board.get(
+        "/api/board",
+        responses={**described(Picture, "What the wall shows now"), **problems(_503=STALE)},
+        response_class=Response,
+    )
     async def whole_board() -> Response:
         """Return all that the wall shows."""
-        return answer(stream.picture())
+        return answer(stream.picture()) if stream.current() else problem(503, STALE)
 
     @board.get(
         "/api/stream",
         response_class=StreamingResponse,
-        responses={200: EVENTS, **problems(_503="Too many open streams; try again later")},
+        responses={200: EVENTS, **problems(_503=f"Too many open streams; or: {STALE}")},
     )
     async def open_stream(last_event_id: Annotated[str | None, Header()] = None) -> Response:
         """Follow the board."""
+        if not stream.current():
+            return problem(503, STALE)
         if stream.clients >= CLIENTS:
             return problem(503, f"{CLIENTS} streams are open already")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -57,7 +57,10 @@ class _Client:
 
 
 class Stream:
-    """Owns the board from its load to the end. `clock` gives the city's time in ms; `load` makes a fresh board."""
+    """Owns the board from its load to the end. `clock` gives the city's time in ms; `load` makes a fresh board.
+
+    While `current()` is false commits are not seen: then nothing is sent, so that no wall takes old figures for new.
+    """
 
     def __init__(self, board: Board, *, clock: Callable[[], int], load: Callable[[], Awaitable[Board]]) -> None:
         self._board = board
@@ -70,6 +73,7 @@ class Stream:
         self._nodes = Nodes()
         self._meanwhile: list[Commit] | None = None
         self._missed = False
+        self.current: Callable[[], bool] = lambda: True
         self.snapshots = 0
 
     @property
@@ -81,11 +85,15 @@ class Stream:
         """Listen to the ledger: fold `commit` in and wake the stream; after a missed one the board is loaded anew."""
         if self._meanwhile is not None:
             self._meanwhile.append(commit)
-        if commit.number > self._board.commits + 1:
-            self._missed = True
-        else:
+        if commit.number <= self._board.commits + 1:
             self._board.apply(commit)
             self._changed.set()
+        elif self._meanwhile is None:
+            self._missed = True
+
+    def lost(self) -> None:
+        """Take what was committed for uncertain: the board is loaded anew."""
+        self._missed = True
 
     def tell(self, nodes: Nodes) -> None:
         """Take a new picture of the devices."""
@@ -137,14 +145,15 @@ class Stream:
         next_tick = loop.time()
         not_before = next_tick
         while not self._closed:
-            pending = self._changed.is_set()
-            wake = min(next_tick, not_before) if pending else next_tick
+            pending, current = self._changed.is_set(), self.current()
+            wake = min(next_tick, not_before) if pending and current else next_tick
             await self._sleep(wake - loop.time(), until_change=not pending)
             now = loop.time()
             if now >= next_tick:
                 next_tick = max(next_tick + TICK_S, now)
-                await self._tick()
-            if self._changed.is_set() and now >= not_before and self._flush():
+                if current:
+                    await self._tick()
+            if current and self._changed.is_set() and now >= not_before and self._flush():
                 not_before = now + GAP_S
 
     async def _sleep(self, seconds: float, *, until_change: bool) -> None:
@@ -172,17 +181,18 @@ class Stream:
     async def _reload(self, why: str) -> None:
         logger.warning("%s: the board is loaded anew", why)
         self._meanwhile = []
+        self._missed = False
         try:
             with unavailable():
                 board = await self._load()
         except Unavailable as bad:
             logger.warning("the board cannot be loaded, next try in a second: %s", bad)
+            self._missed = True
             return
         finally:
             heard, self._meanwhile = self._meanwhile, None
         board.tell(self._nodes)
         self._board = board
-        self._missed = False
         for commit in heard:
             self.committed(commit)
         self._kept.clear()

@@ -6,7 +6,7 @@ was silent for seconds) or lost its network, loses in one and the same moment th
 for them. So no token, term or clock is needed, and nobody is elected.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,6 +18,8 @@ from contract.identity import county_of
 
 # How often a worker shows that it lives and looks for counties that nobody has; seconds.
 BEAT_S = 1.0
+# Whose statement is broken off for so long hangs; below the tenure, after which an idle session ends by itself.
+HUNG_S = 4.0
 # Advisory locks have two numbers: what kind, and which. Kinds of our own, so that other users of the server don't meet.
 _DUTY = 0x4D59_0001
 _PRESENT = 0x4D59_0002
@@ -32,17 +34,32 @@ WHERE locktype = 'advisory' AND objsubid = 2 AND granted
 """
 TRY = "SELECT pg_try_advisory_lock(:kind, :duty)"
 GIVE = "SELECT pg_advisory_unlock(:kind, :duty)"
+GIVE_ALL = "SELECT pg_advisory_unlock_all()"
 SELF = "SELECT pg_backend_pid()"
+
+# PostgreSQL waits without end for the rest of a statement whose sender hangs: to it that session is not idle.
+END_HUNG = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE state = 'active' AND wait_event = 'ClientRead' AND pid <> pg_backend_pid()
+  AND state_change < clock_timestamp() - make_interval(secs => CAST(:hung AS double precision))
+  AND pid IN (
+    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted
+      AND CAST(classid AS BIGINT) = CAST(:kind AS BIGINT)
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  )
+"""
 
 
 class Change(NamedTuple):
-    """Counties (6 digits; "+" for all there are) that came and went. What came may have been another's meanwhile."""
+    """Counties (6 digits; "+" for all there are) that came and went. What came may have been another's meanwhile.
+
+    `anew`: the session before was lost, and with it whatever is remembered: the server may be one that lacks the last
+    commits, where another machine took over from one that died.
+    """
 
     gained: frozenset[str]
     lost: frozenset[str]
-
-
-UNCHANGED = Change(frozenset(), frozenset())
+    anew: bool = False
 
 
 class Charge(Protocol):
@@ -62,8 +79,11 @@ class Charge(Protocol):
         """Whether `township` lies in one of the counties; what has no township is everybody's."""
         ...
 
-    async def renew(self) -> Change:
-        """Show that this process lives, and take or give up counties; `Unavailable` where the database is away."""
+    async def renew(self, *, able: bool) -> Change:
+        """Show that this process lives, and take or give up counties: all of them where it is not `able` to work.
+
+        Raises `Unavailable` where the database is away.
+        """
         ...
 
     async def confirm(self, connection: AsyncConnection) -> None:
@@ -84,7 +104,7 @@ class Whole:
         """Everything is covered."""
         return True
 
-    async def renew(self) -> Change:
+    async def renew(self, *, able: bool) -> Change:  # noqa: ARG002  (there is nobody to leave it to)
         """Everything comes with the first call, and stays."""
         gained = self.counties if self._new else frozenset[str]()
         self._new = False
@@ -95,20 +115,22 @@ class Whole:
 
 
 class Shared:
-    """The charge of one of several workers; `counties` are the codes of all there are. Not to be used twice at a time.
+    """The charge of one of several workers; `counties` gives the codes of all there are now. Not for two at a time.
 
     `writer` has one connection, and nothing commits to the ledger but through it.
     """
 
-    def __init__(self, writer: AsyncEngine, counties: Collection[str]) -> None:
+    def __init__(self, writer: AsyncEngine, counties: Callable[[], Collection[str]]) -> None:
         self._writer = writer
-        self._duties = frozenset({SERIES, *map(int, counties)})
+        self._counties = counties
         self._held: frozenset[int] = frozenset()
         # What was last told, and what of it has been held without a break since.
         self._told: frozenset[int] = frozenset()
         self._unbroken: frozenset[int] = frozenset()
         # Stands in the `info` of the session that holds the locks; a new session has none, or one of another time.
         self._session: object = None
+        self._present = False
+        self._anew = False
 
     @property
     def counties(self) -> frozenset[str]:
@@ -124,28 +146,34 @@ class Shared:
         """Whether `township` is in its charge."""
         return not township or int(county_of(township)) in self._held
 
-    async def renew(self) -> Change:
-        """Show life on the session of the locks; look who is there; give up and take."""
+    async def renew(self, *, able: bool) -> Change:
+        """Show life on the session of the locks; end who hangs; look who is there; give up and take."""
         with unavailable():
             async with self._writer.begin() as connection:
                 if self._session is None or connection.info.get(_MARK) is not self._session:
                     # What the session before held may have been another's meanwhile: it will count as gained.
                     self._held = self._unbroken = frozenset()
-                    await fetch(connection, TRY, (_PRESENT, await fetch_value(connection, SELF)))
+                    self._anew, self._present = self._session is not None, False
                     self._session = connection.info[_MARK] = object()
-                self._held = await self._balanced(connection)
-        change = Change(_codes(self._held - self._unbroken), _codes(self._told - self._held))
+                self._held = await (self._balanced(connection) if able else self._given_up(connection))
+        change = Change(_codes(self._held - self._unbroken), _codes(self._told - self._held), self._anew)
         self._told = self._unbroken = self._held
+        self._anew = False
         return change
 
     async def _balanced(self, connection: AsyncConnection) -> frozenset[int]:
+        await fetch(connection, END_HUNG, (HUNG_S, _PRESENT))
+        if not self._present:
+            await fetch(connection, TRY, (_PRESENT, await fetch_value(connection, SELF)))
+            self._present = True
         mine, others, workers = set[int](), set[int](), 0
         for kind, number, own in await fetch(connection, HELD):
             if kind == _PRESENT:
                 workers += 1
             elif kind == _DUTY:
                 (mine if own else others).add(int(number))
-        give, take = step(self._duties, mine, others, max(1, workers))
+        duties = frozenset({SERIES, *map(int, self._counties())})
+        give, take = step(duties, mine, others, max(1, workers))
         for duty in give:
             await fetch(connection, GIVE, (_DUTY, duty))
             mine.discard(duty)
@@ -153,6 +181,12 @@ class Shared:
             if await fetch_value(connection, TRY, (_DUTY, duty)):
                 mine.add(duty)
         return frozenset(mine)
+
+    async def _given_up(self, connection: AsyncConnection) -> frozenset[int]:
+        """Leave everything to the others, who share it as if this process were not there."""
+        await fetch(connection, GIVE_ALL)
+        self._present = False
+        return frozenset()
 
     async def confirm(self, connection: AsyncConnection) -> None:
         """Compare sessions: locks end with theirs, and so does what is not yet committed on it."""

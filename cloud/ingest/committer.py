@@ -17,9 +17,10 @@ from cloud.ingest.answers import Answers
 from cloud.ingest.charge import Change, Charge
 from cloud.ingest.reading import Reading
 from cloud.ledger import admission, follower, store
+from cloud.ledger.admission import Progress
 from cloud.ledger.commit import Commit
 from cloud.ledger.memory import Memory
-from cloud.ledger.rules import BUTTON, Conflict, Fold, Lane
+from cloud.ledger.rules import BUTTON, Conflict, Fold, Lane, Pair
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
@@ -60,12 +61,12 @@ class Committer:
         *,
         now: Callable[[], int],
         calendar: Calendar,
-        future_ms: int,
+        future_ms: Callable[[], int],
         monotonic: Callable[[], float],
     ) -> None:
         """`now`: the city's time, ms; `calendar`: days and hours; `monotonic`: seconds of any steady clock.
 
-        Rows that lie more than `future_ms` ahead do not count.
+        Rows that lie more than `future_ms()` ahead do not count.
         """
         self._database = database
         self._memory = memory
@@ -95,20 +96,20 @@ class Committer:
         self._memory.forget()
         self._commits = None
 
-    async def renew(self) -> Change:
+    async def renew(self, *, able: bool) -> Change:
         """Renew the charge. What came to it may have been another's: nothing that is remembered of it holds.
 
         Raises `Unavailable`.
         """
-        change = await self._charge.renew()
-        if change.gained:
+        change = await self._charge.renew(able=able)
+        if change.gained or change.anew:
             self._doubt()
         return change
 
     async def _settle(self, reading: Reading, registry: Registry) -> Outcome:
         known = await self._memory.standing({verified.numbers.stream for verified in reading.batches})
         stored = await self._stored(reading, known)
-        fold = Fold(known, stored, registry.has_window, now=self._now(), future_ms=self._future_ms)
+        fold = Fold(known, stored, registry.has_window, now=self._now(), future_ms=self._future_ms())
         agreed = [fold.take(verified) for verified in reading.batches]
         poisons = [*reading.poisons, *map(_conflict_poison, fold.conflicts)]
         commit = await self._write(reading, fold, poisons)
@@ -126,17 +127,17 @@ class Committer:
 
     async def _stored(self, reading: Reading, known: dict[StreamKey, Ranges]) -> dict[StreamKey, list[Batch]]:
         """What the ledger holds where a batch gives numbers that are known, to be compared."""
-        touching = [
-            (stream, first, last)
-            for stream, first, last in (verified.numbers for verified in reading.batches)
-            if known[stream].touches(first, last)
-        ]
+        touching: dict[StreamKey, list[Pair]] = {}
+        for stream, first, last in (verified.numbers for verified in reading.batches):
+            if known[stream].touches(first, last):
+                touching.setdefault(stream, []).append((first, last))
         if not touching:
             return {}
         found: dict[StreamKey, dict[int, Batch]] = {}
         async with self._database.reader.connect() as connection:
-            for stream, first, last in dict.fromkeys(touching):
-                found.setdefault(stream, {}).update(await store.overlapping(connection, stream, first, last))
+            for stream, pairs in touching.items():
+                for first, last in Ranges(pairs):
+                    found.setdefault(stream, {}).update(await store.overlapping(connection, stream, first, last))
         return {stream: [batches[position] for position in sorted(batches)] for stream, batches in found.items()}
 
     async def _write(self, reading: Reading, fold: Fold, poisons: list[Poison]) -> Commit | None:
@@ -171,26 +172,30 @@ class Committer:
         self._commits = commit.number
         return dataclasses.replace(commit, seconds=self._monotonic() - began)
 
-    async def admit(self, registry: Registry, committed: Callable[[Commit], None]) -> None:
-        """Let rows count whose window is registered by now; `committed` is told of each commit.
+    async def waiting(self, registry: Registry) -> Progress:
+        """Where to begin with letting rows count whose window is registered by now. Raises `Unavailable`."""
+        with unavailable():
+            async with self._database.reader.connect() as connection:
+                return Progress(await admission.waiting_windows(connection, registry))
+
+    async def admit(self, registry: Registry, progress: Progress, committed: Callable[[Commit], None]) -> Progress:
+        """Let the next few rows count, if they may; how far it is then. `committed` is told of the commit.
 
         Raises `Unavailable`.
         """
+        window = progress.windows[0]
+        if not self._charge.covers(township_of(window)):
+            return progress.beyond(None)
         try:
             with unavailable():
                 async with self._database.reader.connect() as connection:
-                    waiting = await admission.waiting_windows(connection, registry)
-                windows = [window for window in waiting if self._charge.covers(township_of(window))]
-                for window in windows:
-                    after: admission.Place | None = (0, 0)
-                    while after is not None:
-                        async with self._database.reader.connect() as connection:
-                            found, after = await admission.look(connection, registry, window, after)
-                        if found.rows:
-                            committed(await self._admit(found))
+                    found, after = await admission.look(connection, registry, window, progress.after)
+                if found.rows:
+                    committed(await self._admit(found))
         except BaseException:
             self._doubt()
             raise
+        return progress.beyond(after)
 
     async def _admit(self, found: admission.Admission) -> Commit:
         at, began = self._now(), self._monotonic()

@@ -16,6 +16,7 @@ from cloud.ingest.answers import welcome_to
 from cloud.ingest.charge import BEAT_S, Change
 from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Arrival, Reading, read
+from cloud.ledger.admission import Progress
 from cloud.ledger.commit import Commit
 from cloud.ledger.memory import Memory
 from cloud.ledger.rules import Lane
@@ -69,15 +70,17 @@ class Intake:
         registry: Callable[[], Registry],
         publish: Publish,
         clock: Callable[[], Clock],
-        epoch: str,
+        by: Callable[[], str],
         monotonic: Callable[[], float],
     ) -> None:
-        """`clock`: the city's clock as handed down in welcomes; `epoch`: this process's name; `monotonic`: seconds."""
+        """`clock`: the city's clock as handed down in welcomes; `by`: who hands it down; `monotonic`: seconds."""
         self.listeners: list[Callable[[Commit], None]] = []
         self.on_settled: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_asked: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         # Whether hellos are answered now; those that are not come again.
         self.welcoming: Callable[[], bool] = lambda: True
+        # Whether this process is fit to have counties; one whose brokers are out of reach leaves them to others.
+        self.able: Callable[[], bool] = lambda: True
         self.on_change: Callable[[Change], None] = lambda _change: None
         self.trouble: str | None = None
         self.dropped = 0
@@ -86,7 +89,7 @@ class Intake:
         self._registry = registry
         self._publish = publish
         self._clock = clock
-        self._epoch = epoch
+        self._by = by
         self._monotonic = monotonic
         self._beat_at = monotonic()
         self._arrivals: dict[Lane, deque[Arrival]] = {"live": deque(), "backlog": deque()}
@@ -95,6 +98,7 @@ class Intake:
         self._ahead_bytes = 0
         self._reading = 0
         self._admission_due = False
+        self._admission = Progress([])
         self._stopping = False
         self._readable = asyncio.Event()
         self._settleable = asyncio.Event()
@@ -180,9 +184,7 @@ class Intake:
     async def _settle_on(self) -> None:
         while True:
             await self._until_available(_nothing_else)
-            if self._admission_due:
-                self._admission_due = False
-                await self._until_available(lambda: self._committer.admit(self._registry(), self._tell))
+            await self._admit()
             if self._read:
                 group = self._take_group()
                 outcome = await self._until_available(partial(self._settle, group))
@@ -191,9 +193,19 @@ class Intake:
                 self._answer(outcome)
             elif self._stopping and not self._reading and not self._unread:
                 return
-            elif not self._admission_due:
+            elif not (self._admission_due or self._admission.windows):
                 self._settleable.clear()
                 await self._until_settleable()
+
+    async def _admit(self) -> None:
+        """Go one step on with what the registry lets count now: ratings that arrive do not wait for all of it."""
+        if self._admission_due:
+            self._admission_due = False
+            self._admission = await self._until_available(lambda: self._committer.waiting(self._registry()))
+        if self._admission.windows:
+            self._admission = await self._until_available(
+                lambda: self._committer.admit(self._registry(), self._admission, self._tell)
+            )
 
     async def _until_settleable(self) -> None:
         try:
@@ -206,9 +218,9 @@ class Intake:
         """Renew the charge, if it is time. By the one task that commits, so never in the middle of a commit."""
         if self._monotonic() < self._beat_at:
             return
-        change = await self._committer.renew()
+        change = await self._committer.renew(able=self.able())
         self._beat_at = self._monotonic() + BEAT_S
-        if change.gained or change.lost:
+        if change.gained or change.lost or change.anew:
             self._admission_due |= bool(change.gained)
             self.on_change(change)
 
@@ -244,7 +256,7 @@ class Intake:
 
     def _answer(self, outcome: Outcome) -> None:
         for hello, lane, standing in outcome.greeted if self.welcoming() else ():
-            welcome = welcome_to(hello, standing, self._epoch, self._clock())
+            welcome = welcome_to(hello, standing, self._by(), self._clock())
             self._say(township_of(hello.node), lane, pack([encode(welcome)]))
             for stream, numbers in standing.items():
                 self.on_asked(stream, numbers)

@@ -44,7 +44,8 @@ class Refusing(NamedTuple):
 class Reading:
     """What was found in some payloads, in their order.
 
-    `payload_bytes` came in, `kept_bytes` are held on to until the commit. `again`: batches whose very bytes are in the
+    `payload_bytes` came in, `kept_bytes` are held on to until the commit. `rows`: ratings, and streams that hellos ask
+    about: what settling takes time for. `again`: batches whose very bytes are in the
     ledger, by township and lane. `refused` and `unreadable` are the answers to what `poisons` holds.
     """
 
@@ -131,6 +132,7 @@ def _read_entry(
             node = hello.node
             check_sender(node, entry, arrival.township, registry, None)
             reading.hellos.append((hello, raw, arrival.lane))
+            reading.rows += len(hello.streams)
     except Refused as refused:
         _refuse(reading, arrival, refused, raw, batch, node)
 

@@ -41,6 +41,11 @@ class ReceiptBook:
         if numbers and (given is None or given[1] != numbers or now - given[0] >= AGAIN_S):
             self._due[stream] = numbers
 
+    def forget(self) -> None:
+        """What is due may not be in the ledger any more; whoever keeps a rating asks again."""
+        self._due.clear()
+        self._given.clear()
+
     def take(self, now: float) -> dict[StreamKey, Ranges]:
         """The receipts to give now."""
         for stream in [stream for stream, given in self._given.items() if now - given[0] >= AGAIN_S]:
@@ -76,6 +81,7 @@ class Receipts:
         self._monotonic = monotonic
         self._book = ReceiptBook()
         self.settled = self._book.settled
+        self.forget = self._book.forget
 
     def asked(self, stream: StreamKey, numbers: Ranges) -> None:
         """A gateway named `stream` in its hello."""

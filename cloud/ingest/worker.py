@@ -29,6 +29,10 @@ from transport.link import Link
 
 LANES: tuple[Lane, Lane] = ("live", "backlog")
 DRAIN_S = 2.0
+# Who has heard no broker for so long leaves its counties to others; a cluster that has lost a leader takes 6 to 11 s.
+DEAF_S = 15.0
+# While nobody knows whether this machine's clock is right it is no reason not to count a rating.
+_EVER_MS = 1 << 62
 
 
 class Ingest:
@@ -42,16 +46,20 @@ class Ingest:
         charge: Charge,
         *,
         signer: Signer,
-        epoch: str,
+        name: Callable[[], str],
         now: Callable[[], int],
         calendar: Calendar,
         monotonic: Callable[[], float],
     ) -> None:
-        """`signer`: the city's key; `epoch`: this process's name; `now`: city time, ms; `calendar`: days and hours."""
+        """`signer`: the city's key; `name` gives new names; `now`: city time, ms; `calendar`: days and hours."""
         self._holder = holder
         self._signer = signer
-        self._epoch = epoch
+        self._name = name
+        # Who welcomes. Another name tells gateways to say again what they keep.
+        self._by = name()
         self._now = now
+        self._monotonic = monotonic
+        self._heard_at = monotonic()
         self._error_ms = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
         self._charge = charge
         memory = Memory(database.reader)
@@ -61,7 +69,7 @@ class Ingest:
             charge,
             now=now,
             calendar=calendar,
-            future_ms=settings.future_s * 1000,
+            future_ms=lambda: _EVER_MS if self._error_ms() is None else settings.future_s * 1000,
             monotonic=monotonic,
         )
         self._intake = Intake(
@@ -70,13 +78,14 @@ class Ingest:
             registry=lambda: holder.current,
             publish=self._publish,
             clock=self._clock,
-            epoch=epoch,
+            by=lambda: self._by,
             monotonic=monotonic,
         )
         self._receipts = Receipts(signer, send=self._send_entries, now=now, monotonic=monotonic)
         self._intake.on_settled = self._receipts.settled
         self._intake.on_asked = self._receipts.asked
         self._intake.welcoming = lambda: self.up and not self._awaited
+        self._intake.able = self._able
         self._intake.on_change = self._changed
         # Lanes on which the broker does not deliver the newest counties yet; before the first ones nobody is spoken to.
         self._awaited: set[Lane] = set(LANES)
@@ -84,7 +93,7 @@ class Ingest:
         self._links = {
             lane: Link(
                 settings.broker,
-                client_id=f"city-{epoch}-{lane}",
+                client_id=f"city-{self._by}-{lane}",
                 subscribe=[],
                 on_receive=partial(self._intake.receive, lane),
                 on_up=partial(self._delivered, lane),
@@ -153,8 +162,17 @@ class Ingest:
     def _clock(self) -> Clock:
         return city_clock(self._now, self._error_ms)
 
+    def _able(self) -> bool:
+        """Whether the broker was heard lately."""
+        if self.up:
+            self._heard_at = self._monotonic()
+        return self._monotonic() - self._heard_at < DEAF_S
+
     def _changed(self, change: Change) -> None:
         """Counties came or went: hear them, or hear them no more."""
+        if change.anew:
+            self._by = self._name()
+            self._receipts.forget()
         self._subscribed |= bool(change.gained)
         for lane, link in self._links.items():
             link.unsubscribe([topics.every_township(lane, county) for county in change.lost])
@@ -178,7 +196,7 @@ class Ingest:
             return
         for gateway in registry.gateways.values():
             if self._charge.covers(gateway.township):
-                hint = Welcome(gateway.node, UNASKED, self._epoch, self._clock(), [])
+                hint = Welcome(gateway.node, UNASKED, self._by, self._clock(), [])
                 self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))
 
     def _registry_changed(self, registry: Registry) -> None:

@@ -35,6 +35,18 @@ ORDER BY uncounted.position, uncounted.row LIMIT :limit
 ADMIT = "UPDATE uncounted SET admitted = :admitted WHERE position = :position AND row = :row"
 
 Place = tuple[int, int]
+BEGIN: Place = (0, 0)
+
+
+class Progress(NamedTuple):
+    """How far an admission is: windows still to be looked at, and the last row looked at of the first of them."""
+
+    windows: list[str]
+    after: Place = BEGIN
+
+    def beyond(self, after: Place | None) -> "Progress":
+        """The next place: behind `after`, or where that is None at the next window."""
+        return Progress(self.windows[1:]) if after is None else Progress(self.windows, after)
 
 
 class Admission(NamedTuple):

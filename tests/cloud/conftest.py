@@ -80,7 +80,7 @@ class Desk:
             charge or Whole(),
             now=lambda: self.now,
             calendar=Calendar("Asia/Shanghai"),
-            future_ms=60_000,
+            future_ms=lambda: 60_000,
             monotonic=time.monotonic,
         )
         self.intake = Intake(
@@ -89,7 +89,7 @@ class Desk:
             registry=lambda: self.registry,
             publish=self._publish,
             clock=lambda: Clock("boot", 5, self.now, 1),
-            epoch="city-00001",
+            by=lambda: "city-00001",
             monotonic=time.monotonic,
         )
         self.intake.listeners.append(self.commits.append)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import pytest
 
+from cloud.board import stream as streaming
 from cloud.board.picture import Nodes
 from cloud.board.rules import Board, Loaded
 from cloud.board.stream import GAP_S, KEPT, WAITING, Stream
@@ -245,3 +247,60 @@ async def test_after_a_missed_commit_the_board_is_loaded_anew_and_keeps_its_devi
         city.rate()
         _, content = await until(client, lambda kind, _: kind == "snapshot")
     assert (content["total"], content["nodes"]["online"]) == (6, 3)
+
+
+async def test_what_was_lost_with_a_session_is_loaded_anew_whatever_its_numbers() -> None:
+    city = City()
+    async with city.running():
+        client = city.stream.follow(None)
+        await anext(client)
+        for _ in range(5):
+            city.rate()
+        city.loaded = Loaded(position=3, commits=3, total=3)
+        city.stream.lost()
+        _, content = await until(client, lambda kind, _: kind == "snapshot")
+        assert content["total"] == 3
+        city.position = 3
+        city.rate()
+        _, content = await until(client, is_diff)
+    assert content["total"] == 4
+
+
+async def test_a_loss_during_a_load_is_not_forgotten() -> None:
+    city = City()
+    loads = 0
+
+    async def load() -> Board:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            city.stream.lost()
+            return city.board()
+        city.loaded = Loaded(position=9, commits=9, total=9)
+        return city.board()
+
+    city.stream._load = load
+    async with city.running():
+        client = city.stream.follow(None)
+        await anext(client)
+        city.stream.lost()
+        _, content = await until(client, lambda kind, content: kind == "snapshot" and content["total"] == 9)
+    assert (loads, content["total"]) == (2, 9)
+
+
+async def test_while_commits_are_not_seen_no_wall_hears_that_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "TICK_S", 0.05)
+    city = City()
+    seen = False
+    city.stream.current = lambda: seen
+    async with city.running():
+        client = city.stream.follow(None)
+        await anext(client)
+        city.stream.tell(Nodes(online=3))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await anext(client)
+        client = city.stream.follow(None)
+        await anext(client)
+        seen = True
+        await until(client, lambda kind, _: kind == "tick")

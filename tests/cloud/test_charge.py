@@ -1,14 +1,20 @@
 """Several workers on one PostgreSQL: who holds a county, who may commit for it, and what follows when one is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
+import asyncpg
 import pytest
 
+from cloud import engines
 from cloud.database import Database, fetch, open_database, unavailable
 from cloud.engines import TENURE_MS
-from cloud.ingest.charge import Shared
+from cloud.ingest import charge
+from cloud.ingest.charge import Change, Shared
+from cloud.ledger.store import append
 from contract.errors import Unavailable
 from tests.cloud.conftest import Desk, entry, ranges
 from tests.cloud.where import Where
@@ -24,7 +30,8 @@ class Worker:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.charge = Shared(database.writer, COUNTIES)
+        self.counties = [*COUNTIES]
+        self.charge = Shared(database.writer, lambda: self.counties)
 
     async def pid(self) -> int:
         async with self.database.writer.connect() as connection:
@@ -46,15 +53,15 @@ def cut(where: Where, pid: int) -> None:
 async def rested(workers: list[Worker]) -> None:
     for _ in range(3):
         for worker in workers:
-            await worker.charge.renew()
+            await worker.charge.renew(able=True)
 
 
 async def test_the_first_takes_all_and_shares_with_the_second(workers: list[Worker]) -> None:
     first, second = (worker.charge for worker in workers)
-    assert (await first.renew()).gained == set(COUNTIES)
-    assert (await second.renew()).gained == frozenset()
-    await first.renew()
-    gained = (await second.renew()).gained
+    assert (await first.renew(able=True)).gained == set(COUNTIES)
+    assert (await second.renew(able=True)).gained == frozenset()
+    await first.renew(able=True)
+    gained = (await second.renew(able=True)).gained
 
     assert gained == second.counties
     assert first.counties.isdisjoint(second.counties)
@@ -71,7 +78,7 @@ async def test_who_loses_its_session_loses_its_counties_and_may_not_commit(worke
     before = dead.charge.counties
     cut(where, await dead.pid())
 
-    gained = (await heir.charge.renew()).gained
+    gained = (await heir.charge.renew(able=True)).gained
     assert gained == before
     with pytest.raises(Unavailable), unavailable():
         async with dead.database.writer.begin() as connection:
@@ -86,17 +93,103 @@ async def test_what_is_taken_again_counts_as_gained_since_it_may_have_been_anoth
     workers: list[Worker], where: Where
 ) -> None:
     worker = workers[0]
-    await worker.charge.renew()
+    await worker.charge.renew(able=True)
     cut(where, await worker.pid())
     with pytest.raises(Unavailable):
-        await worker.charge.renew()
+        await worker.charge.renew(able=True)
 
-    change = await worker.charge.renew()
+    change = await worker.charge.renew(able=True)
 
-    assert change.gained == set(COUNTIES)
-    assert change.lost == frozenset()
+    assert change == Change(frozenset(COUNTIES), frozenset(), anew=True)
+    assert (await worker.charge.renew(able=True)) == Change(frozenset(), frozenset())
     async with worker.database.writer.begin() as connection:
         await worker.charge.confirm(connection)
+
+
+async def test_who_cannot_work_leaves_everything_to_the_others_and_takes_its_share_again(
+    workers: list[Worker],
+) -> None:
+    await rested(workers)
+    deaf, heir = (worker.charge for worker in workers)
+    before = deaf.counties
+
+    change = await deaf.renew(able=False)
+    assert (change.lost, deaf.counties, deaf.feeds_series) == (before, frozenset(), False)
+    assert (await heir.renew(able=True)).gained == before
+    assert heir.feeds_series
+    await deaf.renew(able=False)
+
+    await rested(workers)
+    assert {len(deaf.counties), len(heir.counties)} == {2}
+
+
+async def test_a_county_that_is_new_is_taken_by_those_who_run(workers: list[Worker]) -> None:
+    await rested(workers)
+    for worker in workers:
+        worker.counties.append("371799")
+    await rested(workers)
+    assert set().union(*(worker.charge.counties for worker in workers)) == {*COUNTIES, "371799"}
+
+
+async def test_who_hangs_in_the_midst_of_a_statement_is_ended_by_the_others(
+    workers: list[Worker], where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL waits for the rest of a statement for ever, with the ledger's lock in that session's hands."""
+    monkeypatch.setattr(charge, "HUNG_S", 0.5)
+    hanging, heir = workers
+    await hanging.charge.renew(able=True)
+    go_on = threading.Event()
+    sent = threading.Event()
+
+    def rows() -> Iterator[tuple[int, str]]:
+        for number in range(1000):
+            if number == 500:
+                sent.set()
+                go_on.wait()
+            yield number, "x" * 2000
+
+    async def hang(pid: int) -> None:
+        """In a loop of its own, which stands still: on a session with the marks of the worker's."""
+        connection = await asyncpg.connect(where.database)
+        await connection.execute("SELECT pg_advisory_lock($1, $2)", charge._PRESENT, pid)
+        await connection.execute("SELECT pg_advisory_lock($1, 371702)", charge._DUTY)
+        await connection.execute("CREATE TABLE much (number BIGINT, text TEXT)")
+        await connection.executemany("INSERT INTO much VALUES ($1, $2)", rows())
+
+    cut(where, await hanging.pid())
+    thread = threading.Thread(target=lambda: asyncio.run(suppressed(hang(1))))
+    thread.start()
+    try:
+        await asyncio.to_thread(sent.wait)
+        async with asyncio.timeout(10):
+            while "371702" not in heir.charge.counties:
+                await heir.charge.renew(able=True)
+                await asyncio.sleep(0.1)
+    finally:
+        go_on.set()
+        thread.join()
+    assert where.query("SELECT count(*) FROM pg_tables WHERE tablename = 'much'") == [(1,)]
+    assert where.query("SELECT count(*) FROM much") == [(0,)]
+
+
+async def suppressed(work: Coroutine[Any, Any, None]) -> None:
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await work
+
+
+async def test_who_waits_for_the_ledgers_lock_does_not_wait_for_ever(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines._TENURE, "lock_timeout", "100")
+    async with AsyncExitStack() as stack:
+        first, second = [
+            await stack.enter_async_context(await open_database(where.database, tenured=True)) for _ in range(2)
+        ]
+        async with first.writer.begin() as holding:
+            await append(holding, [])
+            with pytest.raises(Unavailable, match="lock timeout"), unavailable():
+                async with second.writer.begin() as connection:
+                    await append(connection, [])
 
 
 @pytest.mark.timeout(60)
@@ -107,7 +200,7 @@ async def test_a_worker_that_hangs_is_ended_by_postgresql(workers: list[Worker])
     gained: set[str] = set()
     for _ in range(2 * TENURE_MS // 1000):
         await asyncio.sleep(1)
-        gained |= (await heir.renew()).gained
+        gained |= (await heir.renew(able=True)).gained
         if gained == before:
             break
     assert gained == before != set()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.database import write
 from cloud.ledger import follower as following
 from cloud.ledger.commit import Commit, Counted, packed, unpacked
 from cloud.ledger.follower import Follower
@@ -39,16 +40,33 @@ def test_a_commit_arrives_as_it_was_made(commit: Commit) -> None:
     assert unpacked(packed(commit)) == commit
 
 
+class Heard(list[Commit]):
+    """The commits heard, and how often all of them became uncertain."""
+
+    losses = 0
+
+    def lost(self) -> None:
+        self.losses += 1
+
+
 @asynccontextmanager
-async def following_of(desk: Desk, after: int = 0) -> AsyncIterator[list[Commit]]:
-    heard: list[Commit] = []
+async def following_of(desk: Desk, after: int = 0) -> AsyncIterator[Heard]:
+    heard = Heard()
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(Follower(desk.database.reader, heard.append, after=after).run())
+        follower = Follower(desk.database.reader, heard.append, lost=heard.lost, after=after)
+        run = tasks.create_task(follower.run())
         yield heard
         run.cancel()
 
 
-async def until(heard: list[Commit], count: int) -> None:
+def end_sessions(where: Where) -> None:
+    where.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND (query LIKE '%ledger_commit%' OR query LIKE 'LISTEN%')"
+    )
+
+
+async def until(heard: Heard, count: int) -> None:
     async with asyncio.timeout(10):
         while len(heard) < count:
             await asyncio.sleep(0.005)
@@ -78,13 +96,56 @@ class TestOnPostgreSQL:
         async with following_of(desk) as heard:
             await desk.exchange(entry(1, ("01", 3)))
             await until(heard, 1)
-            where.query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND (query LIKE '%ledger_commit%' OR query LIKE 'LISTEN%')"
-            )
+            end_sessions(where)
             await desk.exchange(entry(2, ("01", 3)))
             await until(heard, 2)
         assert [commit.number for commit in heard] == [1, 2]
+
+    async def test_a_server_that_lacks_the_last_commits_is_noticed_and_followed(
+        self, desk: Desk, where: Where
+    ) -> None:
+        """As after a failover to a replica that was behind, or a restore: numbers are given again."""
+        async with following_of(desk) as heard:
+            for number in range(4):
+                await desk.exchange(entry(1 + number, ("01", 3)))
+            await until(heard, 4)
+            assert heard.losses == 0
+            async with desk.database.writer.begin() as connection:
+                await write(connection, "DELETE FROM ledger_commit WHERE number > 2")
+                await write(connection, "UPDATE ledger_head SET commits = 2")
+            end_sessions(where)
+            while not heard.losses:
+                await asyncio.sleep(0.005)
+            await desk.exchange(entry(5, ("01", 3)))
+            await until(heard, 5)
+        assert [commit.number for commit in heard] == [1, 2, 3, 4, 3]
+
+    async def test_who_begins_on_a_server_that_knows_less_hears_of_it(self, desk: Desk) -> None:
+        async with following_of(desk, after=7) as heard:
+            while not heard.losses:
+                await asyncio.sleep(0.005)
+            await desk.exchange(entry(1, ("01", 3)))
+            await until(heard, 1)
+        assert [commit.number for commit in heard] == [1]
+
+    async def test_the_bell_says_at_once_when_to_look(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(following, "LOOK_S", 600.0)
+        async with following_of(desk) as heard:
+            await desk.exchange(entry(1, ("01", 3)))
+            await until(heard, 1)
+            await desk.exchange(entry(2, ("01", 3)))
+            await until(heard, 2)
+
+    async def test_a_server_that_does_not_answer_is_trouble(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(following, "READ_S", 0.05)
+        monkeypatch.setattr(following, "SINCE", "SELECT 1, pg_sleep(3) WHERE CAST(:number AS BIGINT) = 0 LIMIT :limit")
+        follower = Follower(desk.database.reader, lambda _: None, lost=lambda: None, after=0)
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(follower.run())
+            while follower.trouble is None:
+                await asyncio.sleep(0.01)
+            run.cancel()
+        assert "no answer" in follower.trouble
 
     async def test_commits_that_nobody_needs_any_more_are_pruned(
         self, desk: Desk, where: Where, monkeypatch: pytest.MonkeyPatch

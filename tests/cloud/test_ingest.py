@@ -99,7 +99,7 @@ async def running(where: Where, mosquitto: Mosquitto) -> AsyncIterator[Running]:
             holder,
             Whole(),
             signer=CITY,
-            epoch="city-00001",
+            name=lambda: "city-00001",
             now=lambda: NOW,
             calendar=Calendar(settings.zone),
             monotonic=asyncio.get_running_loop().time,

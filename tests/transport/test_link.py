@@ -201,6 +201,15 @@ async def test_subscribing_later_and_again_after_a_reconnect(mosquitto: Mosquitt
     assert late.heard == [("two", b"1"), ("one", b"2"), ("two", b"3")]
 
 
+async def test_who_asks_for_what_is_delivered_already_is_told_so(mosquitto: Mosquitto) -> None:
+    granted = asyncio.Event()
+    async with Ear(mosquitto, "again", "one") as again:
+        await until(lambda: again.link.up)
+        again.link.subscribe(["one"], granted.set)
+        assert not granted.is_set()
+        await until(granted.is_set)
+
+
 async def test_subscribing_while_the_connection_is_being_made(mosquitto: Mosquitto) -> None:
     async with Ear(mosquitto, "hasty", "one") as hasty:
         # The thread has sent its subscriptions, and the loop has not heard yet that they were granted.
