@@ -44,6 +44,14 @@ class Rating(NamedTuple):
     level: int
 
 
+TAG_OF: dict[str, Callable[[Rating], str]] = {
+    "channel": lambda r: r.channel,
+    "county": lambda r: county_of(r.window),
+    "township": lambda r: township_of(r.window),
+    "window": lambda r: r.window,
+}
+
+
 class Spread:
     """The same mixture of ratings on each of the last seven days, at random moments, none of them doubtful.
 
@@ -105,18 +113,12 @@ class View:
         self.values = values
 
     def offered(self, variable: str) -> list[str]:
-        of: dict[str, Callable[[Rating], str]] = {
-            "channel": lambda r: r.channel,
-            "county": lambda r: county_of(r.window),
-            "township": lambda r: township_of(r.window),
-            "window": lambda r: r.window,
-        }
         found = self.ratings
         if variable in {"township", "window"}:
             found = list(self.of_county(found))
         if variable == "window":
             found = [r for r in found if township_of(r.window) == self.values["township"]]
-        return sorted({of[variable](r) for r in found})
+        return sorted({TAG_OF[variable](r) for r in found})
 
     def of_county(self, ratings: Iterable[Rating]) -> Iterable[Rating]:
         wanted = self.values["county"]
@@ -231,15 +233,8 @@ def older_minutes(view: View, rows: list[Row], _: str) -> None:
 
 
 def by(pick: Callable[[View], list[Rating]], *keys: str) -> Check:
-    of: dict[str, Callable[[Rating], str]] = {
-        "channel": lambda r: r.channel,
-        "county": lambda r: county_of(r.window),
-        "township": lambda r: township_of(r.window),
-        "window": lambda r: r.window,
-    }
-
     def check(view: View, rows: list[Row], _: str) -> None:
-        cells = tally(pick(view), lambda r: tuple(of[key](r) for key in keys))
+        cells = tally(pick(view), lambda r: tuple(TAG_OF[key](r) for key in keys))
         same(rows, [dict(zip(keys, names, strict=True)) | figures(n) for names, n in cells.items()], *keys)
 
     return check
@@ -251,7 +246,7 @@ def channels_by_day(view: View, rows: list[Row], _: str) -> None:
 
 
 def worst_by_day(view: View, rows: list[Row], _: str) -> None:
-    cells = tally(view.counties(), lambda r: (day(r.at), r.window))
+    cells = tally(finished(view.counties(), view), lambda r: (day(r.at), r.window))
     wanted = []
     for at in {at for at, _ in cells}:
         ranked = sorted((figures(n)[SCORE], window, n) for (d, window), n in cells.items() if d == at and enough(n))
@@ -260,7 +255,7 @@ def worst_by_day(view: View, rows: list[Row], _: str) -> None:
 
 
 def worst(view: View, rows: list[Row], _: str) -> None:
-    cells = tally(view.counties(), lambda r: r.window)
+    cells = tally(finished(view.counties(), view), lambda r: r.window)
     ranked = sorted((figures(n)[SCORE], window, n) for window, n in cells.items() if enough(n))
     same(rows, [{"window": window} | score(n) | count(n) for _, window, n in ranked[:20]], "window")
 
@@ -269,9 +264,13 @@ def enough(n: Counts) -> bool:
     return sum(n) >= int(LEAST)
 
 
-def finished(view: View) -> list[Rating]:
-    """A window's ratings of days that are over."""
-    return [r for r in view.window() if day(r.at) + DAY_MS <= view.until]
+def finished(ratings: Iterable[Rating], view: View) -> list[Rating]:
+    """Those of days that are over."""
+    return [r for r in ratings if day(r.at) + DAY_MS <= view.until]
+
+
+def finished_window(view: View) -> list[Rating]:
+    return finished(view.window(), view)
 
 
 def unveiled(view: View) -> list[Rating]:
@@ -300,8 +299,8 @@ ANSWERS: dict[str, Check] = {
     "乡镇街道 / 得分走势 Score over time": over_time(View.township, score),
     "乡镇街道 / 每小时评价数 Ratings per hour": over_time(View.township, levels, "1h"),
     "乡镇街道 / 每分钟评价数 Ratings per minute": over_time(lambda view: view.fresh(view.township()), count, "1m"),
-    "乡镇街道 / 窗口 Windows": by(View.township, "window"),
-    "窗口 / 每日得分 Score by day": over_time(finished, score, "1d"),
-    "窗口 / 每日评价数 Ratings per day": over_time(finished, levels, "1d"),
+    "乡镇街道 / 窗口 Windows": by(lambda view: finished(view.township(), view), "window"),
+    "窗口 / 每日得分 Score by day": over_time(finished_window, score, "1d"),
+    "窗口 / 每日评价数 Ratings per day": over_time(finished_window, levels, "1d"),
     "窗口 / 每小时评价数 Ratings per hour": over_time(unveiled, count, "1h"),
 }

@@ -147,10 +147,19 @@ def test_single_ratings_are_read_for_two_days_at_most() -> None:
 
 def test_no_fresh_rating_of_a_single_window_shows() -> None:
     """As in the API: the last hour, and days that are still open, could show one person's own choice."""
+    seen = []
     for name, _, query in queries():
-        if "'$window'" in query:
-            assert re.search(r"time < now\(\) - 1[hd]", query), name
+        groups = re.search(r'GROUP BY (time\([^)]*\))?[^)]*"window"', query)
+        if groups or "'$window'" in query:
+            seen.append(name)
+            hours = not groups and '"raw"' in query and "level" not in query
+            assert f"time < now() - {'1h' if hours else '1d'}" in query, name
             assert '"raw"' not in query or "level" not in query, name
+        else:
+            assert "window" not in query, name
+    assert len(seen) == 6
+    assert min(int(option["value"]) for option in VARIABLES["least"]["options"]) == int(LEAST)
+    assert VARIABLES["least"]["query"] == ",".join(option["value"] for option in VARIABLES["least"]["options"])
 
 
 def test_channels_are_never_pooled() -> None:
