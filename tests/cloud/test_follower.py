@@ -101,9 +101,7 @@ class TestOnPostgreSQL:
             await until(heard, 2)
         assert [commit.number for commit in heard] == [1, 2]
 
-    async def test_a_server_that_lacks_the_last_commits_is_noticed_and_followed(
-        self, desk: Desk, where: Where
-    ) -> None:
+    async def test_a_server_that_lacks_the_last_commits_is_noticed_and_followed(self, desk: Desk, where: Where) -> None:
         """As after a failover to a replica that was behind, or a restore: numbers are given again."""
         async with following_of(desk) as heard:
             for number in range(4):

@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from typing import Literal
 
 import pytest
 
 from cloud.calendar import Calendar
 from cloud.database import open_database
-from cloud.ingest import receipts
+from cloud.ingest import receipts, worker
 from cloud.ingest.answers import UNASKED
-from cloud.ingest.charge import Whole
+from cloud.ingest.charge import Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ledger.commit import Commit
 from cloud.registry.load import register
@@ -85,11 +87,15 @@ class Running:
 
 
 @asynccontextmanager
-async def running(where: Where, mosquitto: Mosquitto) -> AsyncIterator[Running]:
+async def running(
+    where: Where, mosquitto: Mosquitto, *, clock: Literal["trusted", "kernel"] = "trusted"
+) -> AsyncIterator[Running]:
+    """On PostgreSQL as one of several workers; each name that it gives itself is one higher."""
     broker = Broker(mosquitto.host, mosquitto.port)
-    settings = Settings(where.database, "", broker, clock="trusted")
+    settings = Settings(where.database, "", broker, clock=clock)
+    numbers = count(1)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(await open_database(settings.database))
+        database = await stack.enter_async_context(await open_database(settings.database, tenured=True))
         await register(database.writer, REGISTRATION, NOW)
         holder = RegistryHolder(database.reader, now=lambda: NOW)
         await holder.refresh()
@@ -97,9 +103,9 @@ async def running(where: Where, mosquitto: Mosquitto) -> AsyncIterator[Running]:
             settings,
             database,
             holder,
-            Whole(),
+            Shared(database.writer, lambda: [TOWNSHIP[:6]]) if database.shared else Whole(),
             signer=CITY,
-            name=lambda: "city-00001",
+            name=lambda: f"city-{next(numbers):05d}",
             now=lambda: NOW,
             calendar=Calendar(settings.zone),
             monotonic=asyncio.get_running_loop().time,
@@ -110,7 +116,7 @@ async def running(where: Where, mosquitto: Mosquitto) -> AsyncIterator[Running]:
             await township.up.wait()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run())
-                while not ingest.up:
+                while not ingest.up or ingest._awaited:
                     await asyncio.sleep(0.01)
                 yield made
                 ingest.stop()
@@ -191,3 +197,61 @@ async def test_nobody_is_welcomed_before_both_lanes_are_heard(city: Running, mon
     welcome = await city.township.hear(Welcome)
     assert isinstance(welcome, Welcome)
     assert welcome.nonce == "again"
+
+
+on_postgresql = pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+
+
+@on_postgresql
+async def test_a_worker_that_lost_its_session_takes_its_counties_again_and_asks_what_is_kept(
+    city: Running, where: Where
+) -> None:
+    """What the server that is there now lacks comes again; nobody else need have had the counties meanwhile."""
+    hint = await city.township.hear(Welcome)
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([entry(1, ("01", 3))]))
+    await city.township.hear(Receipt)
+    where.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+
+    again = await city.township.hear(Welcome)
+    assert isinstance(hint, Welcome)
+    assert isinstance(again, Welcome)
+    assert (again.to, again.nonce) == (GATEWAY, UNASKED)
+    assert again.by != hint.by
+    stream = Stream(*StreamKey(NODE, EPOCH), [(1, 2)])
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([hello(GATEWAY, stream, nonce="mine")]))
+    welcome = await city.township.hear(Welcome)
+    assert isinstance(welcome, Welcome)
+    assert (welcome.by, welcome.nonce, welcome.streams) == (again.by, "mine", [Ack(NODE, EPOCH, settled=[(1, 1)])])
+
+
+@on_postgresql
+async def test_a_worker_that_hears_no_broker_leaves_its_counties_to_others(
+    city: Running, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await city.township.hear(Welcome)
+    assert city.ingest.counties == {TOWNSHIP[:6]}
+    monkeypatch.setattr(worker, "DEAF_S", 1.5)
+    mosquitto.kill()
+    while city.ingest.counties:
+        await asyncio.sleep(0.01)
+
+    await mosquitto.restart()
+    await city.township.hear(Welcome)
+    city.township.link.publish(topics.township(TOWNSHIP, "live"), pack([entry(1, ("01", 3)), hello(GATEWAY)]))
+    assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 1)])
+    await city.township.hear(Welcome)
+
+
+@pytest.mark.parametrize("error", [None, 3])
+async def test_a_rating_is_of_the_future_only_by_a_clock_that_is_known_to_be_right(
+    where: Where, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, error: int | None
+) -> None:
+    monkeypatch.setattr(worker, "kernel_error_ms", lambda: error)
+    async with running(where, mosquitto, clock="kernel") as city:
+        ahead = pack([entry(1, ("01", 3), t0=NOW + 3_600_000)])
+        city.township.link.publish(topics.township(TOWNSHIP, "live"), ahead)
+        await city.township.hear(Ack)
+    assert [commit.uncounted for commit in city.commits] == [0 if error is None else 1]

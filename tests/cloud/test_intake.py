@@ -11,14 +11,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import intake as pipeline
-from cloud.ingest.committer import Committer
+from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Reading
+from cloud.ledger import admission, store
 from cloud.ledger import memory as remembering
 from cloud.ledger.rules import Fold, Verified
 from cloud.quarantine.rules import Poison
+from cloud.registry.snapshot import Registry
 from cloud.tallies import store as tallies
 from contract.ack import Ack
-from contract.batch import StreamKey
+from contract.batch import Batch, StreamKey
 from contract.bundle import unpack
 from contract.codec import decode
 from contract.errors import Unavailable
@@ -283,3 +285,77 @@ async def test_stop_settles_and_answers_what_was_taken(where: Where) -> None:
         desk.intake.stop()
         desk.send(entry(4, *THREE))
         assert ranges(await desk.settled())[0] == [(1, 3)]
+
+
+async def test_what_arrives_during_a_commit_goes_together_into_the_next(desk: Desk) -> None:
+    for number in range(200):
+        desk.send(entry(1 + number, ("01", 3)))
+    settled = ranges(await desk.settled())[0]
+
+    assert Ranges(settled).pairs == ((1, 200),)
+    assert len(desk.commits) < 20
+
+
+async def test_hellos_about_much_are_settled_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking up what they ask about takes time, in which a worker must go on showing that it lives."""
+    monkeypatch.setattr(pipeline, "GROUP_ROWS", 100)
+    groups: list[int] = []
+    settle = desk.committer.settle
+
+    async def counted(reading: Reading, registry: Registry) -> Outcome:
+        groups.append(len(reading.hellos))
+        return await settle(reading, registry)
+
+    monkeypatch.setattr(desk.committer, "settle", counted)
+    for number in range(40):
+        streams = [Stream(NODE, f"epoch{number:02d}{index:03d}", [(1, 1)]) for index in range(50)]
+        desk.send(hello(GATEWAY, *streams))
+    await desk.settled()
+
+    assert sum(groups) == 40
+    # A chunk that was read in one go stays together.
+    assert max(groups) <= pipeline.CHUNK_PAYLOADS
+
+
+async def test_a_resend_is_compared_in_one_question_for_each_run_of_numbers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        desk.send(entry(1 + number, ("01", 3)))
+    await desk.settled()
+    desk.memory.forget()
+    asked: list[tuple[int, int]] = []
+    overlapping = store.overlapping
+
+    async def counted(connection: AsyncConnection, stream: StreamKey, first: int, last: int) -> dict[int, Batch]:
+        asked.append((first, last))
+        return await overlapping(connection, stream, first, last)
+
+    monkeypatch.setattr(store, "overlapping", counted)
+    for number in range(300):
+        desk.send(entry(1 + number, ("01", 3)))
+    desk.send(entry(301, ("01", 1)))
+
+    assert Ranges(ranges(await desk.settled())[0]).pairs == ((1, 301),)
+    assert len(asked) < 30
+    assert desk.tallied == (300, 0, 1)
+
+
+async def test_ratings_do_not_wait_for_a_long_admission(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "PAGE", 1)
+    for number in range(60):
+        desk.send(entry(1 + number, ("09", 3)))
+    await desk.settled()
+    desk.registry = registry_of("01", "02", "09")
+    before = len(desk.commits)
+    desk.intake.admit()
+    while len(desk.commits) == before:
+        await asyncio.sleep(0.001)
+    await desk.exchange(entry(100, ("01", 1)))
+    between = sum(commit.uncounted < 0 for commit in desk.commits)
+    while sum(commit.uncounted < 0 for commit in desk.commits) < 60:
+        await asyncio.sleep(0.001)
+
+    assert between < 60
+    assert desk.tallied == (60, 0, 1)
+    assert differences(desk.path, ZONE) == []
