@@ -54,7 +54,8 @@ class Ingesting:
             self._feeding.cancel()
 
     def _counties(self) -> Iterator[Metric]:
-        return counties(self._ingest.counties)
+        every = self._ingest._holder.current.counties  # noqa: SLF001
+        return counties(self._ingest.counties, (county.place.code for county in every))
 
     def _figures(self) -> Iterator[Metric]:
         ingest, feeder = self._ingest, self._feeder
@@ -71,11 +72,13 @@ class Ingesting:
                     "series_skipped": ("Ratings older than what is kept one by one", feeder.skipped),
                 }
             )
+        yield from counts(
+            {"ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped)}
+        )
         yield from gauges(
             {
                 "ingest_up": ("Whether both of ingest's connections to the broker stand", ingest.up),
                 "ingest_waiting_bytes": ("Bytes received and not yet settled", ingest.waiting_bytes),
-                "ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped),
                 "ingest_troubled": ("Whether the database refuses commits", ingest.trouble is not None),
             }
         )

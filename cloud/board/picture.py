@@ -66,8 +66,9 @@ class Trends(msgspec.Struct, frozen=True):
 class Path(msgspec.Struct, frozen=True):
     """How ratings travel.
 
-    `rate`: ratings counted in the last 60 s; `p50_ms`, `p99_ms`: from the settled choice to the ledger, of those that
-    came live in the last 60 s (null if none); `quarantined`: entries today; `uncounted`: rows held uncounted now.
+    `rate`: ratings counted in the last 60 s; `p50_ms`, `p99_ms`: from the press to the ledger, the time in which a
+    choice settles included, of those that came live in the last 60 s (null if none); `quarantined`: entries today;
+    `uncounted`: rows held uncounted now.
     """
 
     rate: int

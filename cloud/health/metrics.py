@@ -5,7 +5,7 @@ is nobody's business here.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,6 +25,7 @@ class Ledger:
     """Counts what every commit since the start brought."""
 
     def __init__(self) -> None:
+        # The newest commit's: a process that has made none yet knows of no position.
         self.position = 0
         self.commits = 0
         self.counted = 0
@@ -46,12 +47,12 @@ class Ledger:
 
     def families(self) -> Iterator[Metric]:
         """Yield what the commits brought."""
-        yield GaugeMetricFamily("manyi_ledger_position", "Highest position in the ledger", self.position)
+        yield GaugeMetricFamily("manyi_ledger_position", "Position of this process's newest commit", self.position)
         yield CounterMetricFamily("manyi_commits", "Committed transactions of ingest", self.commits)
         yield CounterMetricFamily("manyi_ratings_counted", "Ratings newly counted", self.counted)
         yield _by_reason("manyi_quarantined", "Inputs quarantined", self.quarantined)
         yield _by_reason("manyi_uncounted", "Rows that entered the ledger uncounted", self.held)
-        yield histogram("manyi_delay_seconds", "From the settled choice to the ledger, on the live lane", self.delays)
+        yield histogram("manyi_delay_seconds", "From the press to the ledger, on the live lane", self.delays)
         yield histogram("manyi_commit_seconds", "From the beginning of a transaction to its end", self.durations)
 
 
@@ -80,11 +81,14 @@ def counts(figures: Mapping[str, tuple[str, float]]) -> Iterator[Metric]:
         yield CounterMetricFamily(f"manyi_{name}", what, value)
 
 
-def counties(held: Iterable[str]) -> Iterator[Metric]:
-    """Yield which counties this worker has: a county that no worker has is one that is missing from the sum."""
+def counties(held: Collection[str], registered: Iterable[str]) -> Iterator[Metric]:
+    """Yield 1 for each county that this worker has and 0 for each other registered one; who is alone has just "+".
+
+    A county that no worker has is one with 0 from all of them, also where none ever had it.
+    """
     family = GaugeMetricFamily("manyi_county_held", "Counties whose ratings this worker settles", labels=["county"])
-    for county in sorted(held):
-        family.add_metric([county], 1)
+    for county in sorted(held if "+" in held else {*held, *registered}):
+        family.add_metric([county], county in held)
     yield family
 
 

@@ -1,19 +1,32 @@
 """From the gateways' words to the state of every device."""
 
+import asyncio
+import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from cloud.board.picture import Nodes
+from cloud.calendar import Calendar
+from cloud.database import Database
 from cloud.health.metrics import Ledger, Metrics, counties, fleet, gauges
 from cloud.health.rules import GRACE_MS, SILENT_MS, Device, Fleet, tile
 from cloud.health.worker import Listener
+from cloud.ingest.charge import Shared, Whole
+from cloud.ingest.worker import Ingest
+from cloud.ingesting import Ingesting
 from cloud.ledger.commit import Commit
 from cloud.registry.snapshot import Registry
+from cloud.registry.store import seed_places
+from cloud.registry.worker import RegistryHolder
+from cloud.settings import Settings
 from contract import topics
 from contract.bundle import pack
 from contract.codec import encode
 from contract.errors import Reason
+from contract.signing import Signer
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 from transport.broker import Broker
 
@@ -116,8 +129,62 @@ def test_the_tile_lists_the_worst_first_and_gives_a_fresh_node_time_to_learn_the
     assert names[0] in {one.node for one in tile([seen(fleet, later)[names[0]]], later).worst}
 
 
-def listener(told: list[object]) -> Listener:
-    return Listener(Broker("127.0.0.1", 1), client_id="test", registry=Registry, clock=lambda: NOW, tell=told.append)
+def listener(
+    told: list[Nodes], *, registry: Callable[[], Registry] = Registry, clock: Callable[[], int] = lambda: NOW
+) -> Listener:
+    broker = Broker("127.0.0.1", 1)
+    return Listener(broker, client_id="test", registry=registry, clock=clock, tell=told.append, look_s=0.1)
+
+
+async def of_a_second(heard: Listener) -> int:
+    """How many statuses it was given in a second of its running, each with another queue than the one before."""
+    running = asyncio.create_task(heard.run())
+    until = asyncio.get_running_loop().time() + 1.0
+    given = 0
+    while asyncio.get_running_loop().time() < until:
+        given += 1
+        status = gateway(NodeHealth(node(queue=given), NOW))
+        heard.receive(topics.township("371721121", "status"), pack([encode(status)]))
+        await asyncio.sleep(0.002)
+    heard.stop()
+    await asyncio.wait_for(running, 1)
+    return given
+
+
+async def test_the_tile_is_told_at_its_own_pace_however_many_statuses_come() -> None:
+    told: list[Nodes] = []
+    given = await of_a_second(listener(told))
+    assert 5 <= len(told) <= 10 < given
+    assert [one.waiting for one in told] == sorted({one.waiting for one in told})
+
+
+async def test_a_look_at_very_many_devices_takes_a_tenth_of_the_time() -> None:
+    looks = 0
+
+    def slow() -> Registry:
+        nonlocal looks
+        looks += 1
+        time.sleep(0.03)
+        return Registry()
+
+    await of_a_second(listener([], registry=slow))
+    assert 2 <= looks <= 4
+
+
+async def test_silence_is_news_too() -> None:
+    now = NOW
+    told: list[Nodes] = []
+    heard = listener(told, clock=lambda: now)
+    heard.receive(topics.township("371721121", "status"), pack([encode(gateway(NodeHealth(node(), NOW)))]))
+    running = asyncio.create_task(heard.run())
+    async with asyncio.timeout(2):
+        while not told or told[-1].online != 1:
+            await asyncio.sleep(0.01)
+        now += SILENT_MS + 1
+        while told[-1].offline != 1:
+            await asyncio.sleep(0.01)
+    heard.stop()
+    await asyncio.wait_for(running, 1)
 
 
 def test_statuses_that_cannot_be_are_counted_and_change_nothing() -> None:
@@ -156,7 +223,7 @@ def test_metrics_follow_the_commits() -> None:
             ledger.families,
             lambda: gauges({"sse_clients": ("Open streams", 4)}),
             lambda: fleet([], refused),
-            lambda: counties(["371702", "371721"]),
+            lambda: counties({"371702", "371721"}, ["371721", "371722"]),
         ]
     )
     registry = CollectorRegistry()
@@ -175,5 +242,44 @@ def test_metrics_follow_the_commits() -> None:
         'manyi_commit_seconds_bucket{le="0.002"} 0.0',
         'manyi_commit_seconds_bucket{le="0.005"} 1.0',
         'manyi_county_held{county="371702"} 1.0',
+        'manyi_county_held{county="371721"} 1.0',
+        'manyi_county_held{county="371722"} 0.0',
     ):
         assert line in text.split("\n")
+
+
+def test_who_is_alone_tells_of_no_single_county() -> None:
+    (family,) = counties({"+"}, ["371702", "371721"])
+    assert [(sample.labels, sample.value) for sample in family.samples] == [({"county": "+"}, 1)]
+
+
+async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(database: Database) -> None:
+    await seed_places(database.writer)
+    holder = RegistryHolder(database.reader, now=lambda: NOW)
+    await holder.refresh()
+    charge = Shared(database.writer, lambda: ["371702"]) if database.shared else Whole()
+    ingest = Ingest(
+        Settings("city.db", "city.key", Broker("127.0.0.1", 1)),
+        database,
+        holder,
+        charge,
+        signer=Signer(bytes(32)),
+        name=lambda: "city-00001",
+        now=lambda: NOW,
+        calendar=Calendar("Asia/Shanghai"),
+        monotonic=time.monotonic,
+    )
+    await charge.renew(able=True)
+    families = [family for source in Ingesting(ingest, database, None).sources for family in source()]
+    held = {
+        sample.labels["county"]: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "manyi_county_held"
+    }
+    if database.shared:
+        assert len(held) > 5
+        assert [county for county, value in held.items() if value] == ["371702"]
+    else:
+        assert held == {"+": 1}
+    assert "manyi_ingest_dropped_payloads_total" in {sample.name for family in families for sample in family.samples}
