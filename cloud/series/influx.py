@@ -6,9 +6,10 @@ at level 9 on the event loop and took 3.5 ms of CPU for a thousand lines, agains
 """
 
 import asyncio
+import logging
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -21,23 +22,26 @@ from influxdb_client.service.write_service import WriteService
 from cloud.series.lines import FOREVER, RAW, RAW_DAYS, cut
 from contract.errors import Unavailable
 
+logger = logging.getLogger(__name__)
+
 # A request of so many lines is some 650 kB, 60 kB gzipped.
 LINES = 5_000
 IN_FLIGHT = 3
 WRITE_S = 30.0
 ASK_S = 30.0
 CONNECT_S = 3.0
+# Dropping takes longer the more there is.
+DROP_S = 900.0
+DROPPING_LOOK_S = 1.0
 
 _GZIP_WINDOW_BITS = 31
 _DROPPED = re.compile(r"partial write: .* dropped=(\d+)", re.DOTALL)
 _BAD_REQUEST, _UNAUTHORISED, _FORBIDDEN, _TOO_LARGE, _UNPROCESSABLE = 400, 401, 403, 413, 422
 _OK = 200
 
-# Policies whose shards hold a week of single ratings, and a year of sums.
-_POLICIES = {
-    RAW: f"DURATION {RAW_DAYS}d REPLICATION 1 SHARD DURATION 7d",
-    FOREVER: "DURATION INF REPLICATION 1 SHARD DURATION 52w",
-}
+# For how many days each policy keeps points (0: for ever); its shards hold a week of single ratings, a year of sums.
+_KEPT_DAYS = {RAW: RAW_DAYS, FOREVER: 0}
+_SHARDS = {RAW: "7d", FOREVER: "52w"}
 
 
 class Reject(NamedTuple):
@@ -53,6 +57,10 @@ class Rows(msgspec.Struct, frozen=True):
     columns: list[str]
     values: list[list[Any]]
     tags: dict[str, str] = {}
+
+    def named(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows with their columns' names."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.values)
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -94,10 +102,7 @@ class Influx:
         timeout = aiohttp.ClientTimeout(total=WRITE_S, connect=CONNECT_S)
         self._client = InfluxDBClientAsync(self._url, token=self._token, org=self._org, timeout=timeout)
         self._writes = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=ASK_S, connect=CONNECT_S),
-            headers={"Authorization": f"Token {self._token}"} if self._token else {},
-        )
+        self._session = aiohttp.ClientSession(headers={"Authorization": f"Token {self._token}"} if self._token else {})
         return self
 
     async def __aexit__(
@@ -108,13 +113,40 @@ class Influx:
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def prepare(self) -> None:
-        """Make the database and its retention policies where they are missing."""
+        """Make the database and its retention policies where they are missing, and lengthen what keeps less than ours.
+
+        A policy that keeps more is left as it is.
+        """
         await self.ask(f'CREATE DATABASE "{self._database}"')
         found = await self.ask(f'SHOW RETENTION POLICIES ON "{self._database}"')
-        there = {row[0] for rows in found for row in rows.values}
-        for policy in _POLICIES.keys() - there:
-            default = " DEFAULT" if policy == RAW else ""
-            await self.ask(f'CREATE RETENTION POLICY "{policy}" ON "{self._database}" {_POLICIES[policy]}{default}')
+        there = {row["name"]: row["duration"] for rows in found for row in rows.named()}
+        for policy, days in _KEPT_DAYS.items():
+            duration = f"{days}d" if days else "INF"
+            if policy not in there:
+                kept = f"DURATION {duration} REPLICATION 1 SHARD DURATION {_SHARDS[policy]}"
+                default = " DEFAULT" if policy == RAW else ""
+                await self.ask(f'CREATE RETENTION POLICY "{policy}" ON "{self._database}" {kept}{default}')
+            elif _shorter(there[policy], days):
+                await self.ask(f'ALTER RETENTION POLICY "{policy}" ON "{self._database}" DURATION {duration}')
+                logger.warning(
+                    "influxdb kept %s for %s, and now for %s: `manyi series reconcile` brings back what is lost",
+                    policy,
+                    there[policy],
+                    duration,
+                )
+
+    async def drop(self, measurements: Iterable[str]) -> None:
+        """Drop `measurements`; no drop of this database is at work when this returns, whoever asked for it.
+
+        Somebody who was killed, or had no more patience, may have left one at work.
+        """
+        # One request: there is no moment between two for others to come into.
+        await self._ask("; ".join(f"DROP MEASUREMENT {name}" for name in measurements), {}, within_s=DROP_S)
+        while True:
+            listed = [row for rows in await self.ask("SHOW QUERIES") for row in rows.named()]
+            if not any(row["database"] == self._database and "DROP MEASUREMENT" in row["query"] for row in listed):
+                return
+            await asyncio.sleep(DROPPING_LOOK_S)
 
     async def write(self, policy: str, lines: Sequence[str]) -> list[Reject]:
         """Write `lines`; those that are refused for good come back, every other one is stored when this returns."""
@@ -170,9 +202,13 @@ class Influx:
 
         `values` stand as `$name` in the statement.
         """
+        return await self._ask(statement, values, within_s=ASK_S)
+
+    async def _ask(self, statement: str, values: Mapping[str, object], *, within_s: float) -> list[Rows]:
+        patience = aiohttp.ClientTimeout(total=within_s, connect=CONNECT_S)
         asked = {"q": statement, "db": self._database, "epoch": "ns", "params": msgspec.json.encode(values).decode()}
         try:
-            async with self._session.post(f"{self._url}/query", data=asked) as reply:
+            async with self._session.post(f"{self._url}/query", data=asked, timeout=patience) as reply:
                 body = await reply.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as bad:
             raise self._unavailable(0, _why(bad)) from bad
@@ -191,6 +227,12 @@ class Influx:
         if status in {_UNAUTHORISED, _FORBIDDEN}:
             return Unavailable(f"influxdb {self._url}: refuses the token in series.token_file: {said or status}")
         return Unavailable(f"influxdb {self._url}: {said or f'answers {status}'}")
+
+
+def _shorter(duration: str, days: int) -> bool:
+    """Whether a policy's `duration` as InfluxDB tells it ("9600h0m0s"; "0s": for ever) is less than `days`."""
+    hours, _, _ = duration.partition("h")
+    return duration != "0s" and (days == 0 or not hours.isdecimal() or int(hours) < days * 24)
 
 
 def _squeezed(lines: list[str]) -> bytes:

@@ -15,6 +15,9 @@ from cloud.series.rules import by_hour
 from contract.errors import Unavailable
 from proof.scores import Counts, plus
 
+# Where a level, as a tag, stands in the counts.
+_PLACES = {"3": 0, "2": 1, "1": 2}
+
 # Nobody looks at an empty chart for longer.
 PATIENCE_S = 5.0
 
@@ -70,13 +73,16 @@ class Remote:
     async def ranking(self, first: str, last: str) -> Mapping[str, Counts]:
         """Return counts by township, as the port says."""
         found = await self._asked(TOWNSHIPS, CITY, *self._span(first, last))
-        return {rows.tags["township"]: _counts(rows.values[0][1:]) for rows in found}
+        return {rows.tags["township"]: _counts(rows.values[0][1:]) for rows in found if rows.tags["township"]}
 
     async def _ratings(self, place: str, first: int, end: int, width: str) -> dict[int, Counts]:
         """Count single ratings of the minutes from `first` to before `end` by `width`, named by its first minute."""
         found: dict[int, list[int]] = {}
         for rows in await self._asked(RATINGS, place, first * NS_A_MINUTE, end * NS_A_MINUTE, width=width):
-            place_of_level = 3 - int(rows.tags["level"])
+            place_of_level = _PLACES.get(rows.tags["level"])
+            if place_of_level is None:
+                # Somebody else's points have whatever tags they like.
+                continue
             for at, count in rows.values:
                 found.setdefault(at // NS_A_MINUTE, [0, 0, 0])[place_of_level] = count
         return {minute: (n[0], n[1], n[2]) for minute, n in sorted(found.items())}
@@ -107,6 +113,7 @@ def _sums(found: Iterable[Rows]) -> dict[int, Counts]:
     return {row[0] // NS_A_MINUTE: _counts(row[1:]) for rows in found for row in rows.values}
 
 
-def _counts(values: list[int]) -> Counts:
-    satisfied, basic, dissatisfied = values
+def _counts(values: list[int | None]) -> Counts:
+    """Return sums as counts; of points without a field, which are not ours, there is no sum."""
+    satisfied, basic, dissatisfied = (value or 0 for value in values)
     return satisfied, basic, dissatisfied

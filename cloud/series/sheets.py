@@ -56,7 +56,7 @@ async def delete(influx: Influx, measurement: str, keys: Sequence[Key]) -> None:
     for tags, stamps in by_tags.items():
         # A tag that is not named matches any value: a foreign point without a window must not take a good one along.
         exactly = {**dict.fromkeys(TAGS[measurement], ""), **dict(tags)}
-        where = "".join(f'"{tag}" = $v{index} AND ' for index, tag in enumerate(exactly))
+        where = "".join(f"{_quoted(tag)} = $v{index} AND " for index, tag in enumerate(exactly))
         values = {f"v{index}": value for index, value in enumerate(exactly.values())}
         statements = [DELETE.format(measurement=measurement, tags=where, stamp=stamp) for stamp in stamps]
         for begin in range(0, len(statements), DELETIONS_A_QUERY):
@@ -70,6 +70,12 @@ def names(measurement: str, found: Difference) -> Iterator[tuple[str, str]]:
             yield kind, _name(measurement, point.tags, point.stamp)
     for tags, stamp in found.foreign:
         yield "foreign", _name(measurement, tags, stamp)
+
+
+def _quoted(tag: str) -> str:
+    """Return a tag's key as InfluxQL has it: somebody else's may be any text."""
+    escaped = tag.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _tags(tags: dict[str, Any]) -> TagSet:

@@ -1,8 +1,9 @@
 """A ledger and its tallies, put there without the city: what tests of the series begin from."""
 
+import time
 from collections.abc import Mapping
 
-from cloud.calendar import Calendar
+from cloud.calendar import HOUR_MS, Calendar
 from cloud.database import Database
 from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import Entry, append
@@ -13,6 +14,10 @@ from contract.rating import Quality, Row
 from proof.scores import Counts
 
 EPOCH = "q7Zk2wX0aB"
+CALENDAR = Calendar("Asia/Shanghai")
+# The present of these tests. No fixed date: InfluxDB goes by its own clock in what it refuses as too old.
+NOON = CALENDAR.start(CALENDAR.last_days(CALENDAR.day(time.time_ns() // 1_000_000), 2)[0]) + 12 * HOUR_MS
+TODAY = CALENDAR.day(NOON)
 
 
 def batch_entry(batch: Batch) -> Entry:

@@ -8,19 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.calendar import HOUR_MS, MINUTE_MS
 from cloud.database import Database
+from cloud.series.lines import FOREVER, NS_A_MINUTE, NS_A_MS, RAW
 from cloud.series.opening import open_series
 from cloud.series.port import Series
+from cloud.series.remote import Remote
 from cloud.series.rules import OTHERS, VEIL_MS, buckets, by_hour, ranked, starts
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
-from tests.cloud.filled import fill
+from tests.cloud.fed import feeder_of, influx_at
+from tests.cloud.filled import CALENDAR, NOON, TODAY, fill
 
 Key = TypeVar("Key", int, str)
-CALENDAR = Calendar("Asia/Shanghai")
-NOON = CALENDAR.start("2026-11-22") + 12 * HOUR_MS
+BEFORE = CALENDAR.last_days(TODAY, 2)[0]
+LONG_BEFORE = CALENDAR.last_days(TODAY, 20)[0]
+TOMORROW = CALENDAR.day(NOON + 24 * HOUR_MS)
 WINDOWS = ["371721121-a1/01", "371721121-a1/011", "371721121-b/01", "371721122-a1/01", "371722001-a1/01"]
 # Four hours across midnight, every third minute, each window its own counts.
 CELLS: dict[tuple[str, int], Counts] = {
@@ -88,9 +92,9 @@ async def test_hours_are_the_sums_of_their_minutes(series: Series) -> None:
 async def test_days_are_the_citys_and_the_sums_of_their_minutes(series: Series) -> None:
     for place in ["city", "371721", "371721121", "371722", *WINDOWS]:
         days = summed(recount(place), lambda minute: CALENDAR.day(minute * MINUTE_MS))
-        assert set(days) == {"2026-11-21", "2026-11-22"}
-        assert await series.days(place, "2026-11-01", "2026-11-30") == days, place
-        assert await series.days(place, "2026-11-21", "2026-11-21") == {"2026-11-21": days["2026-11-21"]}, place
+        assert set(days) == {BEFORE, TODAY}
+        assert await series.days(place, LONG_BEFORE, TOMORROW) == days, place
+        assert await series.days(place, BEFORE, BEFORE) == {BEFORE: days[BEFORE]}, place
 
 
 async def test_the_ranking_sums_townships_over_days(series: Series) -> None:
@@ -99,17 +103,42 @@ async def test_the_ranking_sums_townships_over_days(series: Series) -> None:
         return summed(kept, lambda _: 0)[0]
 
     townships = ["371721121", "371721122", "371722001"]
-    both = {"2026-11-21", "2026-11-22"}
-    assert await series.ranking("2026-11-21", "2026-11-22") == {place: of(place, both) for place in townships}
-    assert await series.ranking("2026-11-22", "2026-11-22") == {place: of(place, {"2026-11-22"}) for place in townships}
-    assert await series.ranking("2026-11-23", "2026-11-30") == {}
+    both = {BEFORE, TODAY}
+    assert await series.ranking(BEFORE, TODAY) == {place: of(place, both) for place in townships}
+    assert await series.ranking(TODAY, TODAY) == {place: of(place, {TODAY}) for place in townships}
+    assert await series.ranking(TOMORROW, TOMORROW) == {}
 
 
 async def test_a_place_without_ratings_has_none(series: Series) -> None:
     minute = NOON // MINUTE_MS
     assert await series.minutes("371799", minute, minute + 10) == {}
     assert await series.hours("371799", minute, minute + 600) == {}
-    assert await series.days("371799", "2026-11-21", "2026-11-22") == {}
+    assert await series.days("371799", BEFORE, TODAY) == {}
+
+
+async def test_foreign_points_do_not_keep_a_trend_from_being_drawn(
+    database: Database, influx: Server, influx_database: str
+) -> None:
+    await fill(database, CELLS, CALENDAR)
+    async with influx_at(influx, influx_database) as client:
+        await feeder_of(database, client).feed()
+        first = min(recount("city"))
+        tags = ("", ",level=9", ",level=x,township=371721121")
+        foreign = [f"rating,window={WINDOWS[0]}{more} n=1i,seq=1i {first * NS_A_MINUTE + 1}" for more in tags]
+        assert await client.write(RAW, foreign) == []
+        hour, day = CALENDAR.hour(first * MINUTE_MS), CALENDAR.start(BEFORE)
+        sums = [
+            f"rating_1h,county=371722,township=371722009 basic=2i {hour * NS_A_MS}",
+            f"rating_1h basic=1i {hour * NS_A_MS}",
+        ]
+        sums.append(f"rating_1d,window=no/window satisfied=2i {day * NS_A_MS}")
+        assert await client.write(FOREVER, sums) == []
+        series = Remote(client, CALENDAR)
+        assert await series.minutes("city", first, first) == {first: recount("city")[first]}
+        assert await series.minutes(WINDOWS[0], first, first) == {first: recount(WINDOWS[0])[first]}
+        assert (await series.ranking(LONG_BEFORE, TODAY))["371722009"] == (0, 2, 0)
+        assert "" not in await series.ranking(LONG_BEFORE, TODAY)
+        assert await series.days("no/window", LONG_BEFORE, TODAY) == {BEFORE: (2, 0, 0)}
 
 
 @given(st.sampled_from(["minute", "hour"]), st.integers(0, 10**13), st.integers(1, 200))
@@ -123,7 +152,7 @@ def test_buckets_have_no_gaps_and_the_last_holds_the_moment(by: str, until: int,
 
 def test_days_are_the_citys() -> None:
     firsts = starts("day", NOON, 3, CALENDAR)
-    assert [CALENDAR.day(first) for first in firsts] == ["2026-11-20", "2026-11-21", "2026-11-22"]
+    assert [CALENDAR.day(first) for first in firsts] == CALENDAR.last_days(TODAY, 3)
 
 
 def test_hours_hold_their_minutes() -> None:

@@ -1,85 +1,37 @@
-"""Feeding a real InfluxDB from the ledger: what counts and nothing else, through refusals, outages and kills."""
+"""Feeding a real InfluxDB from the ledger: what counts, once, and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
-from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.calendar import MINUTE_MS
 from cloud.database import Database
 from cloud.ledger.admission import Admission
 from cloud.ledger.rules import Held
 from cloud.ledger.store import append, hold
-from cloud.series import influx as influx_module
-from cloud.series import remote, store
+from cloud.series import store
 from cloud.series.feeder import Feeder
 from cloud.series.influx import Influx, Reject
-from cloud.series.lines import FOREVER, NS_A_MS, RAW, RAW_DAYS
-from cloud.series.opening import influx_of
-from cloud.series.reconcile import Reconciler
-from cloud.settings import SeriesSettings
+from cloud.series.lines import NS_A_MS, RAW, RAW_DAYS
 from contract.batch import Batch
-from contract.errors import Reason, Unavailable
+from contract.errors import Reason
 from contract.rating import Quality, Row
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
-from tests.cloud.filled import EPOCH, batch_entry, fill
+from tests.cloud.fed import feeder_of, influx_at, numbers, reconciled, total
+from tests.cloud.filled import CALENDAR, EPOCH, NOON, batch_entry, fill
 
 pytestmark = pytest.mark.timeout(60)
-CALENDAR = Calendar("Asia/Shanghai")
-NOON = CALENDAR.start("2026-11-22") + 12 * HOUR_MS
 NODE = "371721121-a1"
 WINDOW = f"{NODE}/01"
 MINUTE = NOON // MINUTE_MS
 
 
-def settings_of(server: Server, database: str) -> SeriesSettings:
-    return SeriesSettings(kind="influx", url=server.url, database=database, token_file=str(server.token_file))
-
-
-def feeder_of(database: Database, influx: Influx) -> Feeder:
-    return Feeder(database, influx, calendar=CALENDAR, now=lambda: NOON, pace_s=0.05)
-
-
 @pytest.fixture
 async def there(influx: Server, influx_database: str) -> AsyncIterator[Influx]:
-    async with influx_of(settings_of(influx, influx_database)) as opened:
+    async with influx_at(influx, influx_database) as opened:
         yield opened
-
-
-@asynccontextmanager
-async def own_server(folder: Path) -> AsyncIterator[Server]:
-    """A server that a test may hurt."""
-    server = Server(folder / "influx")
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
-
-
-async def numbers(influx: Influx) -> list[int]:
-    """The numbers of all ratings in the series."""
-    found = await influx.ask("SELECT seq FROM raw.rating")
-    return sorted(row[1] for rows in found for row in rows.values)
-
-
-async def total(influx: Influx, statement: str = "SELECT count(n) FROM raw.rating") -> int:
-    found = await influx.ask(statement)
-    return int(found[0].values[0][1]) if found else 0
-
-
-def told(feeder: Feeder) -> str:
-    return feeder.trouble or ""
-
-
-async def equal(database: Database, influx: Influx) -> bool:
-    def nobody(*_: object) -> None: ...
-
-    reconciler = Reconciler(database, influx, calendar=CALENDAR, now=lambda: NOON, tell=nobody, name=nobody)
-    return (await reconciler.run(every_point=True)).equal
 
 
 def batch(first: int, count: int, *, t0: int = NOON) -> Batch:
@@ -136,45 +88,6 @@ async def test_what_is_older_than_the_retention_is_counted_and_only_in_the_sums(
     assert await total(there, "SELECT sum(satisfied) FROM forever.rating_1h") == 5
 
 
-async def test_refused_lines_are_known_one_by_one_and_every_other_one_is_stored(there: Influx) -> None:
-    await there.prepare()
-    good = [f"rating,window=w n=1i,presses=1i,seq={n}i {NOON * NS_A_MS + n}" for n in range(7_000)]
-    assert await there.write(RAW, good[:1]) == []
-    bad = [
-        "rating,window=w n=1i 1000",
-        f"rating,window=w n=1.5 {NOON * NS_A_MS + 9_000}",
-        "no line at all",
-        "rating,window=w n= 17 dropped=7003",
-    ]
-    mixed = list(good)
-    for at, line in zip((0, 2_500, 2_500, 6_999), bad, strict=True):
-        mixed.insert(at, line)
-    rejects = await there.write(RAW, mixed)
-    assert sorted(reject.line for reject in rejects) == sorted(bad)
-    reasons = {reject.line: reject.reason for reject in rejects}
-    assert "beyond retention policy" in reasons[bad[0]]
-    assert "field type conflict" in reasons[bad[1]]
-    assert "unable to parse" in reasons[bad[2]]
-    assert await numbers(there) == list(range(7_000))
-
-
-async def test_a_part_that_is_refused_as_a_whole_is_not_asked_about_line_by_line(
-    there: Influx, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await there.prepare()
-    asked = 0
-    send = there._send
-
-    async def counted(policy: str, lines: list[str]) -> str | None:
-        nonlocal asked
-        asked += 1
-        return await send(policy, lines)
-
-    monkeypatch.setattr(there, "_send", counted)
-    rejects = await there.write(RAW, [f"rating,window=w n=1i {n}" for n in range(12_000)])
-    assert (len(rejects), asked) == (12_000, 3)
-
-
 async def test_the_feeder_keeps_what_influxdb_refuses_and_goes_on(database: Database, there: Influx) -> None:
     await there.prepare()
     # Somebody has made the field another kind.
@@ -215,7 +128,7 @@ async def test_of_two_feeders_only_one_moves_the_cursor_and_neither_backwards(
     await one.feed()
     assert (one.fed, one.behind) == (other.fed, 0)
     assert await total(there) == 1_800
-    assert await equal(database, there)
+    assert (await reconciled(database, there)).equal
 
 
 async def test_a_process_without_the_duty_feeds_nothing(database: Database, there: Influx) -> None:
@@ -225,96 +138,10 @@ async def test_a_process_without_the_duty_feeds_nothing(database: Database, ther
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(feeder.run())
         await asyncio.sleep(0.3)
-        assert (feeder.fed, feeder.behind, told(feeder)) == (0, 0, "")
+        assert (feeder.fed, feeder.behind, feeder.trouble) == (0, 0, None)
         duty = True
         feeder._news.set()
         while feeder.fed == 0:
             await asyncio.sleep(0.01)
         running.cancel()
     assert await total(there) == 1
-
-
-async def test_without_influxdb_nothing_but_the_series_waits_and_it_heals_by_itself(
-    database: Database, tmp_path: Path
-) -> None:
-    async with own_server(tmp_path) as server, influx_of(settings_of(server, "manyi")) as influx:
-        feeder = feeder_of(database, influx)
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(feeder.run())
-            await fill(database, {(WINDOW, MINUTE): (2, 0, 0)}, CALENDAR, epoch="epoch-0000")
-            feeder._news.set()
-            while feeder.fed == 0:
-                await asyncio.sleep(0.01)
-            await server.go_away()
-            for turn in range(1, 6):
-                cells: dict[tuple[str, int], Counts] = {(WINDOW, MINUTE + turn): (0, turn, 0)}
-                await fill(database, cells, CALENDAR, epoch=f"epoch-000{turn}")
-                feeder._news.set()
-            while not told(feeder):
-                await asyncio.sleep(0.01)
-            assert "influxdb" in told(feeder)
-            with pytest.raises(Unavailable):
-                await influx.ask("SELECT count(n) FROM raw.rating")
-            await server.come_back()
-            while told(feeder) or feeder.behind:
-                await asyncio.sleep(0.05)
-            running.cancel()
-        assert feeder.rejected == 0
-        assert await total(influx) == 2 + 15
-        assert await equal(database, influx)
-
-
-async def test_an_influxdb_that_hangs_is_not_waited_for(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(influx_module, "WRITE_S", 0.5)
-    async with own_server(tmp_path) as server, influx_of(settings_of(server, "manyi")) as influx:
-        feeder = feeder_of(database, influx)
-        await fill(database, {(WINDOW, MINUTE): (1, 0, 0)}, CALENDAR)
-        await feeder.feed()
-        series = remote.Remote(influx, CALENDAR)
-        assert await series.minutes("city", MINUTE, MINUTE) == {MINUTE: (1, 0, 0)}
-        server.pause()
-        await fill(database, {(WINDOW, MINUTE + 1): (0, 1, 0)}, CALENDAR, epoch="epoch-0001")
-        with pytest.raises(Unavailable, match="no answer"):
-            await series.minutes("city", MINUTE, MINUTE)
-        with pytest.raises(Unavailable):
-            await feeder.feed()
-        server.resume()
-        await feeder.feed()
-        assert await series.minutes("city", MINUTE, MINUTE + 1) == {MINUTE: (1, 0, 0), MINUTE + 1: (0, 1, 0)}
-
-
-async def test_what_influxdb_has_acknowledged_outlives_its_death(database: Database, tmp_path: Path) -> None:
-    async with own_server(tmp_path) as server, influx_of(settings_of(server, "manyi")) as influx:
-        feeder = feeder_of(database, influx)
-        for turn in range(3):
-            cells: dict[tuple[str, int], Counts] = {(WINDOW, MINUTE + turn * 50 + n): (3, 2, 1) for n in range(40)}
-            await fill(database, cells, CALENDAR, epoch=f"epoch-000{turn}")
-            await feeder.feed()
-            assert feeder.behind == 0
-            server.kill()
-            await server.come_back()
-        assert await total(influx) == 3 * 40 * 6
-        assert await equal(database, influx)
-
-
-async def test_a_dropped_database_is_made_again(database: Database, there: Influx, influx_database: str) -> None:
-    await fill(database, {(WINDOW, MINUTE): (1, 0, 0)}, CALENDAR)
-    feeder = feeder_of(database, there)
-    await feeder.feed()
-    await there.ask(f'DROP DATABASE "{influx_database}"')
-    await fill(database, {(WINDOW, MINUTE + 1): (1, 0, 0)}, CALENDAR, epoch="epoch-0001")
-    with pytest.raises(Unavailable, match="database not found"):
-        await feeder.feed()
-    await feeder.feed()
-    assert await total(there, f"SELECT count(satisfied) FROM {FOREVER}.rating_1d") == 1  # noqa: S608
-
-
-async def test_a_wrong_token_is_told_without_the_token(database: Database, influx: Server, tmp_path: Path) -> None:
-    async with Influx(influx.url, database="manyi", token="manyi:wrong-word", org="manyi") as influx_:  # noqa: S106
-        for attempt in (influx_.prepare(), influx_.write(RAW, ["rating n=1i"]), feeder_of(database, influx_).feed()):
-            with pytest.raises(Unavailable, match=r"series\.token_file") as told:
-                await attempt
-            assert "wrong-word" not in str(told.value)

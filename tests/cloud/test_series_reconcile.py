@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.calendar import MINUTE_MS
 from cloud.database import Database
 from cloud.series.feeder import Feeder
 from cloud.series.influx import Influx
@@ -18,11 +18,9 @@ from cloud.series.reconcile import Account, Reconciler
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
-from tests.cloud.filled import fill
+from tests.cloud.filled import CALENDAR, NOON, TODAY, fill
 
 pytestmark = pytest.mark.timeout(60)
-CALENDAR = Calendar("Asia/Shanghai")
-NOON = CALENDAR.start("2026-11-22") + 12 * HOUR_MS
 WINDOWS = [f"37172{1 + w % 2}{121 + w % 3}-a{w}/0{w % 4}" for w in range(12)]
 # Forty days, now and then a few ratings.
 CELLS: dict[tuple[str, int], Counts] = {
@@ -146,6 +144,7 @@ async def test_foreign_points_are_deleted_wherever_they_are(place: Place) -> Non
             [1, 1, 1],
         ),
         f"rating,window={window} n=1i {at}",
+        rf'rating,a\ "tag"\,\x=y,window={window} n=1i {at}',
     ]
     assert await place.influx.write(RAW, foreign) == []
     found = counts(await place.reconcile())
@@ -163,7 +162,7 @@ async def test_sums_that_differ_from_the_tallies_are_put_right(place: Place) -> 
         return sorted(str((rows.tags, row)) for answer in found for rows in answer for row in rows.values)
 
     before = await sums()
-    day = CALENDAR.start("2026-11-20") * NS_A_MS
+    day = CALENDAR.start(CALENDAR.last_days(TODAY, 3)[0]) * NS_A_MS
     await place.influx.ask(f"DELETE FROM rating_1d WHERE \"window\" = '{WINDOWS[0]}' AND time = {day}")  # noqa: S608
     tags = f"channel=button,county={WINDOWS[1][:6]},township={WINDOWS[1][:9]}"
     written = [f"rating_1d,{tags},window={WINDOWS[1]} basic=77i,dissatisfied=1i,satisfied=1i {day}"]
