@@ -43,13 +43,17 @@ class Ingesting:
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to settle, and to feed."""
-        tasks.create_task(self._ingest.run(), name="ingest")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
+        tasks.create_task(self._settle(), name="ingest")
 
     def stop(self) -> None:
         """Take nothing more; what was taken is still settled."""
         self._ingest.stop()
+
+    async def _settle(self) -> None:
+        await self._ingest.run()
+        # Not before: the feeder's cursor is written on the session that commits, which ends with a cancelled statement.
         if self._feeder is not None:
             self._feeding.cancel()
 
