@@ -1,5 +1,6 @@
 """Where a database is: the path of an SQLite file, or the URL of a PostgreSQL. No password is ever shown."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -12,6 +13,8 @@ POSTGRESQL = "postgresql+asyncpg"
 _DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
 # `host` and `port` name a socket's folder, or several machines; `sslmode` is libpq's word for asyncpg's `ssl`.
 _OPTIONS = ("host", "port", "ssl", "sslmode")
+# A URL with a slash too few; settings may have put their folder before what they took for a path.
+_MISSPELT = re.compile(r"(?:^|/)postgres(?:ql)?(?:\+\w+)?:", re.IGNORECASE)
 
 
 def url_of(database: str, password_file: str | None = None) -> URL:
@@ -20,6 +23,8 @@ def url_of(database: str, password_file: str | None = None) -> URL:
     Raises `SettingsError`.
     """
     if "://" not in database:
+        if _MISSPELT.search(database):
+            raise _unreadable("postgresql")
         return URL.create(SQLITE, database=database)
     scheme = database.partition("://")[0]
     try:

@@ -16,6 +16,7 @@ HIDDEN = "geheim"
     ("database", "driver"),
     [
         ("/var/lib/manyi/city.db", "sqlite+aiosqlite"),
+        ("/srv/postgresql/city.db", "sqlite+aiosqlite"),
         ("postgresql://city@db/city", "postgresql+asyncpg"),
         ("postgres://city@db/city", "postgresql+asyncpg"),
         ("postgresql+asyncpg://city@db/city", "postgresql+asyncpg"),
@@ -59,6 +60,10 @@ def test_what_is_shown_has_no_password() -> None:
         (f"postgresql://city:{HIDDEN}@{HIDDEN}@db/city", "expected postgresql://user:password@host:port/name"),
         (f"postgresql://city:{HIDDEN}@db:{HIDDEN}/city", "a URL that cannot be read"),
         (f"://city:{HIDDEN}@db", "a URL that cannot be read"),
+        (f"postgresql:/city:{HIDDEN}@db/city", "expected postgresql://user:password@host:port/name"),
+        (f"postgresql:city:{HIDDEN}@db/city", "expected postgresql://user:password@host:port/name"),
+        (f"Postgres+asyncpg:/city:{HIDDEN}@db/city", "expected postgresql://user:password@host:port/name"),
+        (f"/etc/manyi/postgres:/city:{HIDDEN}@db/city", "expected postgresql://user:password@host:port/name"),
         (f"postgresql://city:{HIDDEN}@127.0.0.1:1/city", "postgresql://city:***@127.0.0.1:1/city: cannot be opened"),
         (f"postgresql://city:{HIDDEN}@nowhere.invalid/city", "cannot be opened"),
     ],
