@@ -7,6 +7,12 @@ import typer
 from cloud.copy.move import Moved
 from cloud.recount.recount import Account
 
+# Tallies are not repaired by such a ledger: of what it lost only they still tell.
+DAMAGED = (
+    "this ledger is damaged: keep it, and restore the last backup into another database; nodes and gateways send again "
+    "what they still have"
+)
+
 
 def moved(done: Moved, *, as_json: bool) -> None:
     """Tell of a copy; exit code 1 unless everything agrees."""
@@ -37,10 +43,10 @@ def recounted(account: Account, before: Account | None, *, as_json: bool) -> Non
     if as_json:
         told = _figures(account)
         if before is not None:
-            told["repaired"] = dict(before.differing)
+            told["repaired"] = {} if before.damaged else dict(before.differing)
         typer.echo(json.dumps(told))
     else:
-        if before is not None and not before.equal:
+        if before is not None and not before.equal and not before.damaged:
             _tell(before)
             typer.echo("repaired; counted again:")
         _tell(account)
@@ -52,6 +58,7 @@ def _figures(account: Account) -> dict[str, object]:
     return {
         "counted": account.counted,
         "gapless": account.gapless,
+        "unreadable": account.unreadable,
         "equal": account.equal,
         "differing": dict(account.differing),
         "lines": list(account.lines),
@@ -65,8 +72,12 @@ def _tell(account: Account) -> None:
         if number:
             typer.echo(f"{tally}: {number:,} cells differ")
     typer.echo(f"ledger positions: {'without a gap' if account.gapless else 'NOT from 1 to the head without a gap'}")
+    if account.unreadable:
+        typer.echo(f"ledger entries that cannot be read: {account.unreadable:,}")
     ratings = f"{account.counted:,} ratings"
-    if any(account.differing.values()):
+    if account.damaged:
+        typer.echo(f"{ratings}; {DAMAGED}")
+    elif any(account.differing.values()):
         typer.echo(f"{ratings}; tallies do not follow from the ledger: `manyi db recount --repair` sets them right")
     else:
         typer.echo(f"{ratings}; every tally follows from the ledger")

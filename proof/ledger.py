@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from contract.batch import Batch
 from contract.codec import stored_batch
+from contract.errors import Refused, StoreDamaged
 from contract.identity import window_id
 
 ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
@@ -40,11 +41,21 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def read(path: Path) -> Iterator[Rating]:
-    """Every rating in the ledger at `path`, each number once, in the order of positions."""
+    """Every rating in the ledger at `path`, each number once, in the order of positions; raises as `batch_at`."""
     with closing(connect(path)) as connection:
         uncounted: set[tuple[int, int]] = set(connection.execute(UNCOUNTED))
-        entries = ((position, stored_batch(raw)) for position, raw in connection.execute(ENTRIES))
+        entries = ((position, batch_at(position, raw)) for position, raw in connection.execute(ENTRIES))
         yield from ratings(entries, uncounted)
+
+
+def batch_at(position: int, raw: object) -> Batch:
+    """The batch in `raw`, the entry at `position`; raises `StoreDamaged`, which names that, where it is none."""
+    if not isinstance(raw, bytes):
+        raise StoreDamaged(f"ledger position {position} cannot be read: {type(raw).__name__} in place of bytes")
+    try:
+        return stored_batch(raw)
+    except Refused as bad:
+        raise StoreDamaged(f"ledger position {position} cannot be read: {bad.detail}") from bad
 
 
 def ratings(entries: Iterator[tuple[int, Batch]], uncounted: set[tuple[int, int]]) -> Iterator[Rating]:

@@ -3,7 +3,7 @@
 Which rating of a number counts is `proof.ledger.ratings`' to say, as for any auditor.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.database import fetch, fetch_value
 from cloud.ledger.rules import MINUTE_MS
 from cloud.recount.spill import Cells, Spill
-from contract.codec import stored_batch
-from proof.ledger import ratings
+from contract.batch import Batch
+from contract.errors import StoreDamaged
+from proof.ledger import batch_at, ratings
 
 PAGE = 2_000
 HELD_PAGE = 20_000
@@ -39,7 +40,10 @@ Tell = Callable[[int, int], None]
 
 
 async def count(connection: AsyncConnection, spill: Spill, tell: Tell) -> int:
-    """Put the counts by window and minute that the ledger gives into `spill`; how many ratings count."""
+    """Put the counts by window and minute that the ledger gives into `spill`; how many ratings count.
+
+    An entry that cannot be read is put there as damage, and the ledger is counted without it.
+    """
     await _hold(connection, spill)
     total = int(await fetch_value(connection, ALL_ENTRIES))
     done = counted = 0
@@ -79,11 +83,20 @@ async def _streams(connection: AsyncConnection) -> AsyncIterator[list[Stored]]:
 
 def _cells(stream: list[Stored], spill: Spill) -> tuple[Cells, int]:
     uncounted = {(position, row) for position, _ in stream for row in spill.held(position)}
-    batches = ((position, stored_batch(bytes(raw))) for position, raw in stream)
     cells: Cells = {}
     number = 0
-    for rating in ratings(batches, uncounted):
+    for rating in ratings(_readable(stream, spill), uncounted):
         if rating.counted:
             cells.setdefault((rating.window, rating.at // MINUTE_MS), [0, 0, 0])[3 - rating.level] += 1
             number += 1
     return cells, number
+
+
+def _readable(stream: list[Stored], spill: Spill) -> Iterator[tuple[int, Batch]]:
+    for position, raw in stream:
+        try:
+            batch = batch_at(position, raw)
+        except StoreDamaged as bad:
+            spill.damage(position, str(bad))
+        else:
+            yield position, batch

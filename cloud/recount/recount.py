@@ -19,7 +19,7 @@ from cloud.recount.tally import CITY, DAY, MINUTE, TALLIES, TOWNSHIP, Key, Tally
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 HOUR_MINUTES = 60
-# Differences of a table that are told one by one.
+# Differences of a table, and entries that cannot be read, that are told one by one.
 SHOWN = 20
 PAGE = 5_000
 
@@ -34,18 +34,25 @@ LOCK = "UPDATE ledger_head SET commits = commits + 1"
 class Account:
     """What a recount found: ratings that count, differing cells by table, the first of them as lines of text.
 
-    `gapless`: the ledger's positions run from 1 to its head.
+    `gapless`: the ledger's positions run from 1 to its head. `unreadable`: entries that are no batch any more and
+    count for nothing here; the first of them stand in front of the lines.
     """
 
     counted: int
     gapless: bool
+    unreadable: int
     differing: Mapping[str, int]
     lines: Sequence[str]
 
     @property
     def equal(self) -> bool:
-        """Whether every tally follows from a ledger without gaps."""
-        return self.gapless and not any(self.differing.values())
+        """Whether every tally follows from a ledger that is whole."""
+        return not self.damaged and not any(self.differing.values())
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the ledger itself lacks something, which no tally can be set right by."""
+        return not self.gapless or self.unreadable > 0
 
 
 async def recount(database: Database, calendar: Calendar, tell: ledger.Tell) -> Account:
@@ -57,11 +64,13 @@ async def recount(database: Database, calendar: Calendar, tell: ledger.Tell) -> 
 async def mend(database: Database, calendar: Calendar, tell: ledger.Tell) -> tuple[Account, Account]:
     """Compare, repair what differs in one transaction, and compare again; what was found before and after.
 
+    Where the ledger is damaged nothing is repaired: of what is lost from it only the tallies still tell.
+
     Raises `Unavailable`; then the repair has happened as a whole or not at all.
     """
     with unavailable(), spilling() as spill:
         before = await _account(database, calendar, spill, tell)
-        if not any(before.differing.values()):
+        if before.damaged or before.equal:
             return before, before
         async with database.writer.begin() as connection:
             await write(connection, LOCK)
@@ -78,8 +87,9 @@ async def _account(database: Database, calendar: Calendar, spill: Spill, tell: l
         counted = await ledger.count(connection, spill, tell)
         await _Comparison(connection, calendar, spill).run()
     differing = {tally.name: sum(1 for _ in spill.differences(tally.name)) for tally in TALLIES}
-    lines = [line for tally in TALLIES for line in islice(_told(tally, spill.differences(tally.name)), SHOWN)]
-    return Account(counted, whole, differing, lines)
+    lines = list(islice(spill.damages(), SHOWN))
+    lines += [line for tally in TALLIES for line in islice(_told(tally, spill.differences(tally.name)), SHOWN)]
+    return Account(counted, whole, sum(1 for _ in spill.damages()), differing, lines)
 
 
 async def gapless(connection: AsyncConnection) -> bool:

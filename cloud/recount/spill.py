@@ -24,6 +24,7 @@ CREATE TABLE place (id INTEGER PRIMARY KEY, "window" TEXT NOT NULL);
 CREATE TABLE part (minute INTEGER, place INTEGER, satisfied INTEGER, basic INTEGER, dissatisfied INTEGER);
 CREATE TABLE cell (minute INTEGER, "window" TEXT, satisfied INTEGER, basic INTEGER, dissatisfied INTEGER,
     PRIMARY KEY (minute, "window")) WITHOUT ROWID;
+CREATE TABLE damage (position INTEGER PRIMARY KEY, told TEXT);
 CREATE TABLE difference (number INTEGER PRIMARY KEY, tally TEXT, span, place TEXT, channel TEXT, kept INTEGER,
     satisfied INTEGER, basic INTEGER, dissatisfied INTEGER, of_satisfied INTEGER, of_basic INTEGER,
     of_dissatisfied INTEGER);
@@ -39,6 +40,8 @@ INSERT INTO cell (minute, "window", satisfied, basic, dissatisfied)
 SELECT minute, "window", sum(satisfied), sum(basic), sum(dissatisfied)
 FROM part JOIN place ON place.id = part.place GROUP BY minute, "window" ORDER BY minute, "window"
 """
+DAMAGE = "INSERT INTO damage (position, told) VALUES (?, ?)"
+DAMAGES = "SELECT told FROM damage ORDER BY position"
 NEXT = "SELECT min(minute) FROM cell WHERE minute >= ?"
 BETWEEN = 'SELECT minute, "window", satisfied, basic, dissatisfied FROM cell WHERE minute >= ? AND minute < ?'
 DIFFER = """
@@ -104,6 +107,15 @@ class Spill:
         self._places.update(new)
         self._many(PLACE, ((id_, window) for window, id_ in new.items()))
         self._many(PART, ((minute, self._places[window], *count) for (window, minute), count in cells.items()))
+
+    def damage(self, position: int, told: str) -> None:
+        """Keep what is wrong with the entry at `position`, which is left out of the counts."""
+        self._many(DAMAGE, [(position, told)])
+
+    def damages(self) -> Iterator[str]:
+        """What is wrong with entries, in the order of their positions."""
+        with closing(self._connection.execute(DAMAGES)) as found:
+            yield from (told for (told,) in found)
 
     def _unknown(self, cells: Iterable[tuple[str, int]]) -> list[str]:
         return list(dict.fromkeys(window for window, _ in cells if window not in self._places))

@@ -67,6 +67,35 @@ async def test_an_empty_city_is_equal(desk: Desk) -> None:
     assert (found.counted, found.equal) == (0, True)
 
 
+async def spoil(desk: Desk, position: int) -> None:
+    """Do to an entry what the database itself would refuse."""
+    off = "DROP TRIGGER IF EXISTS ledger_entry_keeps_UPDATE"
+    if desk.database.shared:
+        off = "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_keeps"
+    noise = "decode('00ff', 'hex')" if desk.database.shared else "x'00ff'"
+    await change(desk, off, f"UPDATE ledger_entry SET raw = {noise} WHERE position = {position}")  # noqa: S608
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 5])
+async def test_entries_that_cannot_be_read_are_named_and_the_rest_is_counted(
+    desk: Desk, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = await history(desk)
+    monkeypatch.setattr(ledger, "PAGE", page)
+    before = desk.tallied
+    await spoil(desk, 5)  # one rating of three days ago
+    await spoil(desk, 6)
+
+    found = await account(desk)
+
+    assert (found.counted, found.unreadable, found.equal) == (counted - 2, 2, False)
+    assert [line.partition(" cannot")[0] for line in found.lines[:2]] == ["ledger position 5", "ledger position 6"]
+    assert found.differing["tally_day"] == 2
+    # What the ledger lost, only the tallies still tell.
+    assert await mend(desk.database, Calendar(ZONE), untold) == (found, found)
+    assert desk.tallied == before
+
+
 @pytest.mark.parametrize("page", [1, 2, 3, 5])
 async def test_a_stream_is_whole_wherever_a_page_ends(desk: Desk, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = await history(desk)

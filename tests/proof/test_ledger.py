@@ -9,6 +9,7 @@ import pytest
 
 from contract.batch import Batch
 from contract.codec import encode
+from contract.errors import StoreDamaged
 from contract.rating import Quality, Row
 from proof import ledger, tallies
 
@@ -97,6 +98,22 @@ def test_reading_changes_nothing_and_makes_no_file(path: Path, tmp_path: Path) -
     assert path.read_bytes() == before
     with pytest.raises(sqlite3.OperationalError):
         list(ledger.read(tmp_path / "nothing.db"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("CAST('x' || raw AS BLOB)", "batch: JSON is malformed"),
+        ("CAST(raw AS TEXT)", "str in place of bytes"),
+        ("x''", ""),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_named(path: Path, damage: str, told: str) -> None:
+    change(path, f"UPDATE ledger_entry SET raw = {damage} WHERE position = 2")  # noqa: S608  (texts from this file)
+
+    for reading in (lambda: list(ledger.read(path)), lambda: tallies.differences(path, ZONE)):
+        with pytest.raises(StoreDamaged, match=f"ledger position 2 cannot be read: .*{told}"):
+            reading()
 
 
 def test_tallies_that_follow_from_the_ledger_have_no_differences(path: Path) -> None:
