@@ -21,17 +21,25 @@ class Backoff:
         *,
         first_s: float = FIRST_CEILING_S,
         last_s: float = LAST_CEILING_S,
+        tries: int = 1,
     ) -> None:
-        """Start with a ceiling of `first_s` seconds, doubling up to `last_s`."""
+        """Start with a ceiling of `first_s` seconds, which doubles up to `last_s` after each `tries` waits.
+
+        `tries` is how many addresses there are: that one of them is dead says nothing of the next.
+        """
         self._uniform = uniform
         self._first_s = first_s
         self._last_s = last_s
+        self._tries = tries
         self._ceiling_s = first_s
+        self._waits = 0
 
     def next_s(self) -> float:
-        """Seconds to wait now; the ceiling of the following wait is twice as high."""
+        """Seconds to wait now; the ceiling of the waits after this round is twice as high."""
         wait = self._uniform(0.0, self._ceiling_s)
-        self._ceiling_s = min(self._last_s, self._ceiling_s * 2)
+        self._waits += 1
+        if self._waits % self._tries == 0:
+            self._ceiling_s = min(self._last_s, self._ceiling_s * 2)
         return wait
 
     def lasted(self, seconds: float) -> None:
@@ -41,3 +49,4 @@ class Backoff:
         """
         if seconds >= min(self._ceiling_s, STEADY_S):
             self._ceiling_s = self._first_s
+            self._waits = 0

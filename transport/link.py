@@ -68,7 +68,7 @@ class Link:
         self._on_down = on_down
         self._will = will
         self._client: mqtt.Client | None = None
-        self._backoff = Backoff(random.uniform)
+        self._backoff = Backoff(random.uniform, tries=len(broker.addresses))
         # Where to connect to, in turn; each client in an order of its own, so that a cluster's nodes share them.
         self._addresses = deque(broker.addresses)
         random.shuffle(self._addresses)

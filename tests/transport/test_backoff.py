@@ -16,6 +16,14 @@ def test_the_ceiling_doubles_up_to_two_minutes() -> None:
     assert [backoff.next_s() for _ in range(10)] == [1, 2, 4, 8, 16, 32, 64, 120, 120, 120]
 
 
+def test_the_nodes_of_a_cluster_are_tried_in_turn_before_the_waits_grow() -> None:
+    backoff = Backoff(highest, tries=3)
+
+    assert [backoff.next_s() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 4]
+    backoff.lasted(STEADY_S)
+    assert [backoff.next_s() for _ in range(4)] == [1, 1, 1, 2]
+
+
 def test_the_draw_is_from_nothing_to_the_ceiling() -> None:
     asked: list[tuple[float, float]] = []
 

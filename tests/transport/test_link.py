@@ -249,14 +249,17 @@ async def test_who_loses_one_node_of_a_cluster_goes_to_another(mosquitto: Mosqui
     async with Mosquitto(tmp_path / "other") as other:
         ups = asyncio.Queue[None]()
         broker = Broker("127.0.0.1", mosquitto.port, also=(f"127.0.0.1:{other.port}",))
-        async with Link(
+        link = Link(
             broker,
             client_id="a",
             subscribe=["manyi/1/a/acks"],
             on_receive=lambda _topic, _payload: None,
             on_up=lambda: ups.put_nowait(None),
             on_down=lambda: None,
-        ):
+        )
+        # Its connections are short here, so the waits would grow beyond any test's patience.
+        link._backoff = Backoff(lambda _lo, hi: hi / 4, last_s=1.0)
+        async with link:
             for node in (mosquitto, other, mosquitto):
                 await asyncio.wait_for(ups.get(), 15)
                 # Whichever it is at: the one that dies is the only one that runs in the end.
