@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cloud.copy.copier import Tell
 
-_STEPS = {"copy": "copying", "verify": "verifying", "recount": "recounting"}
+_STEPS = {"upgrade": "copying, to upgrade that", "copy": "copying", "verify": "verifying", "recount": "recounting"}
 _STEPS |= {"feed": "feeding", "compare": "comparing townships", "sums": "sums by day"}
 
 

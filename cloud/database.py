@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
 from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_looker
-from cloud.migrations import HEAD, revision_of
+from cloud.migrations import HEAD, beyond, revision_of
 from contract.errors import SettingsError, Unavailable
 
 # Every room of the city describes its tables here; they are made by `cloud.migrations`.
@@ -184,7 +184,7 @@ def _connected(url: URL, *, tenured: bool = False) -> Database:
 def _misfit(revision: str | None) -> str:
     """What is wrong with a schema at `revision`, and what to do."""
     if revision is not None and revision > HEAD:
-        return f"its schema is {revision}, newer than this program's {HEAD}: use the newer program"
+        return beyond(revision)
     found = "it has no tables" if revision is None else f"its schema is {revision}"
     return f"{found} and this program needs {HEAD}: run `manyi db upgrade --config FILE`"
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.copy.progress import Place
 from cloud.copy.rules import APPENDED, Sum
 from cloud.copy.sheet import Sheet, pages, sheets
 from cloud.copy.source import mark
-from cloud.copy.target import Furnish, Place, Target
+from cloud.copy.target import Target
 from cloud.database import fetch, fetch_value, unavailable
-from cloud.recount.recount import gapless
 from contract.errors import SettingsError
 
 # What is being done ("copy" or "verify"), how many rows are done, of how many.
@@ -22,30 +22,19 @@ ENTRY = "SELECT raw FROM ledger_entry WHERE position = :position"
 
 
 class Copied(NamedTuple):
-    """Rows by table, how many of them this run copied, and what does not agree, one line each.
-
-    `gapless`: the ledger's positions run from 1 to its head.
-    """
+    """Rows by table, how many of them this run copied, and what does not agree, one line each."""
 
     rows: Mapping[str, int]
     fresh: int
     disagreements: Sequence[str]
-    gapless: bool
 
 
-async def as_it_is(_: AsyncConnection) -> None:
-    """Furnish nothing: the copy is what its source was."""
-
-
-async def copy(
-    source: AsyncConnection, target: Target, name: str, tell: Tell, *, furnish: Furnish = as_it_is
-) -> Copied:
+async def copy(source: AsyncConnection, target: Target, name: str, tell: Tell) -> Copied:
     """Copy the snapshot `source`, which people know as `name`, into `target`, or go on with that; verify every row.
 
     What an interrupted copy of the same source left stands where it cannot have changed since; a table that disagrees
-    is copied anew next time. `furnish` is called once everything agrees, in the last transaction. Raises
-    `SettingsError` when the target holds something else, `Unavailable` when either database fails; then it can simply
-    be run again.
+    is copied anew next time. The target is half a copy until its `finish`. Raises `SettingsError` when it holds
+    something else, `Unavailable` when either database fails; then it can simply be run again.
     """
     with unavailable():
         every = sheets()
@@ -60,15 +49,12 @@ async def copy(
                 done += rows
                 tell("copy", done, total)
         async with target.database.reader.begin() as copied:
-            whole = await gapless(copied)
             found = _disagreements(source, copied, every, lambda rows: tell("verify", rows, 2 * total))
             wrong = {sheet: line async for sheet, line in found}
         for sheet in wrong:
             if sheet.name not in APPENDED:
                 await target.clear(sheet)
-        if not wrong:
-            await target.finish(every, furnish)
-        return Copied(totals, done - begun, list(wrong.values()), whole)
+        return Copied(totals, done - begun, list(wrong.values()))
 
 
 async def _check_same(source: AsyncConnection, target: Target, name: str) -> None:

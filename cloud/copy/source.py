@@ -1,19 +1,17 @@
 """The database that is copied: one moment of it, read only."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.address import SQLITE, shown
+from cloud.copy.look import check_city, looking
 from cloud.copy.rules import Mark
-from cloud.database import fetch, unavailable
-from cloud.engines import postgresql_engines, sqlite_looker
-from cloud.migrations import HEAD, revision_of
-from contract.errors import SettingsError, Unavailable
+from cloud.database import fetch
+from cloud.migrations import HEAD
+from contract.errors import SettingsError
 
 MARK = "SELECT position, commits FROM ledger_head WHERE id = 1"
 
@@ -22,54 +20,20 @@ MARK = "SELECT position, commits FROM ledger_head WHERE id = 1"
 async def open_source(url: URL) -> AsyncIterator[AsyncConnection]:
     """Open the database at `url` and see it as it is now, however long that takes; nothing of it is changed.
 
-    Raises `SettingsError` when it cannot be read, or has another schema than this program's.
+    Raises `SettingsError` when it cannot be read, has another schema than this program's, or is half a copy.
     """
-    async with _opened(url) as (connection, found):
-        if found != HEAD:
-            raise SettingsError(f"database {shown(url)}: {_misfit(found)}")
+    async with looking(url) as (connection, found):
+        if await check_city(connection, found, url) != HEAD:
+            # There is no way back from an upgrade but a backup, which on a server only the older program can make.
+            first = "`manyi backup` it" if url.drivername == SQLITE else "back it up with the program that made that"
+            raise SettingsError(
+                f"database {shown(url)}: its schema is {found} and this program needs {HEAD}: {first}, then run "
+                "`manyi db upgrade`"
+            )
         yield connection
-
-
-async def revision(url: URL) -> str | None:
-    """The revision of the schema at `url`, None where there is no city; raises `SettingsError` as `open_source`."""
-    async with _opened(url) as (_, found):
-        return found
-
-
-@asynccontextmanager
-async def _opened(url: URL) -> AsyncIterator[tuple[AsyncConnection, str | None]]:
-    if url.drivername == SQLITE and not await asyncio.to_thread(Path(url.database or "").is_file):
-        raise SettingsError(f"database {shown(url)}: there is no such file")
-    async with AsyncExitStack() as stack:
-        try:
-            with unavailable():
-                engine = await _engine(url)
-                stack.push_async_callback(engine.dispose)
-                connection = await stack.enter_async_context(engine.connect())
-                await stack.enter_async_context(connection.begin())
-                found = await connection.run_sync(revision_of)
-        except Unavailable as bad:
-            raise SettingsError(f"{shown(url)} cannot be read: {bad}") from bad
-        yield connection, found
 
 
 async def mark(connection: AsyncConnection) -> Mark:
     """How far the ledger is that `connection` sees."""
     found = await fetch(connection, MARK)
     return Mark(*found[0]) if found else Mark(0, 0)
-
-
-async def _engine(url: URL) -> AsyncEngine:
-    if url.drivername == SQLITE:
-        return await asyncio.to_thread(sqlite_looker, url)
-    writer, reader = postgresql_engines(url, tenured=False)
-    await writer.dispose()
-    return reader
-
-
-def _misfit(found: str | None) -> str:
-    if found is None:
-        return "there is no city in it"
-    if found > HEAD:
-        return f"its schema is {found}, newer than this program's {HEAD}: use the newer program"
-    return f"its schema is {found} and this program needs {HEAD}: run `manyi db upgrade` on it first"

@@ -5,37 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from cloud.calendar import Calendar
 from cloud.copy import sheet
 from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import Mark, Sum, goes_on, in_order
-from cloud.copy.sheet import sheets
 from cloud.copy.target import check_finished
-from cloud.database import Database, fetch, metadata, open_database, write
+from cloud.database import metadata, open_database, write
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import store as registry
 from contract.errors import Reason, SettingsError, Unavailable
 from tests.cloud.conftest import NODE, NOW, TOWNSHIP, Desk, entry, hello
+from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, opened, untold
 from tests.cloud.where import OnServer, Where
-from tests.conftest import PostgresUrl
 
 # A PostgreSQL of one's own begins with making it, on a busy machine.
 pytestmark = pytest.mark.timeout(60)
-
-ZONE = Calendar("Asia/Shanghai")
-
-
-def untold(_step: str, _done: int, _total: int) -> None: ...
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest, where: Where, tmp_path: Path) -> Place:
     """Where to copy to, of the other kind: a file that is not there yet, or a database without a table."""
-    if isinstance(where, OnServer):
-        return Place(str(tmp_path / "target.db"))
-    given: PostgresUrl = request.getfixturevalue("postgres_url")
-    return Place(given.url, str(given.password_file))
+    return empty(request, "sqlite" if isinstance(where, OnServer) else "postgresql", tmp_path)
 
 
 @pytest.fixture
@@ -45,6 +35,7 @@ async def city(desk: Desk) -> Desk:
     async with desk.database.writer.begin() as connection:
         await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
         await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
+        await write(connection, registry.PUT_CONFIG, [(NODE, 7, '{"say":"满意"}')])
         await registry.raise_version(connection, NOW)
         await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
         await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
@@ -62,26 +53,13 @@ async def moved(desk: Desk, target: Place) -> Moved:
     return await move(place_of(desk), target, ZONE, untold)
 
 
-async def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, sorted by Python."""
-    async with database.reader.begin() as connection:
-        return {
-            one.name: sorted(await fetch(connection, f'SELECT * FROM "{one.name}"'), key=repr)  # noqa: S608
-            for one in sheets()
-        }
-
-
-async def opened(target: Place) -> Database:
-    return await open_database(target.database, password_file=target.password_file)
-
-
 async def test_every_table_of_the_city_is_copied_and_verified(city: Desk, target: Place) -> None:
     copied, account = await moved(city, target)
 
     assert copied.disagreements == []
     assert copied.fresh == sum(copied.rows.values())
     assert set(copied.rows) == set(metadata.tables)
-    assert {name for name, rows in copied.rows.items() if not rows} <= {"ledger_commit", "node_config"}
+    assert {name for name, rows in copied.rows.items() if not rows} <= {"ledger_commit"}
     assert account is not None
     assert (account.equal, account.counted) == (True, 25)
     async with await opened(target) as database:
@@ -99,10 +77,6 @@ async def test_numbers_that_the_database_gives_go_on_behind_the_copied_ones(city
         kept = await content(database)
     for table in ("quarantine", "series_reject"):
         assert {row[0] for row in kept[table]} == set(range(1, copied.rows[table] + 2))
-
-
-class PowerCut(Exception):  # noqa: N818
-    pass
 
 
 def cut_after(rows: int) -> Callable[[str, int, int], None]:
@@ -134,21 +108,35 @@ async def test_an_interrupted_copy_goes_on(
         await check_finished(database, "it")
 
 
-@pytest.mark.parametrize(
-    ("when", "remedy"), [("verify", "run the same command again"), ("recount", "count it again by `manyi db recount`")]
-)
-async def test_a_database_that_goes_away_is_said_with_what_to_do(
-    city: Desk, target: Place, when: str, remedy: str
+@pytest.mark.parametrize(("step", "share"), [("verify", 0), ("verify", 1), ("recount", 0), ("recount", 1)])
+async def test_a_copy_that_is_not_counted_again_yet_is_unfinished_and_goes_on(
+    city: Desk, target: Place, step: str, share: float
 ) -> None:
+    with pytest.raises(PowerCut):
+        await move(place_of(city), target, ZONE, cut(step, share))
+    async with await opened(target) as database:
+        with pytest.raises(SettingsError, match="unfinished copy of"):
+            await check_finished(database, "it")
+
+    copied, account = await moved(city, target)
+
+    assert (copied.disagreements, account is not None and account.equal) == ([], True)
+    assert copied.fresh <= sum(copied.rows.values()) - copied.rows["ledger_entry"]
+    async with await opened(target) as database:
+        assert await content(database) == await content(city.database)
+        await check_finished(database, "it")
+
+
+@pytest.mark.parametrize("when", ["copy", "verify", "recount"])
+async def test_a_database_that_goes_away_is_said_with_what_to_do(city: Desk, target: Place, when: str) -> None:
     def tell(step: str, _done: int, _total: int) -> None:
         if step == when:
             raise OSError("the cable is out")
 
-    with pytest.raises(Unavailable, match=f"the cable is out; .*{remedy}"):
+    with pytest.raises(Unavailable, match="the cable is out; run the same command again, it goes on where it was"):
         await move(place_of(city), target, ZONE, tell)
-    if when == "verify":
-        copied, account = await moved(city, target)
-        assert (copied.disagreements, account is not None and account.equal) == ([], True)
+    copied, account = await moved(city, target)
+    assert (copied.disagreements, account is not None and account.equal) == ([], True)
 
 
 async def test_what_came_to_the_source_meanwhile_is_copied_too(
@@ -259,21 +247,8 @@ async def test_tallies_that_were_wrong_already_are_told_of(city: Desk, target: P
     assert copied.disagreements == []
     assert account is not None
     assert account.differing["tally_city"] == 1
-
-
-async def test_a_source_that_is_not_there_is_not_made(tmp_path: Path, target: Place) -> None:
-    nothing = tmp_path / "nothing.db"
-
-    with pytest.raises(SettingsError, match="there is no such file"):
-        await move(Place(str(nothing)), target, ZONE, untold)
-    assert not nothing.exists()
-
-
-async def test_a_source_without_a_city_is_refused(tmp_path: Path, postgres_url: PostgresUrl) -> None:
-    source = Place(postgres_url.url, str(postgres_url.password_file))
-
-    with pytest.raises(SettingsError, match="there is no city in it"):
-        await move(source, Place(str(tmp_path / "target.db")), ZONE, untold)
+    async with await opened(target) as database:
+        await check_finished(database, "it")
 
 
 def test_tables_come_in_the_order_that_saves_most_and_the_head_last() -> None:
