@@ -1,5 +1,6 @@
 """What the tests of copies, backups and restores share: somewhere to go, a power cut at any step, older files."""
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -15,13 +16,25 @@ from cloud.copy import progress
 from cloud.copy.move import Place
 from cloud.copy.rules import Mark
 from cloud.copy.sheet import sheets
-from cloud.database import Database, fetch, open_database
+from cloud.database import Database, fetch, open_database, write
 from cloud.migrations.upgrade import upgrade
-from tests.cloud.conftest import EPOCH, NODE, NOW, entry
+from cloud.registry.load import register
+from contract.signing import Signer
+from tests.cloud.conftest import EPOCH, NODE, NOW, Desk, entry
 from tests.conftest import PostgresUrl
 
 ZONE = Calendar("Asia/Shanghai")
 STEPS = ("copy", "verify", "recount")
+REGISTRATION = {
+    "nodes": [
+        {
+            "node": NODE,
+            "key": Signer(b"o" * 32).public,
+            "windows": ["01", "02"],
+            "config": {"windows": [{"id": "01", "satisfied": 5, "basic": 6, "dissatisfied": 13}], "settle_ms": 500},
+        }
+    ]
+}
 ENTRY = "INSERT INTO ledger_entry VALUES (?, 'batch', ?, ?, ?, ?, ?, 'live', ?)"
 
 
@@ -65,6 +78,16 @@ async def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
             one.name: sorted(await fetch(connection, f'SELECT * FROM "{one.name}"'), key=repr)  # noqa: S608
             for one in sheets()
         }
+
+
+async def live_in(desk: Desk) -> Desk:
+    """A city of one registered node, with 12 ratings that count and 6 that are held."""
+    await register(desk.database.writer, json.dumps(REGISTRATION), NOW)
+    async with desk.database.writer.begin() as connection:
+        await write(connection, "INSERT INTO series_cursor VALUES (1, 5)")
+    for number in range(6):
+        await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
+    return desk
 
 
 async def halve(database: Database) -> None:

@@ -1,6 +1,8 @@
-"""A backup is one file that is whole, from either database; a restore is a city that can go on, on either."""
+"""A backup is one file that is whole, from either database, and nothing is left of one that failed."""
 
-import json
+import asyncio
+import errno
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,81 +10,31 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import create_engine
 
 from cloud.address import url_of
-from cloud.calendar import Calendar
-from cloud.copy import sheet
+from cloud.copy import clone
 from cloud.copy.backup import backup
-from cloud.copy.move import Moved, Place, bring_back
-from cloud.copy.sheet import sheets
-from cloud.database import Database, fetch, fetch_value, open_database, write
+from cloud.database import Database
+from cloud.engines import postgresql_engines
+from cloud.migrations import FIRST
 from cloud.migrations.upgrade import upgrade
-from cloud.registry import store
-from cloud.registry.load import register
-from contract.codec import decode_as
-from contract.config import NodeConfig
 from contract.errors import SettingsError, Unavailable
-from contract.signing import Signer
 from proof import ledger, tallies
-from tests.cloud.conftest import NODE, NOW, Desk, entry
-from tests.cloud.where import InFile, Where
+from tests.cloud.conftest import Desk, entry
+from tests.cloud.moving import PowerCut, bytes_of, cut, halve, live_in, make_old, never, untold
 from tests.conftest import PostgresUrl
 
 # A PostgreSQL of one's own begins with making it, on a busy machine.
 pytestmark = pytest.mark.timeout(60)
 
-ZONE = Calendar("Asia/Shanghai")
-LATER = NOW + 3_600_000
-REGISTRATION = {
-    "nodes": [
-        {
-            "node": NODE,
-            "key": Signer(b"o" * 32).public,
-            "windows": ["01", "02"],
-            "config": {"windows": [{"id": "01", "satisfied": 5, "basic": 6, "dissatisfied": 13}], "settle_ms": 500},
-        }
-    ]
-}
-
-
-def untold(_step: str, _done: int, _total: int) -> None: ...
-
-
-@pytest.fixture
-def target(request: pytest.FixtureRequest, where: Where, tmp_path: Path) -> Place:
-    """Where to restore to, of the city's own kind: a file that is not there yet, or a database without a table."""
-    if isinstance(where, InFile):
-        return Place(str(tmp_path / "restored.db"))
-    given: PostgresUrl = request.getfixturevalue("postgres_url")
-    return Place(given.url, str(given.password_file))
-
 
 @pytest.fixture
 async def city(desk: Desk) -> Desk:
-    await register(desk.database.writer, json.dumps(REGISTRATION), NOW)
-    async with desk.database.writer.begin() as connection:
-        await write(connection, "INSERT INTO series_cursor VALUES (1, 5)")
-    for number in range(6):
-        await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
-    return desk
+    return await live_in(desk)
 
 
 async def back_up(city: Desk, file: Path) -> int:
     return await backup(url_of(city.where.database), file, untold)
-
-
-async def brought_back(file: Path, target: Place, now: int = LATER) -> Moved:
-    return await bring_back(file, target, ZONE, now=now, tell=untold)
-
-
-async def opened(target: Place) -> Database:
-    return await open_database(target.database, password_file=target.password_file)
-
-
-async def ledger_of(database: Database) -> list[tuple[object, ...]]:
-    async with database.reader.begin() as connection:
-        return await fetch(connection, "SELECT * FROM ledger_entry ORDER BY position")
 
 
 async def test_a_backup_is_one_file_that_an_outsider_recounts(city: Desk, tmp_path: Path) -> None:
@@ -127,6 +79,29 @@ async def test_a_backup_of_a_city_that_was_killed_has_what_only_its_log_held(cit
     assert sum(one.counted for one in ledger.read(tmp_path / "b.db")) == 12
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+async def test_commits_meanwhile_do_not_begin_a_backup_anew(
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clone, "STEP_PAGES", 1)
+    loop = asyncio.get_running_loop()
+    pages: list[int] = []
+
+    def tell(_step: str, done: int, total: int) -> None:
+        assert len(pages) < total
+        pages.append(done)
+        if done % 10 == 1:  # in the thread that copies, so it waits for the commit
+            one = entry(100 + 2 * done, ("01", 1), ("02", 1))
+            asyncio.run_coroutine_threadsafe(city.exchange(one), loop).result(10)
+
+    await backup(url_of(city.where.database), tmp_path / "b.db", tell)
+
+    assert len(pages) > 30
+    assert pages == list(range(1, len(pages) + 1))
+    assert sum(one.counted for one in ledger.read(tmp_path / "b.db")) == 12
+    assert sum(one.counted for one in ledger.read(city.path)) >= 12 + 2 * 3
+
+
 async def test_no_backup_is_overwritten_and_half_of_one_is_no_backup(city: Desk, tmp_path: Path) -> None:
     (tmp_path / "b.db.part").write_bytes(b"left by one that was killed")
     (tmp_path / "b.db.part-wal").write_bytes(b"as well")
@@ -142,112 +117,115 @@ async def test_no_backup_is_overwritten_and_half_of_one_is_no_backup(city: Desk,
 async def test_a_backup_that_cannot_be_written_says_so(city: Desk, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no folder"):
         await back_up(city, tmp_path / "nowhere" / "b.db")
+    await halve(city.database)
+    with pytest.raises(SettingsError, match="unfinished copy of somewhere: run the same"):
+        await back_up(city, tmp_path / "b.db")
+    (tmp_path / "c.db.part").mkdir()
+    with pytest.raises(Unavailable, match=r"backup .*/c\.db\.part: Is a directory"):
+        await back_up(city, tmp_path / "c.db")
+    assert named(tmp_path, "b.db") == []
 
 
-async def test_a_restored_city_has_the_whole_ledger_and_equal_tallies(
-    city: Desk, tmp_path: Path, target: Place
+def named(folder: Path, begin: str) -> list[str]:
+    return [one.name for one in folder.iterdir() if one.name.startswith(begin)]
+
+
+async def test_nothing_is_left_of_a_backup_that_was_broken_off(
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await back_up(city, tmp_path / "b.db")
-    kept = (tmp_path / "b.db").read_bytes()
+    monkeypatch.setattr(clone, "STEP_PAGES", 1)
 
-    copied, account = await brought_back(tmp_path / "b.db", target)
+    with pytest.raises(PowerCut):
+        await backup(url_of(city.where.database), tmp_path / "b.db", cut("copy", 0.5))
 
-    assert copied.disagreements == []
-    assert account is not None
-    assert (account.equal, account.counted) == (True, 12)
-    assert (tmp_path / "b.db").read_bytes() == kept
-    async with await opened(target) as database:
-        assert await ledger_of(database) == await ledger_of(city.database)
+    assert named(tmp_path, "b.db") == []
 
 
-async def test_no_township_gets_a_version_again_that_it_has_with_other_content(
-    city: Desk, tmp_path: Path, target: Place
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+async def test_nothing_is_left_of_a_backup_that_was_cancelled(
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await back_up(city, tmp_path / "b.db")
-    changed = json.dumps(REGISTRATION).replace('"settle_ms": 500', '"settle_ms": 900')
-    given = [await register(city.database.writer, changed, NOW + late) for late in range(50)]
+    monkeypatch.setattr(clone, "STEP_PAGES", 1)
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
 
-    await brought_back(tmp_path / "b.db", target, now=NOW + 60)
+    def tell(_step: str, done: int, _total: int) -> None:
+        seen.append(done)
+        if done == 3:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0, running.cancel()), loop).result(10)
 
-    async with await opened(target) as database:
-        async with database.reader.begin() as connection:
-            registry = await store.load(connection, LATER)
-        assert registry.version > max(one.version for one in given)
-        config = decode_as(registry.configs[NODE].body, NodeConfig)
-        assert (config.version, config.settle_ms) == (registry.version, 500)
-        again = await register(database.writer, changed, NOW)  # whatever its clock says
-        assert again.version == registry.version + 1
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(backup(url_of(city.where.database), tmp_path / "b.db", tell))
 
-
-async def test_the_series_is_fed_from_the_ledgers_begin(city: Desk, tmp_path: Path, target: Place) -> None:
-    await back_up(city, tmp_path / "b.db")
-
-    await brought_back(tmp_path / "b.db", target)
-
-    async with await opened(target) as database, database.reader.begin() as connection:
-        assert await fetch_value(connection, "SELECT position FROM series_cursor") == 0
+    assert running.cancelled()
+    assert len(seen) < 10
+    assert named(tmp_path, "b.db") == []
 
 
-async def test_a_restore_that_was_cut_off_goes_on(
-    city: Desk, tmp_path: Path, target: Place, monkeypatch: pytest.MonkeyPatch
+async def test_a_name_that_was_taken_meanwhile_stays_what_it_is(city: Desk, tmp_path: Path) -> None:
+    def tell(_step: str, _done: int, _total: int) -> None:
+        (tmp_path / "b.db").write_text("somebody else's")
+
+    with pytest.raises(SettingsError, match="is there already, and no backup is ever overwritten"):
+        await backup(url_of(city.where.database), tmp_path / "b.db", tell)
+
+    assert named(tmp_path, "b.db") == ["b.db"]
+    assert (tmp_path / "b.db").read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_disk_that_knows_no_second_names_will_do(
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, taken: bool
 ) -> None:
-    await back_up(city, tmp_path / "b.db")
-    monkeypatch.setattr(sheet, "PAGE", 2)
+    def link(_part: Path, file: Path) -> None:
+        if taken:
+            file.write_text("somebody else's")
+        raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    def cut(step: str, _done: int, _total: int) -> None:
-        if step == "verify":
-            raise KeyboardInterrupt
+    monkeypatch.setattr(os, "link", link)
 
-    with pytest.raises(KeyboardInterrupt):
-        await bring_back(tmp_path / "b.db", target, ZONE, now=LATER, tell=cut)
-    copied, account = await brought_back(tmp_path / "b.db", target)
-
-    assert (copied.disagreements, account is not None and account.equal) == ([], True)
-    async with await opened(target) as database, database.reader.begin() as connection:
-        assert await store.version(connection) == LATER
-        assert await fetch_value(connection, "SELECT position FROM series_cursor") == 0
-
-
-async def test_a_restore_overwrites_nothing(city: Desk, tmp_path: Path) -> None:
-    await back_up(city, tmp_path / "b.db")
-
-    with pytest.raises(SettingsError, match=r"is not empty .* give a new database or file, or move this one away"):
-        await brought_back(tmp_path / "b.db", Place(city.where.database))
+    if taken:
+        with pytest.raises(SettingsError, match="is there already"):
+            await back_up(city, tmp_path / "b.db")
+        assert (tmp_path / "b.db").read_text() == "somebody else's"
+    else:
+        assert await back_up(city, tmp_path / "b.db") == (tmp_path / "b.db").stat().st_size
+        assert ledger.gapless(tmp_path / "b.db")
+    assert named(tmp_path, "b.db") == ["b.db"]
 
 
-async def test_a_city_that_only_knows_the_places_counts_as_empty(city: Desk, tmp_path: Path, target: Place) -> None:
-    await back_up(city, tmp_path / "b.db")
-    if target.password_file is None:
-        async with await opened(target) as database:
-            await store.seed_places(database.writer)
+async def test_a_part_that_somebody_took_away_is_not_made_anew_and_empty(
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell(_step: str, _done: int, _total: int) -> None:
+        (tmp_path / "b.db.part").unlink(missing_ok=True)
 
-    copied, _ = await brought_back(tmp_path / "b.db", target)
+    with pytest.raises(Unavailable, match=r"backup .*b\.db"):
+        await backup(url_of(city.where.database), tmp_path / "b.db", tell)
 
-    assert copied.rows["township"] == 167
-
-
-@pytest.mark.parametrize("content", [b"", b"no database at all, but long enough to be mistaken for one" * 100])
-async def test_a_file_that_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "b.db").write_bytes(content)
-
-    with pytest.raises((SettingsError, Unavailable), match=r"there is no city in it|not a database"):
-        await brought_back(tmp_path / "b.db", Place(str(tmp_path / "restored.db")))
-    assert (tmp_path / "b.db").read_bytes() == content
+    assert named(tmp_path, "b.db") == []
 
 
-async def test_a_backup_of_an_older_version_is_restored_and_stays_as_it_was(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
-    with engine.begin() as connection:
-        upgrade(connection, to="0001")
-        connection.exec_driver_sql("INSERT INTO tally_city VALUES (5, 'button', 1, 0, 0)")
-        connection.exec_driver_sql("INSERT INTO ledger_head (id, position) VALUES (1, 0)")
-    engine.dispose()
-    before = (tmp_path / "old.db").read_bytes()
+async def test_a_file_is_backed_up_before_its_upgrade_as_it_is(tmp_path: Path) -> None:
+    make_old(tmp_path / "old.db", 3)
+    before = bytes_of(tmp_path / "old.db")
 
-    copied, account = await brought_back(tmp_path / "old.db", Place(str(tmp_path / "restored.db")))
+    await backup(url_of(str(tmp_path / "old.db")), tmp_path / "b.db", untold)
 
-    assert copied.rows["tally_city"] == 1
-    assert account is not None
-    assert account.differing["tally_city"] == 1
-    assert (tmp_path / "old.db").read_bytes() == before
-    assert {one.name for one in sheets()} == set(copied.rows)
+    assert bytes_of(tmp_path / "old.db") == before
+    assert [one.seq for one in ledger.read(tmp_path / "b.db")] == [1, 2, 3]
+    with closing(sqlite3.connect(tmp_path / "b.db")) as file:
+        assert file.execute("SELECT version_num FROM alembic_version").fetchall() == [(FIRST,)]
+
+
+async def test_a_server_of_an_older_schema_is_backed_up_by_the_older_program(
+    tmp_path: Path, postgres_url: PostgresUrl
+) -> None:
+    url = url_of(postgres_url.with_password)
+    async with Database(*postgresql_engines(url, tenured=False)) as database, database.writer.begin() as connection:
+        await connection.run_sync(upgrade, FIRST)
+
+    with pytest.raises(SettingsError, match="back it up with the program that made that, then run `manyi db upgrade`"):
+        await backup(url, tmp_path / "b.db", never)
+    assert named(tmp_path, "b.db") == []
