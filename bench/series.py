@@ -27,7 +27,7 @@ from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.database import Database, open_database, upgrade_database, write
 from cloud.ledger import store as ledger
 from cloud.registry.snapshot import County, Place, Registry
-from cloud.series.feeder import Feeder
+from cloud.series.feeder import Feeder, Rolled
 from cloud.series.influx import LINES, Influx
 from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, RollupRow, rating_lines, sum_lines
 from cloud.series.opening import influx_of, open_series
@@ -119,7 +119,7 @@ async def feed(database: Database, influx: Influx, ratings: int, *, sums: bool) 
         await write(connection, "DELETE FROM series_cursor")
     feeder = Feeder(database, influx, calendar=CALENDAR, now=lambda: NOW)
     begin = time.perf_counter()
-    await feeder.feed(rolled=0 if sums else 1 << 62)
+    await feeder.feed(rolled=None if sums else Rolled(0, 1 << 62))
     took = time.perf_counter() - begin
     assert (feeder.behind, feeder.rejected, feeder.skipped) == (0, 0, 0)  # noqa: S101
     (rows,) = await influx.ask("SELECT count(n) FROM raw.rating")

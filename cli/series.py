@@ -11,7 +11,7 @@ from cli.exits import explained
 from transport.boot import wall_ms
 
 if TYPE_CHECKING:
-    from cloud.series.reconcile import Account
+    from cloud.series.repair import Account
     from cloud.settings import Settings
 
 series = typer.Typer(help="The ratings over time in InfluxDB.", no_args_is_help=True)

@@ -9,15 +9,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
-from cloud.series import store
+from cloud.series import anew, store
 from cloud.series.influx import Influx
 from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, floor_of, sum_lines
-from cloud.series.page import Page, page_of, touched
+from cloud.series.page import Page, Touched, page_of, touched
 from cloud.series.store import Streams
+from cloud.series.sums import write_sums
 from contract.errors import Unavailable
 from transport.backoff import Backoff
 
@@ -35,6 +38,16 @@ SLICE = 100
 
 # Up to which position the series is fed, and the ledger's head.
 Tell = Callable[[int, int], None]
+
+
+class Rolled(NamedTuple):
+    """Sums by hour and day that are right for entries up to `until`, if what is fed is fed from `start` on by us alone.
+
+    Where somebody else is met on the way, the series may have been started over since.
+    """
+
+    start: int
+    until: int
 
 
 class Feeder:
@@ -70,16 +83,18 @@ class Feeder:
         self._fed = 0
         self._streams = Streams()
         self._prepared = False
+        # Sums that were written with a page that has not moved the cursor.
+        self._doubtful: Touched | None = None
 
     @property
     def fed(self) -> int:
         """Up to which ledger position this process has fed the series."""
-        return self._fed
+        return max(0, self._fed)
 
     @property
     def behind(self) -> int:
         """How many ledger positions are not in the series yet; 0 in a process that does not feed."""
-        return max(0, self._head - self._fed) if self._may_feed() else 0
+        return max(0, self._head - self.fed) if self._may_feed() else 0
 
     def wake(self, commit: Commit) -> None:
         """Something was committed."""
@@ -92,7 +107,7 @@ class Feeder:
         backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
         while True:
             self._news.clear()
-            if self._may_feed():
+            if self._may_feed() or self._doubtful:
                 try:
                     await self.feed()
                 except Unavailable as away:
@@ -110,11 +125,11 @@ class Feeder:
                     await self._news.wait()
             await asyncio.sleep(self._pace_s)
 
-    async def feed(self, tell: Tell = lambda _fed, _head: None, *, rolled: int = 0) -> None:
-        """Feed everything up to the ledger's head; `tell` hears of each page.
+    async def feed(self, tell: Tell = lambda _fed, _head: None, *, rolled: Rolled | None = None) -> None:
+        """Feed everything up to the ledger's head; `tell` hears of each page, whose sums are written but for `rolled`.
 
-        Sums by hour and day are taken to be right for entries up to position `rolled`. Raises `Unavailable`, and then
-        goes on the next time where it was.
+        Where a rebuild was cut off as it dropped the series, that is done first. Raises `Unavailable`, and then goes on
+        the next time where it was.
         """
         try:
             await self._follow(tell, rolled)
@@ -124,27 +139,35 @@ class Feeder:
             self._prepared = False
             raise
 
-    async def _follow(self, tell: Tell, rolled: int) -> None:
+    async def _follow(self, tell: Tell, rolled: Rolled | None) -> None:
         if not self._prepared:
             await self._influx.prepare()
             self._prepared = True
+        await self._make_sure()
+        if not self._may_feed():
+            return
         with unavailable():
             async with self._database.reader.begin() as connection:
                 cursor = await store.cursor(connection)
+        if cursor == anew.BEING_DROPPED:
+            logger.info("the series is being started over")
+            cursor = await anew.start_over(self._database, self._influx)
         if cursor != self._fed:
             self._fed, self._streams = cursor, Streams()
+        until = rolled.until if rolled is not None and rolled.start == cursor else 0
         page = await self._read(cursor)
-        while page is not None:
+        while page is not None and self._may_feed():
             # The group waits for the reading also when the writing fails, and the other way round.
             try:
                 async with asyncio.TaskGroup() as tasks:
                     ahead = tasks.create_task(self._read(page.until), name="read ahead")
-                    moved = await self._write(page, roll=page.until > rolled)
+                    moved = await self._write(page, roll=page.until > until)
             except ExceptionGroup as failed:
                 raise failed.exceptions[0] from failed
             if not moved:
                 # Somebody else feeds, or a rebuild has begun: look where the cursor is now.
                 self._streams = Streams()
+                await self._make_sure()
                 return
             self._fed = page.until
             tell(self._fed, self._head)
@@ -171,23 +194,33 @@ class Feeder:
         return page
 
     async def _write(self, page: Page, *, roll: bool) -> bool:
-        """Write `page` and move the cursor; False when the cursor was not where the page begins."""
+        """Write `page` and move the cursor; False when it was not where the page begins, or is not ours to move."""
         rejects = await self._influx.write(RAW, page.lines)
         if roll and page.rated:
-            rejects += await self._influx.write(FOREVER, await self._sums(page))
+            cells = await asyncio.to_thread(touched, page.rated, self._calendar)
+            if not self._may_feed():
+                return False
+            # Whoever moves the cursor instead of us may have written later sums than these before them.
+            self._doubtful = cells
+            rejects += await self._influx.write(FOREVER, await self._sums(cells))
         with unavailable():
             async with self._database.writer.begin() as connection:
                 moved = await store.settle(connection, page, rejects, self._now())
         if moved:
+            self._doubtful = None
             self.skipped += page.skipped
             self.rejected += len(rejects)
             if rejects:
                 logger.warning("the series refused %d lines, the first: %s", len(rejects), rejects[0].reason)
         return moved
 
-    async def _sums(self, page: Page) -> list[str]:
-        """The sums that `page` is part of, as they are in the tallies by now: written again, they are never less."""
-        cells = await asyncio.to_thread(touched, page.rated, self._calendar)
+    async def _make_sure(self) -> None:
+        if self._doubtful:
+            await write_sums(self._influx, partial(self._sums, self._doubtful))
+            self._doubtful = None
+
+    async def _sums(self, cells: Touched) -> list[str]:
+        """The sums in `cells` as they are in the tallies by now: written again, they are never less."""
         with unavailable():
             async with self._database.reader.begin() as connection:
                 hours = await store.hours(connection, cells)

@@ -18,6 +18,12 @@ WHERE township = $township AND time >= {begin} AND time < {end} GROUP BY *, time
 
 POINTS = "SELECT {fields} FROM {policy}.{measurement} WHERE {tags} time >= {begin} AND time < {end} GROUP BY *"
 
+# As far as InfluxDB's time goes: left open, it ends now.
+DAYS = """
+SELECT count(*) FROM {policy}.{measurement}
+WHERE time >= -9223372036854775806 AND time <= 9223372036854775806 GROUP BY time(1d) fill(none)
+"""
+
 DELETE = "DELETE FROM {measurement} WHERE {tags} time = {stamp}"
 
 
@@ -46,6 +52,13 @@ async def sheet(influx: Influx, measurement: str, begin: int, end: int, **tags: 
         for rows in await influx.ask(statement, **tags)
         for at, *values in rows.values
     }
+
+
+async def days(influx: Influx, measurement: str, calendar: Calendar) -> set[str]:
+    """The days on which `measurement` has points, and some beside them: InfluxDB's own days are those of UTC."""
+    found = await influx.ask(DAYS.format(policy=MEASUREMENTS[measurement], measurement=measurement))
+    starts = [row[0] // NS_A_MS for rows in found for row in rows.values]
+    return {day for at in starts for day in calendar.between(calendar.day(at), calendar.day(at + DAY_MS - 1))}
 
 
 async def delete(influx: Influx, measurement: str, keys: Sequence[Key]) -> None:

@@ -88,7 +88,9 @@ REJECT = "INSERT INTO series_reject (at, line, reason) VALUES (:at, :line, :reas
 
 DROP_OLDEST_REJECTS = "DELETE FROM series_reject WHERE id <= (SELECT MAX(id) FROM series_reject) - :kept"
 
-REJECTED = "SELECT line FROM series_reject"
+LAST_REJECT = "SELECT MAX(id) FROM series_reject"
+
+FORGET_REJECTS = "DELETE FROM series_reject WHERE id <= :last"
 
 
 class Streams:
@@ -156,9 +158,14 @@ async def reject(connection: AsyncConnection, rejects: Iterable[Reject], at: int
         await write(connection, DROP_OLDEST_REJECTS, [(REJECTS_KEPT,)])
 
 
-async def rejected(connection: AsyncConnection) -> set[str]:
-    """The lines that the series refused."""
-    return {str(line) for (line,) in await fetch(connection, REJECTED)}
+async def last_reject(connection: AsyncConnection) -> int:
+    """The highest id among the rejects; 0 where there are none."""
+    return int(await fetch_value(connection, LAST_REJECT) or 0)
+
+
+async def forget_rejects(connection: AsyncConnection, last: int | None = None) -> None:
+    """Delete the rejects up to id `last`; all of them where it is None."""
+    await write(connection, FORGET_REJECTS, [(await last_reject(connection) if last is None else last,)])
 
 
 async def following(connection: AsyncConnection, after: int, streams: Streams) -> tuple[int, list[Rows]] | None:

@@ -1,4 +1,4 @@
-"""Walking the ledger township by township, as of one position, to compare the series with it."""
+"""Walking the ledger township by township, as of one position, and its tallies, to compare the series with them."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.calendar import MINUTE_MS
-from cloud.database import fetch
+from cloud.calendar import MINUTE_MS, Calendar
+from cloud.database import Database, fetch, unavailable
 from cloud.series.ledger import Entry, counting
 from cloud.series.lines import RollupRow
 from cloud.series.page import Rows
-from cloud.series.store import entry_of, rows_in
+from cloud.series.store import Streams, entry_of, following, rows_in
 from contract.ranges import Ranges
 
 PAGE = 2_000
@@ -31,8 +31,20 @@ HELD = text("""
 SELECT position, row FROM uncounted WHERE position IN :positions AND (admitted IS NULL OR admitted > :until)
 """).bindparams(bindparam("positions", expanding=True))
 
-BOUNDS = """
-SELECT (SELECT MIN(hour) FROM tally_township), (SELECT MAX(hour) FROM tally_township)
+# One seek for each day, or hour, that is there.
+DAYS = """
+WITH RECURSIVE found (day) AS (
+    SELECT MIN(day) FROM tally_day
+    UNION ALL SELECT (SELECT MIN(day) FROM tally_day WHERE day > found.day) FROM found WHERE found.day IS NOT NULL
+) SELECT day FROM found WHERE day IS NOT NULL
+"""
+
+HOURS = """
+WITH RECURSIVE found (hour) AS (
+    SELECT MIN(hour) FROM tally_township
+    UNION ALL SELECT (SELECT MIN(hour) FROM tally_township WHERE hour > found.hour) FROM found
+    WHERE found.hour IS NOT NULL
+) SELECT hour FROM found WHERE hour IS NOT NULL
 """
 
 HOURS_BETWEEN = """
@@ -82,10 +94,23 @@ def first_given(stream: Iterable[Entry], held: Mapping[int, Sequence[int]]) -> I
         given = given.add(entry.first, entry.last)
 
 
-async def tallied(connection: AsyncConnection) -> tuple[int, int] | None:
-    """The first and the last hour (its first minute's number) that has a tally; None where there is none."""
-    ((first, last),) = await fetch(connection, BOUNDS)
-    return None if first is None else (int(first), int(last))
+async def behind(database: Database, position: int) -> AsyncIterator[list[Rows]]:
+    """What the entries behind `position` brought, page by page up to the head."""
+    streams = Streams()
+    while True:
+        with unavailable():
+            async with database.reader.begin() as connection:
+                found = await following(connection, position, streams)
+        if found is None:
+            return
+        position, rows = found
+        yield rows
+
+
+async def days(connection: AsyncConnection, calendar: Calendar) -> set[str]:
+    """The days that have a tally of a window, or an hour with one of a township."""
+    named = {str(day) for (day,) in await fetch(connection, DAYS)}
+    return named | {calendar.day(int(hour) * MINUTE_MS) for (hour,) in await fetch(connection, HOURS)}
 
 
 async def hours(connection: AsyncConnection, begin: int, end: int) -> list[RollupRow]:

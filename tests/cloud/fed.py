@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cloud.database import Database
+from cloud.database import Database, fetch
 from cloud.series.feeder import Feeder
 from cloud.series.influx import Influx
 from cloud.series.opening import influx_of
-from cloud.series.reconcile import Account, Reconciler
+from cloud.series.reconcile import Reconciler
+from cloud.series.repair import Account
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from tests.cloud.filled import CALENDAR, NOON
@@ -49,10 +50,20 @@ async def total(influx: Influx, statement: str = "SELECT count(n) FROM raw.ratin
     return int(found[0].values[0][1]) if found else 0
 
 
-async def reconciled(database: Database, influx: Influx) -> Account:
-    """What a reconcile of every point finds, and puts right."""
+async def refused(database: Database) -> list[str]:
+    """The lines in the table of rejects."""
+    async with database.reader.begin() as connection:
+        return [str(line) for (line,) in await fetch(connection, "SELECT line FROM series_reject ORDER BY id")]
+
+
+async def reconciled(database: Database, influx: Influx, steps: dict[str, tuple[int, int]] | None = None) -> Account:
+    """What a reconcile of every point finds, and puts right; how far each of its `steps` came."""
+
+    def tell(step: str, done: int, total: int) -> None:
+        if steps is not None:
+            steps[step] = (done, total)
 
     def nobody(*_: object) -> None: ...
 
-    reconciler = Reconciler(database, influx, calendar=CALENDAR, now=lambda: NOON, tell=nobody, name=nobody)
+    reconciler = Reconciler(database, influx, calendar=CALENDAR, now=lambda: NOON, tell=tell, name=nobody)
     return await reconciler.run(every_point=True)

@@ -19,7 +19,7 @@ from contract.errors import Reason
 from contract.rating import Quality, Row
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
-from tests.cloud.fed import feeder_of, influx_at, numbers, reconciled, total
+from tests.cloud.fed import feeder_of, influx_at, numbers, reconciled, refused, total
 from tests.cloud.filled import CALENDAR, EPOCH, NOON, batch_entry, fill
 
 pytestmark = pytest.mark.timeout(60)
@@ -97,10 +97,9 @@ async def test_the_feeder_keeps_what_influxdb_refuses_and_goes_on(database: Data
     feeder = feeder_of(database, there)
     await feeder.feed()
     assert (feeder.rejected, feeder.behind) == (3, 0)
-    async with database.reader.begin() as connection:
-        kept = await store.rejected(connection)
-        assert len(kept) == 3
-        assert all(f"window={WINDOW}" in line for line in kept)
+    kept = await refused(database)
+    assert len(kept) == 3
+    assert all(f"window={WINDOW}" in line for line in kept)
     assert await total(there, "SELECT sum(satisfied) FROM forever.rating_1d") == 2
 
 
@@ -109,8 +108,7 @@ async def test_only_the_newest_rejects_are_kept(database: Database, monkeypatch:
     for turn in range(4):
         async with database.writer.begin() as connection:
             await store.reject(connection, [Reject(f"{turn} {n}", "why") for n in range(7)], NOON)
-    async with database.reader.begin() as connection:
-        assert await store.rejected(connection) == {f"3 {n}" for n in range(7)} | {f"2 {n}" for n in (4, 5, 6)}
+    assert await refused(database) == [*(f"2 {n}" for n in (4, 5, 6)), *(f"3 {n}" for n in range(7))]
 
 
 async def test_of_two_feeders_only_one_moves_the_cursor_and_neither_backwards(

@@ -13,8 +13,8 @@ from cloud.series.feeder import Feeder
 from cloud.series.influx import Influx
 from cloud.series.lines import DAY_MS, NS_A_MS, RAW
 from cloud.series.opening import influx_of
-from cloud.series.rebuild import rebuild
-from cloud.series.reconcile import Account, Reconciler
+from cloud.series.reconcile import Reconciler
+from cloud.series.repair import Account
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
@@ -194,19 +194,4 @@ async def test_what_is_not_fed_yet_or_fed_meanwhile_is_no_difference(place: Plac
     assert (await place.reconcile()).equal
     assert met
     assert len(await place.points()) == TOTAL + 8
-    assert (await place.reconcile(every_point=True)).equal
-
-
-async def test_a_rebuild_brings_everything_back_and_nothing_foreign(place: Place) -> None:
-    before = await place.points()
-    await place.influx.write(RAW, [f"rating,window=x n=1i {NOON * NS_A_MS}"])
-    steps: dict[str, tuple[int, int]] = {}
-
-    def tell(step: str, done: int, total: int) -> None:
-        steps[step] = (done, total)
-
-    feeder = await rebuild(place.database, place.influx, calendar=CALENDAR, now=lambda: NOON, tell=tell)
-    assert (feeder.behind, feeder.rejected, feeder.skipped) == (0, 0, 0)
-    assert steps["feed"][0] == steps["feed"][1] == feeder.fed > 0
-    assert sorted(map(str, await place.points())) == sorted(map(str, before))
     assert (await place.reconcile(every_point=True)).equal
