@@ -9,9 +9,11 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bench.wire import Wire, packet
@@ -67,11 +69,12 @@ class Townships:
         self._random = Random(seed)
         self._packets = dict.fromkeys(self.codes, 0)
 
-    def registration(self, file: Path) -> None:
-        """Write the document that makes them all known to the city."""
+    def registration(self, file: Path, gateways: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write the document that makes them all known to the city, and `gateways`, by name with their public keys."""
         windows = [f"{number + 1:02d}" for number in range(WINDOWS_A_NODE)]
         nodes = [{"node": node.name, "key": node.signer.public, "windows": windows} for node in self.nodes]
-        file.write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
+        others = [{"node": name, "key": key} for name, key in gateways.items()]
+        file.write_text(json.dumps({"nodes": nodes, "gateways": others}), encoding="utf-8")
 
     def once_each(self) -> list[Parcel]:
         """One rating of every node, all due at once."""
@@ -111,7 +114,10 @@ class Outcome(NamedTuple):
 
 
 class Sending:
-    """Connections of every township, and what they wait for; bytes of MQTT both ways, PUBACKs left out."""
+    """Connections of every township, and what they wait for; bytes of MQTT both ways, PUBACKs left out.
+
+    `bytes_up` are of ratings, `bytes_said` of what else was said; `bytes_down` by kind: acks, receipts and welcomes.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -122,7 +128,8 @@ class Sending:
         self._a_batch = 1
         self._last = 0.0
         self.bytes_up = 0
-        self.bytes_down = 0
+        self.bytes_said = 0
+        self.bytes_down: Counter[str] = Counter()
 
     async def open(self, codes: Sequence[str]) -> None:
         """Connect a gateway for each township."""
@@ -134,6 +141,11 @@ class Sending:
         """Disconnect."""
         for wire in self._wires.values():
             wire.close()
+
+    def say(self, code: str, packets: bytes) -> None:
+        """Write what nobody waits for an answer to."""
+        self._wires[code].send(packets)
+        self.bytes_said += len(packets)
 
     async def send(self, parcels: Sequence[Parcel], a_batch: int, *, patience_s: float) -> Outcome:
         """Send each when it is due, whether or not others were answered, and wait for what is missing."""
@@ -163,8 +175,10 @@ class Sending:
 
     def _arrived(self, payload: bytes) -> None:
         now = self._last = time.perf_counter()
-        self.bytes_down += len(payload) + _AROUND
-        for entry in unpack(payload):
+        entries = unpack(payload)
+        # All entries of a payload to a township are of one kind, which is the first thing that each says.
+        self.bytes_down[entries[0].body.split(b'"', 4)[3].decode()] += len(payload) + _AROUND
+        for entry in entries:
             if not entry.body.startswith(_ACK):
                 continue
             ack = decode(entry.body)

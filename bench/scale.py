@@ -1,7 +1,8 @@
 """The real cloud at the average rate of 1,000,000 windows: how many ratings a second it holds, and what ends first.
 
 Broker (mosquitto), PostgreSQL with `fsync`, InfluxDB behind its nginx, ingest and web processes, and a generator of
-signed batches, all on this machine's cores. First every node sends one rating, so that each stream is known; then the
+signed batches, all on this machine's cores. First every node sends one rating, so that each stream is known. From then
+on statuses and hellos come at the rate of a million windows too, unless `--bare` leaves them out; then the
 rate of a million windows is offered for `--seconds`, and then it is raised by a quarter at a time for a third of that,
 until it no longer holds (or lowered, until it does). It holds when the city settled at least `SHARE` of what was
 offered a second, 99 of 100 within `BOUND_S`, after which a gateway would send again. Delays run from the moment a
@@ -22,8 +23,10 @@ from typing import NamedTuple
 
 import asyncpg
 
-from bench.load import Outcome, Sending, Townships
+from bench.heartbeats import Gateway, Heartbeats, gateways_of
+from bench.load import Sending, Townships
 from bench.rig import answering, child, codes, parser, percentile, resident_mb, show, tree_cpu_s
+from bench.steps import Step, figures, told
 from firmware_sim.broker import Mosquitto
 from firmware_sim.premises import toml
 from firmware_sim.servers.daemon import free_port
@@ -65,23 +68,11 @@ class Parts(NamedTuple):
     url: str
 
 
-class Step(NamedTuple):
-    """What one rate came to; CPU in seconds a second of the run, by process; `lag` entries the series was behind."""
-
-    offered: float
-    settled: float
-    p50_ms: float
-    p99_ms: float
-    held: bool
-    missing: int
-    late_ms: float
-    cpu: dict[str, float]
-    lag: int
-
-
 @asynccontextmanager
-async def running(folder: Path, townships: Townships, roles: Sequence[str]) -> AsyncIterator[Parts]:
-    """Start everything, with every node registered."""
+async def running(
+    folder: Path, townships: Townships, gateways: Sequence[Gateway], roles: Sequence[str]
+) -> AsyncIterator[Parts]:
+    """Start everything, with every node and gateway registered."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Mosquitto(folder / "broker"))
         postgres = await stack.enter_async_context(Postgres(folder / "postgres"))
@@ -89,7 +80,7 @@ async def running(folder: Path, townships: Townships, roles: Sequence[str]) -> A
         url = await postgres.create("manyi")
         new_key(folder / "city.key")
         document = str(folder / "registration.json")
-        townships.registration(Path(document))
+        townships.registration(Path(document), {gateway.name: gateway.signer.public for gateway in gateways})
         pids = {"broker": broker.pid, "postgres": postgres.pid, "influx": influx.pid}
         known = False
         for role in roles:
@@ -208,18 +199,23 @@ async def verified(parts: Parts, townships: Townships, database: asyncpg.Connect
     }
 
 
-async def measure(roles: Sequence[str], windows: int, seconds: float, a_batch: int) -> dict[str, float | int | str]:
-    """Raise the rate until it no longer holds."""
+async def measure(
+    roles: Sequence[str], windows: int, seconds: float, a_batch: int, *, bare: bool
+) -> dict[str, float | int | str]:
+    """Raise the rate until it no longer holds; `bare`: of ratings alone."""
     townships = Townships(codes(), windows, seed=1)
+    gateways = gateways_of(townships)
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
-        async with running(folder, townships, roles) as parts:
+        async with running(folder, townships, gateways, roles) as parts:
             database = await asyncpg.connect(parts.url)
             sending = Sending(parts.broker.host, parts.broker.port)
             await sending.open(townships.codes)
             first = await sending.send(townships.once_each(), 1, patience_s=FIRST_S)
             if first.missing:
                 sys.exit(f"{first.missing} of {first.sent} nodes were never answered; the logs are gone with {folder}")
+            heartbeats = Heartbeats([] if bare else gateways, time.time_ns() // 1_000_000)
+            beating = asyncio.get_running_loop().create_task(heartbeats.run(sending.say), name="heartbeats")
             watch = Watch(parts, database)
             steps: list[Step] = []
             rate, length = AVERAGE, seconds
@@ -227,48 +223,18 @@ async def measure(roles: Sequence[str], windows: int, seconds: float, a_batch: i
                 steps.append(await step(sending, townships, watch, rate, length, a_batch))
                 told(steps[-1])
                 rate, length = rate * RAISE if steps[0].held else rate / RAISE, max(5.0, seconds / 3)
+            beating.cancel()
+            await asyncio.wait([beating])
             result = figures(steps, first) | await verified(parts, townships, database)
+            result["hellos_kept"] = int(await database.fetchval("SELECT count(*) FROM hello") or 0)
             result["bytes_up_a_rating"] = round(sending.bytes_up / sum(townships.sent.values()))
-            result["bytes_down_a_rating"] = round(sending.bytes_down / sum(townships.sent.values()))
+            for kind, size in sending.bytes_down.items():
+                result[f"bytes_of_{kind}s_a_rating"] = round(size / sum(townships.sent.values()))
             for process, pid in parts.pids.items():
                 result[f"resident_mb_{process}"] = round(resident_mb(pid))
             sending.close()
             await database.close()
     return result
-
-
-def told(one: Step) -> None:
-    """Say on stderr how a step went."""
-    cpu = " ".join(f"{name} {share:.2f}" for name, share in one.cpu.items())
-    print(
-        f"offered {one.offered:7.0f}/s settled {one.settled:7.0f}/s p50 {one.p50_ms:.0f} ms p99 {one.p99_ms:.0f} ms"
-        f" {'held' if one.held else 'NOT held'}; missing {one.missing}; late {one.late_ms:.0f} ms; CPU {cpu};"
-        f" series behind by {one.lag}",
-        file=sys.stderr,
-    )
-
-
-def figures(steps: Sequence[Step], first: Outcome) -> dict[str, float | int | str]:
-    """The first step's figures, the highest rate that held, and who was busiest where it no longer did."""
-    best = max((one for one in steps if one.held), key=lambda one: one.offered, default=None)
-    at = steps[0]
-    worst = max((one for one in steps if not one.held), key=lambda one: one.settled, default=steps[-1])
-    busiest = max(worst.cpu.items(), key=lambda item: item[1])
-    return {
-        "first_contact_s": round(first.end - first.begin, 1),
-        "offered_per_s": round(at.offered),
-        "settled_per_s": round(at.settled),
-        "p50_ms": at.p50_ms,
-        "p99_ms": at.p99_ms,
-        "held": str(at.held).lower(),
-        **{f"cpu_{name}": share for name, share in at.cpu.items()},
-        # Comparable between runs with and without other work on the machine.
-        **{f"us_a_rating_{name}": round(share / at.settled * 1e6) for name, share in at.cpu.items() if at.settled},
-        "series_lag_entries": at.lag,
-        "highest_held_per_s": round(best.offered) if best else 0,
-        "highest_p99_ms": best.p99_ms if best else 0,
-        "busiest_beyond": f"{busiest[0]} {busiest[1]}",
-    }
 
 
 async def main() -> None:
@@ -277,6 +243,7 @@ async def main() -> None:
     options.add_argument("--seconds", type=float, default=60.0, help="how long the rate of a million windows is held")
     options.add_argument("--windows", type=int, default=100_000, help="how many windows are registered and rated")
     options.add_argument("--workers", type=int, default=2, help="how many ingest processes share the counties")
+    options.add_argument("--bare", action="store_true", help="ratings alone, without statuses and hellos")
     options.add_argument("--whole", action="store_true", help="one process with every role, instead of one for each")
     chosen = options.parse_args()
     share = 10 if chosen.quick else 1
@@ -285,7 +252,7 @@ async def main() -> None:
     result: dict[str, float | int | str] = {}
     for a_batch in (1, 10):
         print(f"{a_batch} a batch", file=sys.stderr)
-        found = await measure(roles, chosen.windows // share, chosen.seconds / share, a_batch)
+        found = await measure(roles, chosen.windows // share, chosen.seconds / share, a_batch, bare=chosen.bare)
         result |= {f"{name}_{a_batch}": value for name, value in found.items()}
     show(result, bare=chosen.json)
 

@@ -1,7 +1,8 @@
 """What a rating costs apart from time: signatures a second, bytes on the wire, in SQLite and in InfluxDB.
 
 The signatures are PyNaCl's alone, over a batch of one rating and of ten, by CPU time. SQLite is a whole city's, fed
-over MQTT, its tables measured by `dbstat` with their indexes. InfluxDB gets a week (one shard) of 2,000 windows'
+over MQTT, its tables measured by `dbstat` with their indexes. `packet_*` are whole MQTT packets of a township of 15
+nodes: what it says besides ratings, and what the city answers. InfluxDB gets a week (one shard) of 2,000 windows'
 ratings and a month of their daily sums, and is told to compact what it has: the size is that of its files afterwards.
 PostgreSQL's sizes are in `bench.scale`.
 """
@@ -14,14 +15,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import httpx
 
-from bench.load import Sending, Townships
+from bench.heartbeats import NODES_A_GATEWAY, gateways_of, greetings, passed_on, statuses
+from bench.load import WINDOWS_A_NODE, Sending, Townships
 from bench.rig import city, codes, parser, show
+from bench.wire import packet
+from cloud.ingest.answers import welcome_to
 from cloud.series.lines import DAILY, FOREVER, RAW, rating_lines, sum_lines
+from contract import topics
+from contract.ack import Ack, Receipt
 from contract.batch import Batch
+from contract.bundle import pack
 from contract.codec import encode
+from contract.hello import Clock, Hello, Stream
+from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key, verify
 from firmware_sim.broker import Mosquitto
@@ -95,8 +105,30 @@ async def in_sqlite(a_batch: int, ratings: int, windows: int) -> dict[str, float
         f"sqlite_{table}_row_{a_batch}": round(size) for table, size in sizes.items()
     }
     figures[f"bytes_up_{a_batch}"] = round(sending.bytes_up / ratings)
-    figures[f"bytes_down_{a_batch}"] = round(sending.bytes_down / ratings)
+    figures[f"bytes_down_{a_batch}"] = round(sending.bytes_down.total() / ratings)
     return figures
+
+
+def packets(now: int) -> dict[str, float | int | str]:
+    """Bytes of a packet of each kind; a rating's own are measured in `in_sqlite`."""
+    townships = Townships(codes()[:1], NODES_A_GATEWAY * WINDOWS_A_NODE, seed=1)
+    (gateway,) = gateways_of(townships)
+    node = gateway.nodes[0]
+    asked = [Stream(one.name, one.epoch, [(1, 1234)]) for one in gateway.nodes]
+    greeting = Hello(1, gateway.name, gateway.epoch, 0, f"{gateway.epoch}.1440", 1, "boot", 1, now, asked)
+    standing = {stream.key: Ranges(stream.has) for stream in asked}
+    welcome = welcome_to(greeting, standing, node.epoch, Clock(str(uuid4()), 864_000_000, now, 1))
+    receipt = gateway.signer.entry(encode(Receipt(node.name, node.epoch, [(1, 1234)], now)))
+    ack = encode(Ack(node.name, node.epoch, settled=[(1234, 1234)]))
+    topic = topics.township(townships.codes[0], "acks")
+    return {
+        "packet_status": len(next(statuses([gateway], now))[1]),
+        "packet_gateway_hello": len(next(greetings([gateway], now))[1]),
+        "packet_node_hellos": len(next(passed_on([gateway], now))[1]),
+        "packet_welcome": len(packet(topic, pack([encode(welcome)]), 0)),
+        "packet_receipt": len(packet(topic, pack([receipt]), 0)),
+        "packet_ack": len(packet(topic, pack([ack]), 0)),
+    }
 
 
 def table_sizes(file: Path) -> dict[str, float]:
@@ -205,6 +237,7 @@ async def main() -> None:
         result |= {f"signed_per_s_{a_batch}": round(made), f"verified_per_s_{a_batch}": round(seen)}
     for a_batch in (1, 10):
         result |= await in_sqlite(a_batch, RATINGS // share, WINDOWS // share)
+    result |= packets(time.time_ns() // 1_000_000)
     result |= await in_influx(SERIES_WINDOWS // share, time.time_ns() // 1_000_000)
     show(result, bare=options.json)
 

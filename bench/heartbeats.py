@@ -1,0 +1,163 @@
+"""What townships say besides ratings: how their devices are and what they keep, at the rates of a million windows.
+
+Every minute a gateway tells how it and its nodes are, and says hello; every 20 s it passes on what its nodes said in
+theirs. The city verifies each hello and keeps it, and welcomes the gateways.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
+from typing import NamedTuple
+from uuid import uuid4
+
+from bench.load import TICK_S, WINDOWS_A_NODE, Node, Townships
+from bench.wire import packet
+from contract import topics
+from contract.bundle import pack
+from contract.codec import encode
+from contract.hello import Hello, Stream
+from contract.identity import EPOCH_BITS, epoch_text, township_of
+from contract.signing import Signer
+from contract.status import GatewayStatus, NodeHealth, NodeStatus
+from contract.version import __version__
+from gateway.post import HELLOS_S
+from transport.greeting import EVERY_S
+
+WINDOWS = 1_000_000
+# A township of 60 windows, as Heze's are: docs/scale.md.
+NODES_A_GATEWAY = 15
+GATEWAYS = WINDOWS // WINDOWS_A_NODE // NODES_A_GATEWAY
+# A node's hello comes once a minute, so a third of them are passed on at a time.
+NODES_A_BUNDLE = round(NODES_A_GATEWAY * HELLOS_S / EVERY_S)
+_UP_MS = 864_000_000
+_FREE = 24_000_000_000
+
+Say = Callable[[str, bytes], None]
+
+
+class Gateway(NamedTuple):
+    """One gateway in one run of its process, and its nodes."""
+
+    name: str
+    epoch: str
+    signer: Signer
+    nodes: Sequence[Node]
+
+
+def gateways_of(townships: Townships) -> list[Gateway]:
+    """A gateway for each `NODES_A_GATEWAY` nodes of a township, of which there are more here than a real one has."""
+    nodes: dict[str, list[Node]] = {}
+    for node in townships.nodes:
+        nodes.setdefault(township_of(node.name), []).append(node)
+    return [
+        Gateway(
+            f"{code}-g{start // NODES_A_GATEWAY}",
+            epoch_text(secrets.randbits(EPOCH_BITS)),
+            Signer(secrets.token_bytes(32)),
+            there[start : start + NODES_A_GATEWAY],
+        )
+        for code, there in nodes.items()
+        for start in range(0, len(there), NODES_A_GATEWAY)
+    ]
+
+
+def status(gateway: Gateway, now: int) -> bytes:
+    """Everybody is well: the usual case, and the shortest text."""
+    windows = [f"{number + 1:02d}" for number in range(WINDOWS_A_NODE)]
+    nodes = [
+        NodeStatus(
+            node.name,
+            "up",
+            version=__version__,
+            epoch=node.epoch,
+            config=1,
+            windows=windows,
+            disk_free=_FREE,
+            clock_error_ms=4,
+            settled=1234,
+            ignored=12,
+        )
+        for node in gateway.nodes
+    ]
+    told = GatewayStatus(
+        gateway.name,
+        "up",
+        version=__version__,
+        epoch=gateway.epoch,
+        config=1,
+        disk_free=_FREE,
+        clock_error_ms=2,
+        nodes=[NodeHealth(node, now - _UP_MS) for node in nodes],
+    )
+    return encode(told)
+
+
+def hello(who: Node | Gateway, last: int, kept: Sequence[Node], now: int) -> bytes:
+    """A signed hello of `who` that keeps ratings 1 to `last` of each of `kept`."""
+    said = Hello(
+        v=1,
+        node=who.name,
+        epoch=who.epoch,
+        last=last if isinstance(who, Node) else 0,
+        nonce=f"{who.epoch}.1440",
+        config=1,
+        boot=str(uuid4()),
+        boottime=secrets.randbelow(_UP_MS),
+        wall=now,
+        streams=[Stream(node.name, node.epoch, [(1, last)]) for node in kept],
+    )
+    return who.signer.entry(encode(said))
+
+
+def statuses(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
+    """By township, the packet of each gateway's status, to be retained."""
+    for gateway in gateways:
+        code = township_of(gateway.name)
+        made = packet(topics.township(code, "status"), status(gateway, now), 0)
+        yield code, bytes([made[0] | 1]) + made[1:]
+
+
+def greetings(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
+    """By township, the packet of each gateway's hello."""
+    for gateway in gateways:
+        code = township_of(gateway.name)
+        yield code, packet(topics.township(code, "live"), pack([hello(gateway, 1, gateway.nodes, now)]), 0)
+
+
+def passed_on(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
+    """By township, the packets in which gateways pass on their nodes' hellos."""
+    for gateway in gateways:
+        code = township_of(gateway.name)
+        hellos = [hello(node, 1, [node], now) for node in gateway.nodes]
+        for start in range(0, len(hellos), NODES_A_BUNDLE):
+            yield code, packet(topics.township(code, "live"), pack(hellos[start : start + NODES_A_BUNDLE]), 0)
+
+
+class Heartbeats:
+    """All of it, made before it is needed; each is said again and again, since the city looks at each anew."""
+
+    def __init__(self, gateways: Sequence[Gateway], now: int) -> None:
+        """`now` is the time in ms that they tell; without `gateways` nobody says anything."""
+        self._turns = [
+            (cycle(list(made)), a_second)
+            for made, a_second in (
+                (statuses(gateways, now), GATEWAYS / EVERY_S),
+                (greetings(gateways, now), GATEWAYS / EVERY_S),
+                (passed_on(gateways, now), GATEWAYS / HELLOS_S),
+            )
+            if gateways
+        ]
+
+    async def run(self, say: Say) -> None:
+        """Say what is due, until cancelled."""
+        begin = time.perf_counter()
+        said = [0] * len(self._turns)
+        while self._turns:
+            passed_s = time.perf_counter() - begin
+            for kind, (turn, a_second) in enumerate(self._turns):
+                while said[kind] < passed_s * a_second:
+                    say(*next(turn))
+                    said[kind] += 1
+            await asyncio.sleep(TICK_S)
