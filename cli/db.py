@@ -45,8 +45,9 @@ def copy(
 ) -> None:
     """Copy a whole city into another database, mostly from SQLite to PostgreSQL, and prove that it is the same.
 
-    Killed at any moment and started again it goes on. The city may run meanwhile; stop it for the last run, so that
-    nothing comes after the copy. Exit code 1 where something does not agree.
+    The copy is of the moment at which it begins, and ends with it: unless this is a trial, stop the city first, so that
+    nothing comes after that. Killed at any moment and started again it goes on. Exit code 1 where something does not
+    agree.
     """
     from cli.progress import telling
     from cli.report import moved
@@ -66,7 +67,10 @@ def copy(
 
 def _whole(database: str) -> str:
     """A path from the root on: a copy that goes on must know its source from wherever it is started."""
-    return database if "://" in database else str(Path(database).resolve())
+    from cloud.address import SQLITE, url_of
+
+    url = url_of(database)
+    return str(Path(url.database or "").resolve()) if url.drivername == SQLITE else database
 
 
 @db.command()
@@ -82,13 +86,18 @@ def recount(
     """
     from cli.progress import telling
     from cli.report import recounted
+    from cloud.address import url_of
     from cloud.calendar import Calendar
+    from cloud.copy.source import open_source
     from cloud.database import open_database
     from cloud.recount import recount as recounting
     from cloud.settings import read
 
     async def run() -> tuple[recounting.Account, recounting.Account | None]:
         calendar = Calendar(settings.zone)
+        # A whole city of this program's schema is there already: opening would make an empty one, or upgrade it.
+        async with open_source(url_of(settings.database, settings.database_password_file)):
+            pass
         async with await open_database(settings.database, password_file=settings.database_password_file) as database:
             if repair:
                 before, account = await recounting.mend(database, calendar, count)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cloud.settings import Only, read
-from contract.errors import SettingsError
+from contract.errors import SettingsError, Unavailable
 from contract.version import __version__
 from transport.boot import wall_ms
 from transport.keys import new_key, read_key
@@ -20,7 +20,10 @@ from transport.log import set_up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in `argv`; the exit code, 2 after one line on stderr where settings cannot be used."""
+    """Run the command in `argv`; the exit code.
+
+    2 after one line on stderr where settings cannot be used, 1 after one where the database went away.
+    """
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command == "keygen":
@@ -32,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
         return 2
+    except Unavailable as bad:
+        print(bad, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -84,7 +90,9 @@ def _run(config: Path, only: Only | None) -> None:
 
 
 def _register(config: Path, file: Path) -> str:
-    from cloud.database import open_database  # noqa: PLC0415
+    from cloud.address import shown, url_of  # noqa: PLC0415
+    from cloud.copy.target import check_finished  # noqa: PLC0415
+    from cloud.database import open_database, unavailable  # noqa: PLC0415
     from cloud.registry.load import register  # noqa: PLC0415
 
     settings = read(config)
@@ -97,9 +105,13 @@ def _register(config: Path, file: Path) -> str:
         opened = await open_database(settings.database, password_file=settings.database_password_file)
         async with opened as database:
             try:
-                summary = await register(database.writer, document, wall_ms())
+                with unavailable():
+                    await check_finished(database, shown(url_of(settings.database)))
+                    summary = await register(database.writer, document, wall_ms())
             except SettingsError as wrong:
                 raise SettingsError(f"{file}: {wrong}") from wrong
+            except Unavailable as bad:
+                raise Unavailable(f"{file}: {bad}; run the same command again") from bad
             return msgspec.json.encode(summary).decode()
 
     return asyncio.run(put())

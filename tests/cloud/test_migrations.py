@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from cloud.address import url_of
 from cloud.database import (
@@ -234,6 +234,19 @@ async def test_a_schema_of_a_newer_program_is_refused(empty: str, plain: Databas
     for attempt in (open_database, upgrade_database):
         with pytest.raises(SettingsError, match=f"schema is 9999, newer than this program's {HEAD}: use the newer"):
             await attempt(empty)
+
+
+@pytest.mark.parametrize("noted", ["ae1027a6acf3", "0001abc", FIRST, "0000"])
+async def test_a_schema_of_another_program_is_left_alone(empty: str, plain: Database, noted: str) -> None:
+    async with plain.writer.begin() as connection:
+        await write(connection, "CREATE TABLE alembic_version (version_num TEXT)")
+        await write(connection, "INSERT INTO alembic_version VALUES (:noted)", [(noted,)])
+
+    for attempt in (open_database, upgrade_database):
+        with pytest.raises(SettingsError, match="its alembic_version is another program's: give Manyi a database of"):
+            await attempt(empty)
+
+    assert await done(plain, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
 
 
 @pytest.mark.parametrize("revision", [None, FIRST])
