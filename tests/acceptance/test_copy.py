@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from bench.archive import Days, fill
 from cloud.calendar import Calendar
+from cloud.copy.rules import APPENDED, COUNTED
 from cloud.database import fetch_value, open_database
 from tests.conftest import PostgresUrl
 
@@ -37,10 +40,35 @@ async def begun(target: str, more_than: int) -> int:
         await asyncio.sleep(0.05)
 
 
-async def copying(source: Path, target: str) -> asyncio.subprocess.Process:
+async def copying(source: Path, target: str, complaints: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
     words = ("-m", "cli.main", "db", "copy", str(source), target, "--json")
-    piped = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(sys.executable, *words, stdout=piped, stderr=piped)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=complaints, env={**os.environ, "TERM": "xterm"}
+    )
+
+
+async def kill_while_it_copies(source: Path, target: str, more_than: int) -> int:
+    """How many rows were kept."""
+    running = await copying(source, target)
+    kept = await begun(target, more_than)
+    running.kill()
+    await running.wait()
+    return kept
+
+
+async def kill_while_it_says(source: Path, target: str, word: str) -> None:
+    """Kill it as soon as its progress, which it draws on a terminal only, shows `word`."""
+    ours, its = os.openpty()
+    try:
+        running = await copying(source, target, its)
+        os.close(its)
+        said = ""
+        while word not in said:
+            said += (await asyncio.to_thread(os.read, ours, 4096)).decode(errors="replace")
+        running.kill()
+        assert await running.wait() == -signal.SIGKILL, said
+    finally:
+        os.close(ours)
 
 
 async def test_a_copy_to_postgresql_outlives_kills(tmp_path: Path, postgres_url: PostgresUrl) -> None:
@@ -49,10 +77,9 @@ async def test_a_copy_to_postgresql_outlives_kills(tmp_path: Path, postgres_url:
         await fill(database, Calendar("Asia/Shanghai"), Days(RATINGS, NODES, days=5, begin=BEGIN))
     kept = 0
     for _ in range(2):
-        running = await copying(source, target)
-        kept = await begun(target, kept)
-        running.kill()
-        await running.wait()
+        kept = await kill_while_it_copies(source, target, kept)
+    for step in ("verifying", "recounting"):
+        await kill_while_it_says(source, target, step)
 
     running = await copying(source, target)
     said, complaint = await running.communicate()
@@ -60,6 +87,6 @@ async def test_a_copy_to_postgresql_outlives_kills(tmp_path: Path, postgres_url:
     assert running.returncode == 0, complaint.decode()
     told = json.loads(said)
     assert told["rows"] > RATINGS
-    assert told["fresh"] <= told["rows"] - kept
+    assert told["fresh"] == told["rows"] - sum(told["tables"][name] for name in APPENDED | COUNTED)
     assert told["disagreements"] == []
     assert (told["recount"]["equal"], told["recount"]["counted"]) == (True, RATINGS)
