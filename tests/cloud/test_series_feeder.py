@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from cloud.ledger.store import append, hold
 from cloud.series import store
 from cloud.series.feeder import Feeder
 from cloud.series.influx import Influx, Reject
-from cloud.series.lines import NS_A_MS, RAW, RAW_DAYS
+from cloud.series.lines import DAY_MS, FOREVER, NS_A_MS, RAW, RAW_DAYS
 from contract.batch import Batch
 from contract.errors import Reason
 from contract.rating import Quality, Row
@@ -111,6 +112,35 @@ async def test_only_the_newest_rejects_are_kept(database: Database, monkeypatch:
     assert await refused(database) == [*(f"2 {n}" for n in (4, 5, 6)), *(f"3 {n}" for n in range(7))]
 
 
+async def test_refused_points_are_tried_again_until_they_are_taken(database: Database, there: Influx) -> None:
+    await fill(database, {(WINDOW, MINUTE): (2, 0, 1)}, CALENDAR)
+    feeder = feeder_of(database, there)
+    await feeder.feed()
+    # Somebody has made a field another kind, in a week that has no ratings yet.
+    at = NOON - 8 * DAY_MS
+    assert await there.write(RAW, [f'rating,window=w seq="text" {at * NS_A_MS}']) == []
+    await fill(database, {(WINDOW, at // MINUTE_MS): (4, 0, 3)}, CALENDAR, epoch="another-00")
+    await feeder.feed()
+    assert feeder.rejected == len(await refused(database)) == 7
+    for _ in range(2):
+        account = await reconciled(database, there)
+        assert not account.equal
+        assert (account.ratings.missing, account.refused, len(await refused(database))) == (7, 7, 7)
+    week = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shards = [row for rows in await there.ask("SHOW SHARDS") for row in rows.named()]
+    (shard,) = [
+        row["id"]
+        for row in shards
+        if (row["database"], row["retention_policy"]) == (there._database, RAW)
+        and row["start_time"] <= week < row["end_time"]
+    ]
+    await there.ask(f"DROP SHARD {shard}")
+    account = await reconciled(database, there)
+    assert (account.equal, account.ratings.missing, account.refused) == (False, 7, 0)
+    assert (await total(there), await refused(database)) == (10, [])
+    assert (await reconciled(database, there)).equal
+
+
 async def test_of_two_feeders_only_one_moves_the_cursor_and_neither_backwards(
     database: Database, there: Influx
 ) -> None:
@@ -126,6 +156,55 @@ async def test_of_two_feeders_only_one_moves_the_cursor_and_neither_backwards(
     await one.feed()
     assert (one.fed, one.behind) == (other.fed, 0)
     assert await total(there) == 1_800
+    assert (await reconciled(database, there)).equal
+
+
+async def test_sums_that_a_slower_feeder_wrote_last_are_not_left_older_than_the_tallies(
+    database: Database, influx: Server, influx_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database, {(WINDOW, MINUTE): (3, 0, 0)}, CALENDAR)
+    async with influx_at(influx, influx_database) as slow, influx_at(influx, influx_database) as quick:
+        other, met, write_lines = feeder_of(database, quick), False, slow.write
+
+        async def late(policy: str, lines: list[str]) -> list[Reject]:
+            nonlocal met
+            if policy == FOREVER and not met:
+                met = True
+                await other.feed()
+                await fill(database, {(WINDOW, MINUTE + 1): (0, 5, 0)}, CALENDAR, epoch="another-00")
+                await other.feed()
+            return await write_lines(policy, lines)
+
+        monkeypatch.setattr(slow, "write", late)
+        await feeder_of(database, slow).feed()
+        assert met
+        assert await total(quick, "SELECT sum(basic) FROM forever.rating_1d") == 5
+        assert (await reconciled(database, quick)).equal
+
+
+async def test_who_loses_the_duty_writes_no_more_pages_and_no_more_sums(
+    database: Database, there: Influx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ROWS_A_PAGE", 20)
+    for turn in range(3):
+        await fill(database, {(WINDOW, MINUTE + turn): (15, 0, 0)}, CALENDAR, epoch=f"epoch-000{turn}")
+    written: list[str] = []
+    write_lines, duty = there.write, 2
+
+    async def counted(policy: str, lines: list[str]) -> list[Reject]:
+        nonlocal duty
+        written.append(policy)
+        duty -= policy == RAW
+        return await write_lines(policy, lines)
+
+    monkeypatch.setattr(there, "write", counted)
+    feeder = Feeder(database, there, calendar=CALENDAR, now=lambda: NOON, may_feed=lambda: duty > 0)
+    await feeder.feed()
+    assert (written, feeder.fed) == ([RAW, FOREVER, RAW], 1)
+    await feeder.feed()
+    assert written == [RAW, FOREVER, RAW]
+    duty = 9
+    await feeder.feed()
     assert (await reconciled(database, there)).equal
 
 

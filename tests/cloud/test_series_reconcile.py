@@ -1,7 +1,7 @@
 """What was lost from InfluxDB, changed or put there by somebody else is found exactly, and put right."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ import pytest
 from cloud.calendar import MINUTE_MS
 from cloud.database import Database
 from cloud.series.feeder import Feeder
-from cloud.series.influx import Influx
-from cloud.series.lines import DAY_MS, NS_A_MS, RAW
+from cloud.series.influx import Influx, Reject
+from cloud.series.lines import DAY_MS, FOREVER, NS_A_MS, RAW
 from cloud.series.opening import influx_of
 from cloud.series.reconcile import Reconciler
 from cloud.series.repair import Account
@@ -79,6 +79,13 @@ def line(tags: dict[str, str], at: int, values: list[int]) -> str:
     return f"rating,{names} n={values[0]}i,presses={values[1]}i,seq={values[2]}i {at}"
 
 
+def named(tags: dict[str, str], at: int) -> str:
+    """How a report names a rating: its tags, and its moment to the nanosecond."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at // 1000)
+    names = ",".join(f"{tag}={tags[tag]}" for tag in ("channel", "county", "level", "township", "window"))
+    return f"rating {names} {moment:%Y-%m-%dT%H:%M:%S.%f}{at % 1000:03d}Z"
+
+
 async def test_a_thousand_lost_and_a_hundred_altered_points_are_found_exactly_and_put_right(place: Place) -> None:
     before = await place.points()
     assert len(before) == TOTAL > 2000
@@ -97,9 +104,10 @@ async def test_a_thousand_lost_and_a_hundred_altered_points_are_found_exactly_an
     first = await place.reconcile()
     assert counts(first) == (1000, 100, 0)
     assert not first.equal
-    kinds = Counter(kind for kind, _ in place.names)
-    assert kinds == {"missing": 1000, "altered": 100}
-    assert len(set(place.names)) == 1100
+    assert sorted(place.names) == sorted(
+        [("missing", named(tags, at)) for tags, at, _ in lost]
+        + [("altered", named(tags, at)) for tags, at, _ in altered]
+    )
     assert sorted(map(str, await place.points())) == sorted(map(str, before))
     second = await place.reconcile()
     assert second.equal
@@ -138,6 +146,9 @@ async def test_foreign_points_are_deleted_wherever_they_are(place: Place) -> Non
         line(tags, (NOON + 90 * DAY_MS) * NS_A_MS, [1, 1, 1]),
         line({**tags, "county": "999999"}, at, [1, 1, 1]),
         line({**tags, "township": "999999999"}, at, [1, 1, 1]),
+        # It begins like townships of ours.
+        line({**tags, "township": "3717"}, at, [1, 1, 1]),
+        line({**tags, "township": window[:6]}, at, [1, 1, 1]),
         line(
             {**tags, "spoon": "none, or one=1".replace(",", "\\,").replace(" ", "\\ ").replace("=", "\\=")},
             at,
@@ -175,6 +186,33 @@ async def test_sums_that_differ_from_the_tallies_are_put_right(place: Place) -> 
     assert (account.sums.missing, account.sums.altered, account.sums.foreign) == (1, 1, 1)
     assert await sums() == before
     assert (await place.reconcile()).equal
+
+
+async def test_a_sum_that_the_feeder_wrote_meanwhile_is_not_left_older_than_the_tallies(place: Place) -> None:
+    day = CALENDAR.start(TODAY) * NS_A_MS
+    await place.influx.ask(f"DELETE FROM rating_1d WHERE time = {day}")  # noqa: S608
+    tags = f"channel=button,county={WINDOWS[2][:6]},township={WINDOWS[2][:9]},window=371721121-a2/09"
+    assert await place.influx.write(FOREVER, [f"rating_1d,{tags} satisfied=1i {day}"]) == []
+    write_lines, met = place.influx.write, 0
+
+    async def late(policy: str, lines: list[str]) -> list[Reject]:
+        nonlocal met
+        if policy == FOREVER and met < 2:
+            met += 1
+            # Also a window that had no ratings on that day until now, and a foreign sum that has just been deleted.
+            more = {(name, NOON // MINUTE_MS): (met, 1, 0) for name in (WINDOWS[0], "371721121-a2/09")}
+            await fill(place.database, more, CALENDAR, epoch=f"another-0{met}")
+            place.influx.write = write_lines  # type: ignore[method-assign]
+            await place.feeder.feed()
+            place.influx.write = late  # type: ignore[method-assign,assignment]
+        return await write_lines(policy, lines)
+
+    place.influx.write = late  # type: ignore[method-assign,assignment]
+    account = await place.reconcile()
+    assert met == 2
+    assert (account.sums.missing, account.sums.foreign, account.refused) == (len(WINDOWS), 1, 0)
+    again = await place.reconcile()
+    assert again.equal, place.names
 
 
 async def test_what_is_not_fed_yet_or_fed_meanwhile_is_no_difference(place: Place) -> None:
