@@ -31,6 +31,7 @@ NODES_A_GATEWAY = 15
 GATEWAYS = WINDOWS // WINDOWS_A_NODE // NODES_A_GATEWAY
 # A node's hello comes once a minute, so a third of them are passed on at a time.
 NODES_A_BUNDLE = round(NODES_A_GATEWAY * HELLOS_S / EVERY_S)
+_RETAIN = 1
 _UP_MS = 864_000_000
 _FREE = 24_000_000_000
 
@@ -112,27 +113,29 @@ def hello(who: Node | Gateway, last: int, kept: Sequence[Node], now: int) -> byt
 
 
 def statuses(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
-    """By township, the packet of each gateway's status, to be retained."""
+    """By township, the payload of each gateway's status."""
     for gateway in gateways:
-        code = township_of(gateway.name)
-        made = packet(topics.township(code, "status"), status(gateway, now), 0)
-        yield code, bytes([made[0] | 1]) + made[1:]
+        yield township_of(gateway.name), status(gateway, now)
 
 
 def greetings(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
-    """By township, the packet of each gateway's hello."""
+    """By township, the payload of each gateway's hello."""
     for gateway in gateways:
-        code = township_of(gateway.name)
-        yield code, packet(topics.township(code, "live"), pack([hello(gateway, 1, gateway.nodes, now)]), 0)
+        yield township_of(gateway.name), pack([hello(gateway, 1, gateway.nodes, now)])
 
 
 def passed_on(gateways: Sequence[Gateway], now: int) -> Iterator[tuple[str, bytes]]:
-    """By township, the packets in which gateways pass on their nodes' hellos."""
+    """By township, the payloads in which gateways pass on their nodes' hellos."""
     for gateway in gateways:
-        code = township_of(gateway.name)
         hellos = [hello(node, 1, [node], now) for node in gateway.nodes]
         for start in range(0, len(hellos), NODES_A_BUNDLE):
-            yield code, packet(topics.township(code, "live"), pack(hellos[start : start + NODES_A_BUNDLE]), 0)
+            yield township_of(gateway.name), pack(hellos[start : start + NODES_A_BUNDLE])
+
+
+def packet_on(leaf: topics.TownshipLeaf, code: str, payload: bytes) -> bytes:
+    """The packet that carries `payload` on a topic of township `code`; a status is to be retained."""
+    made = packet(topics.township(code, leaf), payload, 0)
+    return bytes([made[0] | _RETAIN]) + made[1:] if leaf == "status" else made
 
 
 class Heartbeats:
@@ -140,13 +143,14 @@ class Heartbeats:
 
     def __init__(self, gateways: Sequence[Gateway], now: int) -> None:
         """`now` is the time in ms that they tell; without `gateways` nobody says anything."""
+        kinds: tuple[tuple[topics.TownshipLeaf, Iterator[tuple[str, bytes]], float], ...] = (
+            ("status", statuses(gateways, now), GATEWAYS / EVERY_S),
+            ("live", greetings(gateways, now), GATEWAYS / EVERY_S),
+            ("live", passed_on(gateways, now), GATEWAYS / HELLOS_S),
+        )
         self._turns = [
-            (cycle(list(made)), a_second)
-            for made, a_second in (
-                (statuses(gateways, now), GATEWAYS / EVERY_S),
-                (greetings(gateways, now), GATEWAYS / EVERY_S),
-                (passed_on(gateways, now), GATEWAYS / HELLOS_S),
-            )
+            (cycle([(code, packet_on(leaf, code, payload)) for code, payload in said]), a_second)
+            for leaf, said, a_second in kinds
             if gateways
         ]
 

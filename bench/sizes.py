@@ -12,25 +12,26 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
 import httpx
 
-from bench.heartbeats import NODES_A_GATEWAY, gateways_of, greetings, passed_on, statuses
-from bench.load import WINDOWS_A_NODE, Sending, Townships
+from bench.heartbeats import NODES_A_GATEWAY, Gateway, gateways_of, greetings, packet_on, passed_on, statuses
+from bench.load import WINDOWS_A_NODE, Node, Sending, Townships
 from bench.rig import city, codes, parser, show
-from bench.wire import packet
 from cloud.ingest.answers import welcome_to
+from cloud.ingest.reading import Arrival, read
+from cloud.registry.snapshot import Kind, RegisteredNode, Registry
 from cloud.series.lines import DAILY, FOREVER, RAW, rating_lines, sum_lines
-from contract import topics
 from contract.ack import Ack, Receipt
 from contract.batch import Batch
 from contract.bundle import pack
 from contract.codec import encode
 from contract.hello import Clock, Hello, Stream
+from contract.identity import township_of
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key, verify
@@ -120,15 +121,35 @@ def packets(now: int) -> dict[str, float | int | str]:
     welcome = welcome_to(greeting, standing, node.epoch, Clock(str(uuid4()), 864_000_000, now, 1))
     receipt = gateway.signer.entry(encode(Receipt(node.name, node.epoch, [(1, 1234)], now)))
     ack = encode(Ack(node.name, node.epoch, settled=[(1234, 1234)]))
-    topic = topics.township(townships.codes[0], "acks")
+    (code,) = townships.codes
     return {
-        "packet_status": len(next(statuses([gateway], now))[1]),
-        "packet_gateway_hello": len(next(greetings([gateway], now))[1]),
-        "packet_node_hellos": len(next(passed_on([gateway], now))[1]),
-        "packet_welcome": len(packet(topic, pack([encode(welcome)]), 0)),
-        "packet_receipt": len(packet(topic, pack([receipt]), 0)),
-        "packet_ack": len(packet(topic, pack([ack]), 0)),
+        "packet_status": len(packet_on("status", *next(statuses([gateway], now)))),
+        "packet_gateway_hello": len(packet_on("live", *next(greetings([gateway], now)))),
+        "packet_node_hellos": len(packet_on("live", *next(passed_on([gateway], now)))),
+        "packet_welcome": len(packet_on("acks", code, pack([encode(welcome)]))),
+        "packet_receipt": len(packet_on("acks", code, pack([receipt]))),
+        "packet_ack": len(packet_on("acks", code, pack([ack]))),
     }
+
+
+def hellos(windows: int, now: int) -> dict[str, float | int | str]:
+    """Microseconds of CPU in which the city unpacks, decodes and verifies one of each kind."""
+    townships = Townships(codes(), windows, seed=1)
+    gateways = gateways_of(townships)
+    kinds: tuple[tuple[Kind, Sequence[Node | Gateway]], ...] = (("node", townships.nodes), ("gateway", gateways))
+    known = [
+        RegisteredNode(who.name, kind, township_of(who.name), public_key(who.signer.public), 0, None)
+        for kind, everybody in kinds
+        for who in everybody
+    ]
+    registry = Registry(1, nodes=known)
+    figures: dict[str, float | int | str] = {}
+    for name, said in (("node", passed_on(gateways, now)), ("gateway", greetings(gateways, now))):
+        arrivals = [Arrival("live", code, payload) for code, payload in said]
+        begin = time.process_time()
+        reading = read(arrivals, registry, {})
+        figures[f"us_a_{name}_hello"] = round((time.process_time() - begin) / len(reading.hellos) * 1e6)
+    return figures
 
 
 def table_sizes(file: Path) -> dict[str, float]:
@@ -237,6 +258,7 @@ async def main() -> None:
         result |= {f"signed_per_s_{a_batch}": round(made), f"verified_per_s_{a_batch}": round(seen)}
     for a_batch in (1, 10):
         result |= await in_sqlite(a_batch, RATINGS // share, WINDOWS // share)
+    result |= hellos(WINDOWS // share, time.time_ns() // 1_000_000)
     result |= packets(time.time_ns() // 1_000_000)
     result |= await in_influx(SERIES_WINDOWS // share, time.time_ns() // 1_000_000)
     show(result, bare=options.json)
