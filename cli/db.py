@@ -45,9 +45,8 @@ def copy(
 ) -> None:
     """Copy a whole city into another database, mostly from SQLite to PostgreSQL, and prove that it is the same.
 
-    The copy is of the moment at which it begins, and ends with it: unless this is a trial, stop the city first, so that
-    nothing comes after that. Killed at any moment and started again it goes on. Exit code 1 where something does not
-    agree.
+    The copy is of the moment at which it begins, and what the city takes in later is not in it: unless this is a trial,
+    stop the city first. Killed at any moment and started again it goes on. Exit code 1 where something does not agree.
     """
     from cli.progress import telling
     from cli.report import moved

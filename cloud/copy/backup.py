@@ -110,7 +110,11 @@ def _name(part: Path, file: Path) -> None:
         if bad.errno not in _NO_LINKS:
             raise
         file.touch(exist_ok=False)
-        part.replace(file)
+        try:
+            part.replace(file)
+        except OSError:
+            file.unlink()
+            raise
 
 
 def _sync(path: Path) -> None:

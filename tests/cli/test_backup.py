@@ -159,6 +159,16 @@ def test_a_damaged_ledger_says_what_to_do_and_nothing_is_repaired_by_it(
     assert (told["equal"], told["unreadable"], told["repaired"]) == (False, 1, {})
 
 
+def test_a_ledger_with_a_gap_says_what_to_do(manyi: Manyi, config: Path, tmp_path: Path) -> None:
+    change(tmp_path / "city.db", "UPDATE ledger_head SET position = position + 1")
+
+    said = manyi("db", "recount", "--config", config)
+
+    assert said.code == 1
+    assert said.out.startswith("ledger positions: NOT from 1 to the head without a gap\n")
+    assert "200 ratings; this ledger is damaged: keep it, and restore the last backup into another database" in said.out
+
+
 def test_an_older_file_is_not_upgraded_by_a_recount(manyi: Manyi, tmp_path: Path) -> None:
     make_old(tmp_path / "old.db", 3)
 

@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -174,25 +175,29 @@ async def test_a_name_that_was_taken_meanwhile_stays_what_it_is(city: Desk, tmp_
 
 
 @pytest.mark.parametrize("where", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("taken", [False, True])
 async def test_a_disk_that_knows_no_second_names_will_do(
-    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+    city: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def link(_part: Path, file: Path) -> None:
-        if taken:
-            file.write_text("somebody else's")
+    between: list[Callable[[Path, Path], object]] = [
+        lambda _part, _file: None,
+        lambda _part, file: file.write_text("somebody else's"),
+        lambda part, _file: part.unlink(),
+    ]
+
+    def link(part: Path, file: Path) -> None:
+        between.pop(0)(part, file)
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
 
-    if taken:
-        with pytest.raises(SettingsError, match="is there already"):
-            await back_up(city, tmp_path / "b.db")
-        assert (tmp_path / "b.db").read_text() == "somebody else's"
-    else:
-        assert await back_up(city, tmp_path / "b.db") == (tmp_path / "b.db").stat().st_size
-        assert ledger.gapless(tmp_path / "b.db")
-    assert named(tmp_path, "b.db") == ["b.db"]
+    await back_up(city, tmp_path / "b.db")
+    assert ledger.gapless(tmp_path / "b.db")
+    with pytest.raises(SettingsError, match="is there already"):
+        await back_up(city, tmp_path / "c.db")
+    with pytest.raises(Unavailable, match="No such file"):
+        await back_up(city, tmp_path / "d.db")
+    assert [named(tmp_path, name) for name in ("b.db", "c.db", "d.db")] == [["b.db"], ["c.db"], []]
+    assert (tmp_path / "c.db").read_text() == "somebody else's"
 
 
 async def test_a_part_that_somebody_took_away_is_not_made_anew_and_empty(
