@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from cli.exits import explained
 from transport.boot import wall_ms
 
 if TYPE_CHECKING:
+    from cloud.database import Database
     from cloud.series.repair import Account
     from cloud.settings import Settings
 
@@ -27,20 +30,16 @@ NAMED = 10_000
 def rebuild(*, config: Config, as_json: Json = False) -> None:
     """Drop the series and feed it again from the ledger; the city may run, and cut off it goes on with the city.
 
-    Exit code 2 where settings are wrong, 3 where InfluxDB or the database does not answer.
+    Exit code 2 where settings are wrong or the ledger is empty, 3 where InfluxDB or the database does not answer.
     """
     from cli.progress import telling
     from cloud.calendar import Calendar
-    from cloud.database import open_database
     from cloud.series import rebuild as rebuilding
     from cloud.series.feeder import Feeder
     from cloud.series.opening import influx_of
 
     async def run() -> Feeder:
-        async with (
-            await open_database(settings.database, password_file=settings.database_password_file) as database,
-            server as influx,
-        ):
+        async with _city(settings) as database, server as influx:
             calendar = Calendar(settings.zone)
             return await rebuilding.rebuild(database, influx, calendar=calendar, now=wall_ms, tell=tell)
 
@@ -71,12 +70,12 @@ def reconcile(
 ) -> None:
     """Compare the series with the ledger, name every point that is missing, altered or foreign, and put it right.
 
-    The city may run. Exit code 0 when everything was equal, 1 when something was not (run it again to see that it is
-    now), 2 where settings are wrong, 3 where InfluxDB or the database does not answer.
+    The city may run. What InfluxDB refused before is tried again. Exit code 0 when everything was equal, 1 when
+    something was not (run it again to see that it is now), 2 where settings are wrong or the ledger is empty, 3 where
+    InfluxDB or the database does not answer.
     """
     from cli.progress import telling
     from cloud.calendar import Calendar
-    from cloud.database import open_database
     from cloud.series.opening import influx_of
     from cloud.series.reconcile import Reconciler
 
@@ -87,10 +86,7 @@ def reconcile(
             named.append((kind, point))
 
     async def run() -> "Account":
-        async with (
-            await open_database(settings.database, password_file=settings.database_password_file) as database,
-            server as influx,
-        ):
+        async with _city(settings) as database, server as influx:
             calendar = Calendar(settings.zone)
             reconciler = Reconciler(database, influx, calendar=calendar, now=wall_ms, tell=tell, name=name)
             return await reconciler.run(every_point=every_point)
@@ -105,6 +101,19 @@ def reconcile(
         raise typer.Exit(1)
 
 
+@asynccontextmanager
+async def _city(settings: "Settings") -> AsyncIterator["Database"]:
+    """The city's database, which must be there: one made for a misspelt name would have every point deleted."""
+    from cloud.address import url_of
+    from cloud.copy.source import open_source
+    from cloud.database import open_database
+
+    async with open_source(url_of(settings.database, settings.database_password_file)):
+        pass
+    async with await open_database(settings.database, password_file=settings.database_password_file) as database:
+        yield database
+
+
 def _told(account: "Account", named: list[tuple[str, str]], *, as_json: bool) -> None:
     import msgspec
 
@@ -117,11 +126,16 @@ def _told(account: "Account", named: list[tuple[str, str]], *, as_json: bool) ->
     for what, found in (("ratings", account.ratings), ("sums by hour and day", account.sums)):
         if total := found.missing + found.altered + found.foreign:
             typer.echo(
-                f"{total:,} {what} differed and were put right: {found.missing:,} missing, {found.altered:,} altered, "
+                f"{total:,} {what} differed: {found.missing:,} missing, {found.altered:,} altered, "
                 f"{found.foreign:,} foreign"
             )
     if account.refused:
-        typer.echo(f"{account.refused:,} of them were refused by InfluxDB; they are in the table series_reject")
+        typer.echo(
+            f"{account.refused:,} of these InfluxDB refuses, and they are not in the series; the table series_reject "
+            "says why"
+        )
+    elif not account.equal:
+        typer.echo("all of it was put right")
     if account.equal:
         typer.echo(f"equal up to ledger position {account.position:,}, {account.cells:,} sums compared")
 

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from cloud.calendar import MINUTE_MS, Calendar
+from cloud.calendar import MINUTE_MS
 from cloud.database import open_database
+from cloud.series.feeder import Feeder
+from cloud.series.lines import DAY_MS, NS_A_MS, RAW
+from cloud.series.opening import influx_of
+from cloud.settings import read
 from firmware_sim.servers.influx import Influx
-from tests.cloud.filled import fill
+from tests.cloud.filled import CALENDAR, fill
 
 # Every command is a process that loads the city.
 pytestmark = pytest.mark.timeout(120)
-CALENDAR = Calendar("Asia/Shanghai")
 WINDOW = "371721121-a1/01"
 TOML = """
 database = "city.db"
@@ -52,6 +55,23 @@ async def ratings(file: Path) -> None:
         await fill(database, {(WINDOW, minute - n): (2, 1, 1) for n in range(30)}, CALENDAR)
 
 
+async def empty(file: Path) -> None:
+    async with await open_database(str(file)):
+        pass
+
+
+async def conflict(file: Path, config: Path) -> None:
+    """Make a field another kind in a week without ratings, and then feed some there."""
+    now = time.time_ns() // 1_000_000
+    at = now - 8 * DAY_MS
+    async with influx_of(read(config).series) as client, await open_database(str(file)) as database:
+        assert await client.write(RAW, [f'rating,window=w seq="text" {at * NS_A_MS}']) == []
+        await fill(database, {(WINDOW, at // MINUTE_MS): (2, 1, 1)}, CALENDAR, epoch="another-00")
+        feeder = Feeder(database, client, calendar=CALENDAR, now=lambda: now)
+        await feeder.feed()
+        assert feeder.rejected == 4
+
+
 def test_rebuild_and_reconcile(influx: Influx, influx_database: str, errand: asyncio.Runner, tmp_path: Path) -> None:
     config = settings(tmp_path, influx, influx_database)
     errand.run(ratings(tmp_path / "city.db"))
@@ -68,8 +88,8 @@ def test_rebuild_and_reconcile(influx: Influx, influx_database: str, errand: asy
     repaired = manyi("reconcile", "--config", config)
     lines = repaired.stdout.splitlines()
     assert repaired.returncode == 1, repaired.stderr
-    assert lines[-1] == "60 ratings differed and were put right: 60 missing, 0 altered, 0 foreign"
-    assert len(lines) == 61
+    assert lines[-2:] == ["60 ratings differed: 60 missing, 0 altered, 0 foreign", "all of it was put right"]
+    assert len(lines) == 62
     assert lines[0].startswith("missing  rating channel=button,county=371721,level=3,township=371721121,window=")
 
     again = manyi("reconcile", "--config", config, "--every-point", "--json")
@@ -79,10 +99,51 @@ def test_rebuild_and_reconcile(influx: Influx, influx_database: str, errand: asy
     assert told["ratings"] == {"missing": 0, "altered": 0, "foreign": 0}
 
 
+def test_points_that_influxdb_refuses_are_told_and_never_end_well(
+    influx: Influx, influx_database: str, errand: asyncio.Runner, tmp_path: Path
+) -> None:
+    config = settings(tmp_path, influx, influx_database)
+    errand.run(ratings(tmp_path / "city.db"))
+    rebuilt = manyi("rebuild", "--config", config)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    errand.run(conflict(tmp_path / "city.db", config))
+    for _ in range(2):
+        told = manyi("reconcile", "--config", config)
+        assert told.returncode == 1, told.stderr
+        assert told.stdout.splitlines()[-2:] == [
+            "4 ratings differed: 4 missing, 0 altered, 0 foreign",
+            "4 of these InfluxDB refuses, and they are not in the series; the table series_reject says why",
+        ]
+
+
+@pytest.mark.parametrize("command", ["rebuild", "reconcile"])
+def test_a_mistyped_database_is_no_reason_to_delete_the_series(
+    command: str, influx: Influx, influx_database: str, errand: asyncio.Runner, tmp_path: Path
+) -> None:
+    config = settings(tmp_path, influx, influx_database)
+    errand.run(ratings(tmp_path / "city.db"))
+    assert manyi("rebuild", "--config", config).returncode == 0
+    right = config.read_text(encoding="utf-8")
+    config.write_text(right.replace("city.db", "ctiy.db"), encoding="utf-8")
+    absent = manyi(command, "--config", config)
+    assert absent.returncode == 2
+    assert "ctiy.db" in absent.stderr
+    assert not (tmp_path / "ctiy.db").exists()
+    errand.run(empty(tmp_path / "ctiy.db"))
+    strange = manyi(command, "--config", config)
+    assert strange.returncode == 2
+    assert "the ledger is empty and InfluxDB has points" in strange.stderr
+    for refused in (absent, strange):
+        assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+    config.write_text(right, encoding="utf-8")
+    assert manyi("reconcile", "--config", config).returncode == 0
+
+
 @pytest.mark.parametrize("command", ["rebuild", "reconcile"])
 def test_what_cannot_be_done_is_told_in_one_line_without_the_token(
-    command: str, influx: Influx, influx_database: str, tmp_path: Path
+    command: str, influx: Influx, influx_database: str, errand: asyncio.Runner, tmp_path: Path
 ) -> None:
+    errand.run(empty(tmp_path / "city.db"))
     embedded = manyi(command, "--config", settings(tmp_path, influx, influx_database, kind="embedded"))
     assert embedded.returncode == 2
     assert 'series.kind: is "embedded"' in embedded.stderr
