@@ -34,12 +34,14 @@ from cloud.series.opening import influx_of, open_series
 from cloud.series.routes import router
 from cloud.series.store import ROWS_A_PAGE
 from cloud.settings import SeriesSettings
+from cloud.tallies import store as tallies
 from contract.batch import Batch
 from contract.codec import encode
 from contract.identity import county_of
 from contract.rating import Quality, Row
 from firmware_sim.servers.influx import Influx as InfluxServer
 from firmware_sim.servers.postgres import Postgres
+from proof.scores import Counts
 
 RATINGS = 600_000
 A_BATCH = 10
@@ -49,7 +51,8 @@ WINDOWS_A_NODE = 4
 DAYS = 30
 ASKED = 100
 CALENDAR = Calendar("Asia/Shanghai")
-TODAY = "2026-11-22"
+# InfluxDB goes by its own clock in what it refuses as too old.
+TODAY = CALENDAR.last_days(CALENDAR.day(time.time_ns() // 1_000_000), 2)[0]
 NOW = CALENDAR.start(TODAY) + 20 * HOUR_MS
 TOWNSHIP = "371721121"
 
@@ -73,8 +76,18 @@ def batches(ratings: int, nodes: int) -> Iterator[Batch]:
         yield Batch(1, names[node], "q7Zk2wX0aB", turn * A_BATCH + 1, at, Quality.SYNCHRONISED, rows)
 
 
+def cells(made: list[Batch]) -> dict[tuple[str, int], Counts]:
+    """Counts of the ratings in `made` by (window, minute)."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for batch in made:
+        for row in batch.rows:
+            n = found.setdefault((f"{batch.node}/{row.window}", (batch.t0 + row.ms) // MINUTE_MS), [0, 0, 0])
+            n[3 - row.level] += 1
+    return {key: (n[0], n[1], n[2]) for key, n in found.items()}
+
+
 async def fill(database: Database, ratings: int, nodes: int) -> list[str]:
-    """Put them into the ledger; the lines that they come to."""
+    """Put them into the ledger, with their tallies; the lines that they come to."""
     made = list(batches(ratings, nodes))
     entries = [
         ledger.Entry("batch", b.node, b.epoch, b.first, b.last, b.t0, "live", encode(b) + b"\nsigned") for b in made
@@ -82,6 +95,7 @@ async def fill(database: Database, ratings: int, nodes: int) -> list[str]:
     async with database.writer.begin() as connection:
         for begin in range(0, len(entries), 10_000):
             await ledger.append(connection, entries[begin : begin + 10_000])
+        await tallies.add(connection, cells(made), "button", CALENDAR)
     return [line for batch in made for line in rating_lines(batch, range(A_BATCH), "button")]
 
 
@@ -124,6 +138,9 @@ async def feed(database: Database, influx: Influx, ratings: int, *, sums: bool) 
     assert (feeder.behind, feeder.rejected, feeder.skipped) == (0, 0, 0)  # noqa: S101
     (rows,) = await influx.ask("SELECT count(n) FROM raw.rating")
     assert rows.values[0][1] == ratings  # noqa: S101
+    for measurement in (HOURLY, DAILY):
+        found = await influx.ask(f"SELECT sum(satisfied) + sum(basic) + sum(dissatisfied) FROM forever.{measurement}")  # noqa: S608
+        assert [one.values[0][1] for one in found] == ([ratings] if sums else []), measurement  # noqa: S101
     return ratings / took
 
 
