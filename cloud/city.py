@@ -14,7 +14,7 @@ from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
 from cloud.copy.target import check_finished
-from cloud.database import Database, open_database
+from cloud.database import Database, open_database, unavailable
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
@@ -79,7 +79,7 @@ class City:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Serve until stopped. Raises `SettingsError` before anything was started."""
+        """Serve until stopped. Raises `SettingsError` or `Unavailable` before anything was started."""
         settings = self._settings
         async with AsyncExitStack() as stack:
             listener = self._listener or bind(settings.http)
@@ -93,10 +93,11 @@ class City:
                 raise SettingsError(
                     f"--only {self._only}: several processes need a PostgreSQL, not {settings.database}"
                 )
-            await check_finished(database, shown(url_of(settings.database)))
-            await seed_places(database.writer)
-            holder = RegistryHolder(database.reader, now=self._now)
-            await holder.refresh()
+            with unavailable():
+                await check_finished(database, shown(url_of(settings.database)))
+                await seed_places(database.writer)
+                holder = RegistryHolder(database.reader, now=self._now)
+                await holder.refresh()
             charge = _charge(database, holder)
             series = await stack.enter_async_context(
                 open_series(
