@@ -56,7 +56,9 @@ async def refused(database: Database) -> list[str]:
         return [str(line) for (line,) in await fetch(connection, "SELECT line FROM series_reject ORDER BY id")]
 
 
-async def reconciled(database: Database, influx: Influx, steps: dict[str, tuple[int, int]] | None = None) -> Account:
+async def reconciled(
+    database: Database, influx: Influx, steps: dict[str, tuple[int, int]] | None = None, *, now: int = NOON
+) -> Account:
     """What a reconcile of every point finds, and puts right; how far each of its `steps` came."""
 
     def tell(step: str, done: int, total: int) -> None:
@@ -65,5 +67,5 @@ async def reconciled(database: Database, influx: Influx, steps: dict[str, tuple[
 
     def nobody(*_: object) -> None: ...
 
-    reconciler = Reconciler(database, influx, calendar=CALENDAR, now=lambda: NOON, tell=tell, name=nobody)
+    reconciler = Reconciler(database, influx, calendar=CALENDAR, now=lambda: now, tell=tell, name=nobody)
     return await reconciler.run(every_point=True)

@@ -1,13 +1,19 @@
 """An InfluxDB that is away, hangs, dies or forgets: the series waits, nothing else does, and it heals by itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from cloud.board.picture import Picture
+from cloud.board.rules import Board, Loaded
+from cloud.board.stream import Stream
 from cloud.calendar import MINUTE_MS
 from cloud.database import Database
+from cloud.series import feeder as feeder_module
 from cloud.series import influx as influx_module
 from cloud.series import remote
 from cloud.series.feeder import Feeder
@@ -16,11 +22,15 @@ from cloud.series.lines import FOREVER, RAW
 from contract.errors import Unavailable
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
+from tests.cloud.conftest import TOWNSHIP, Desk, entry, ranges
 from tests.cloud.fed import feeder_of, influx_at, own_server, reconciled, total
 from tests.cloud.filled import CALENDAR, NOON, fill
 
 pytestmark = pytest.mark.timeout(60)
 WINDOW = "371721121-a1/01"
+# An hour's ten thousand ratings.
+EXCHANGES, BATCHES, A_BATCH = 100, 10, 10
+PATIENCE_S = 3.0
 MINUTE = NOON // MINUTE_MS
 
 
@@ -30,38 +40,86 @@ async def there(influx: Server, influx_database: str) -> AsyncIterator[Influx]:
         yield opened
 
 
-def told(feeder: Feeder) -> str:
-    return feeder.trouble or ""
+class Hour:
+    """An hour of a city under load, in exchanges: each bundle is settled and on the board before the next goes out."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.sent = 0
+        self.slowest_s = 0.0
+        self._desk = desk
+        desk.now = NOON
+        self.board = Stream(self._board(), clock=lambda: desk.now, load=self._load)
+        desk.intake.listeners.append(self.board.committed)
+
+    def _board(self) -> Board:
+        return Board(Loaded(), boot="boot", now=NOON, calendar=CALENDAR, least=5, townships=[TOWNSHIP])
+
+    async def _load(self) -> Board:
+        raise AssertionError("the board missed a commit")
+
+    async def exchange(self, times: int) -> None:
+        for _ in range(times):
+            self._desk.now += 60 * MINUTE_MS // EXCHANGES
+            rows = [(f"0{1 + n % 2}", 1 + n % 3) for n in range(A_BATCH)]
+            firsts = range(self.sent + 1, self.sent + BATCHES * A_BATCH, A_BATCH)
+            batches = [entry(first, *rows, t0=self._desk.now - 1000 + n) for n, first in enumerate(firsts)]
+            begin = time.perf_counter()
+            settled, refused, unread = ranges(await self._desk.exchange(*batches))
+            self.slowest_s = max(self.slowest_s, time.perf_counter() - begin)
+            self.sent += BATCHES * A_BATCH
+            assert sum(last - first + 1 for first, last in settled) == BATCHES * A_BATCH
+            assert (refused, unread) == ([], [])
+            assert msgspec.json.decode(self.board.picture(), type=Picture).total == self.sent
 
 
-async def test_without_influxdb_nothing_but_the_series_waits_and_it_heals_by_itself(
-    database: Database, tmp_path: Path
+@pytest.mark.timeout(180)
+async def test_a_city_under_load_goes_on_while_influxdb_is_away_and_the_series_heals_by_itself(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("WRITE_S", "ASK_S"):
+        monkeypatch.setattr(influx_module, name, PATIENCE_S)
+    monkeypatch.setattr(feeder_module, "LAST_RETRY_S", 1.0)
     async with own_server(tmp_path) as server, influx_at(server, "manyi") as influx:
-        feeder = feeder_of(database, influx)
+        hour = Hour(desk)
+        feeder = Feeder(desk.database, influx, calendar=CALENDAR, now=lambda: desk.now, pace_s=0.05)
+        desk.intake.listeners.append(feeder.wake)
+
+        async def in_trouble() -> str:
+            while feeder.trouble is None:
+                await hour.exchange(1)
+                await asyncio.sleep(0.1)
+            return feeder.trouble
+
+        async def caught_up() -> None:
+            while feeder.trouble is not None or feeder.behind:
+                await asyncio.sleep(0.05)
+
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(feeder.run())
-            await fill(database, {(WINDOW, MINUTE): (2, 0, 0)}, CALENDAR, epoch="epoch-0000")
-            feeder._news.set()
-            while feeder.fed == 0:
-                await asyncio.sleep(0.01)
-            await server.go_away()
-            for turn in range(1, 6):
-                cells: dict[tuple[str, int], Counts] = {(WINDOW, MINUTE + turn): (0, turn, 0)}
-                await fill(database, cells, CALENDAR, epoch=f"epoch-000{turn}")
-                feeder._news.set()
-            while not told(feeder):
-                await asyncio.sleep(0.01)
-            assert "influxdb" in told(feeder)
+            running = [tasks.create_task(feeder.run()), tasks.create_task(hour.board.run())]
+            await hour.exchange(10)
+            await caught_up()
+            server.pause()
+            await hour.exchange(10)
+            assert "influxdb" in await in_trouble()
+            assert feeder.behind > 0
+            server.resume()
+            await hour.exchange(5)
+            await caught_up()
+            await asyncio.gather(server.go_away(), hour.exchange(10))
+            assert "influxdb" in await in_trouble()
             with pytest.raises(Unavailable):
                 await influx.ask("SELECT count(n) FROM raw.rating")
-            await server.come_back()
-            while told(feeder) or feeder.behind:
-                await asyncio.sleep(0.05)
-            running.cancel()
-        assert feeder.rejected == 0
-        assert await total(influx) == 2 + 15
-        assert (await reconciled(database, influx)).equal
+            await asyncio.gather(server.come_back(), hour.exchange(10))
+            await hour.exchange(EXCHANGES - hour.sent // (BATCHES * A_BATCH))
+            await caught_up()
+            for task in running:
+                task.cancel()
+        # Nobody has waited as long as one answer of InfluxDB's was waited for.
+        assert hour.slowest_s < PATIENCE_S
+        assert (feeder.rejected, hour.sent) == (0, EXCHANGES * BATCHES * A_BATCH)
+        assert await total(influx) == hour.sent
+        account = await reconciled(desk.database, influx, now=desk.now)
+        assert (account.equal, account.points) == (True, hour.sent)
 
 
 async def test_an_influxdb_that_hangs_is_not_waited_for(
