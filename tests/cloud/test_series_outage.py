@@ -87,7 +87,7 @@ async def test_a_city_under_load_goes_on_while_influxdb_is_away_and_the_series_h
         async def in_trouble() -> str:
             while feeder.trouble is None:
                 await hour.exchange(1)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.25)
             return feeder.trouble
 
         async def caught_up() -> None:

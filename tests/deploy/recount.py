@@ -249,28 +249,22 @@ def worst_by_day(view: View, rows: list[Row], _: str) -> None:
     cells = tally(finished(view.counties(), view), lambda r: (day(r.at), r.window))
     wanted = []
     for at in {at for at, _ in cells}:
-        ranked = sorted((figures(n)[SCORE], window, n) for (d, window), n in cells.items() if d == at and enough(n))
+        ranked = sorted(
+            (figures(n)[SCORE], window, n) for (d, window), n in cells.items() if d == at and sum(n) >= int(LEAST)
+        )
         wanted += [{"time": at, "window": window} | score(n) | count(n) for _, window, n in ranked[:5]]
     same(rows, wanted, "time", "window")
 
 
 def worst(view: View, rows: list[Row], _: str) -> None:
     cells = tally(finished(view.counties(), view), lambda r: r.window)
-    ranked = sorted((figures(n)[SCORE], window, n) for window, n in cells.items() if enough(n))
+    ranked = sorted((figures(n)[SCORE], window, n) for window, n in cells.items() if sum(n) >= int(LEAST))
     same(rows, [{"window": window} | score(n) | count(n) for _, window, n in ranked[:20]], "window")
-
-
-def enough(n: Counts) -> bool:
-    return sum(n) >= int(LEAST)
 
 
 def finished(ratings: Iterable[Rating], view: View) -> list[Rating]:
     """Those of days that are over."""
     return [r for r in ratings if day(r.at) + DAY_MS <= view.until]
-
-
-def finished_window(view: View) -> list[Rating]:
-    return finished(view.window(), view)
 
 
 def unveiled(view: View) -> list[Rating]:
@@ -300,7 +294,7 @@ ANSWERS: dict[str, Check] = {
     "乡镇街道 / 每小时评价数 Ratings per hour": over_time(View.township, levels, "1h"),
     "乡镇街道 / 每分钟评价数 Ratings per minute": over_time(lambda view: view.fresh(view.township()), count, "1m"),
     "乡镇街道 / 窗口 Windows": by(lambda view: finished(view.township(), view), "window"),
-    "窗口 / 每日得分 Score by day": over_time(finished_window, score, "1d"),
-    "窗口 / 每日评价数 Ratings per day": over_time(finished_window, levels, "1d"),
+    "窗口 / 每日得分 Score by day": over_time(lambda view: finished(view.window(), view), score, "1d"),
+    "窗口 / 每日评价数 Ratings per day": over_time(lambda view: finished(view.window(), view), levels, "1d"),
     "窗口 / 每小时评价数 Ratings per hour": over_time(unveiled, count, "1h"),
 }
