@@ -87,9 +87,9 @@ def rendered(shipped: str, port: int, upstreams: Sequence[int]) -> str:
     """Return the shipped file with other addresses and nothing else changed; ValueError where they are not found."""
     first, *more = re.findall(r"^ *server (\S+)( .*)?;$", shipped, flags=re.MULTILINE) or [("", "")]
     if not first[0] or any(options != first[1] for _, options in more):
-        raise ValueError("docker/nginx.conf: API processes with the same options are expected in its upstream")
+        raise ValueError("docker/nginx.conf: API processes with the same options are expected in its upstreams")
     servers = "\n".join(f"    server {HOST}:{upstream}{first[1]};" for upstream in upstreams)
-    text = re.sub(r"(^ *server \S+(?: .*)?;\n)+", f"{servers}\n", shipped, count=1, flags=re.MULTILINE)
+    text = re.sub(r"(^ *server \S+(?: .*)?;\n)+", f"{servers}\n", shipped, flags=re.MULTILINE)
     text, found = re.subn(r"^( *)listen 80;$", rf"\1listen {HOST}:{port};", text, flags=re.MULTILINE)
     if found != 1:
         raise ValueError("docker/nginx.conf: one `listen 80;` is expected")

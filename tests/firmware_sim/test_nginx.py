@@ -45,7 +45,7 @@ class Upstream:
             pass
         elif self.hangs:
             await reader.read()
-        elif "/api/stream" in head:
+        elif "/api/stream" in head and "/api/stream" not in self.away:
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: " + self.name.encode() + b"\n\n"
             )
@@ -107,6 +107,16 @@ async def test_a_processs_own_503_is_its_answer_and_no_failure(stage: Stage) -> 
     assert await stage.names(8) == {"first", "second"}
 
 
+async def test_who_does_not_see_commits_is_passed_over_for_board_and_stream_alone(stage: Stage) -> None:
+    """It has the fewest streams, so without that every wall would be sent to it."""
+    stage.upstreams[0].away = {"/api/board", "/api/stream"}
+    assert await stage.names(8) == {"second"}
+    for _ in range(3):
+        async with stage.client.stream("GET", "/api/stream") as stream:
+            assert await anext(stream.aiter_bytes()) == b"data: second\n\n"
+    assert {(await stage.client.get("/")).text for _ in range(8)} == {"first", "second"}
+
+
 async def test_who_breaks_off_is_passed_over(stage: Stage) -> None:
     stage.upstreams[0].breaks = True
     assert await stage.names(8) == {"second"}
@@ -162,7 +172,7 @@ def test_only_addresses_differ_from_what_is_shipped() -> None:
     shipped = SHIPPED.read_text(encoding="utf-8")
     text = rendered(shipped, 8080, [1, 2, 3])
     assert without_addresses(text) == without_addresses(shipped)
-    assert text.count("max_fails=1 fail_timeout=2s;") == 3
+    assert text.count("max_fails=1 fail_timeout=2s;") == 2 * 3
     assert "listen 127.0.0.1:8080;" in text
 
 
