@@ -5,9 +5,10 @@ SQL is written with `:name` for values and translated once for the driver in use
 SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's insert.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -21,6 +22,7 @@ from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_look
 from cloud.migrations import HEAD, beyond, revision_of
 from contract.errors import SettingsError, Unavailable
 
+CLOSE_S = 2.0
 # Every room of the city describes its tables here; they are made by `cloud.migrations`.
 metadata = MetaData()
 
@@ -87,9 +89,11 @@ class Database:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.reader.dispose()
-        await self.writer.dispose()
+        """Close every connection; what a server that hangs does not answer to is left to the end of the process."""
+        for engine in (self.reader, self.writer):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await engine.dispose()
 
 
 async def open_database(database: str, *, password_file: str | None = None, tenured: bool = False) -> Database:

@@ -17,10 +17,12 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 READERS = 4
 BUSY_MS = 5_000
 CONNECT_S = 5
+PING_S = 2.0
 # PostgreSQL ends a tenured session that says nothing for so long, and with it the locks that it holds.
 TENURE_MS = 6_000
 # What waits for the ledger's lock for so long is tried again, so that whoever waits still shows that it lives.
@@ -98,6 +100,10 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
         connect_args={"timeout": CONNECT_S, "server_settings": _SESSION},
     )
     for engine in (writer, reader):
+        # What was cut off is dropped at once: asyncpg would first ask the server to cancel it, and wait for the answer
+        # of one that hangs without end. PostgreSQL ends a session as its connection does.
+        engine.dialect.do_terminate = _drop  # type: ignore[method-assign]
+        engine.dialect.do_ping = _answers  # type: ignore[method-assign]
         event.listen(engine.sync_engine, "do_connect", _connect)
         event.listen(engine.sync_engine, "connect", _keep_alive)
         event.listen(engine.sync_engine, "handle_error", _forget_ended_session)
@@ -139,6 +145,21 @@ def _connect(dialect: Dialect, _record: object, words: list[Any], options: dict[
         return dialect.connect(*words, **options)
     except OSError as bad:
         raise OperationalError("connect", None, bad) from bad
+
+
+def _answers(dbapi_connection: Any) -> bool:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)
+    """Whether a session answers at all; SQLAlchemy's own question has no end where a server hangs."""
+    from asyncpg import InterfaceError, InternalClientError, PostgresError  # noqa: PLC0415  (not loaded for a file)
+
+    try:
+        await_only(dbapi_connection.driver_connection.execute("SELECT 1", timeout=PING_S))
+    except (OSError, PostgresError, InterfaceError, InternalClientError):
+        return False
+    return True
+
+
+def _drop(dbapi_connection: Any) -> None:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)
+    dbapi_connection.driver_connection.terminate()
 
 
 def _keep_alive(connection: Any, _record: object) -> None:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)

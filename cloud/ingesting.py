@@ -58,8 +58,7 @@ class Ingesting:
             self._feeding.cancel()
 
     def _counties(self) -> Iterator[Metric]:
-        every = self._ingest._holder.current.counties  # noqa: SLF001
-        return counties(self._ingest.counties, (county.place.code for county in every))
+        return counties(self._ingest.counties, self._ingest.registered)
 
     def _figures(self) -> Iterator[Metric]:
         ingest, feeder = self._ingest, self._feeder

@@ -53,7 +53,7 @@ class Serving:
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to follow and to listen."""
-        tasks.create_task(self._stream.run(), name="board")
+        self._sending = tasks.create_task(self._stream.run(), name="board")
         tasks.create_task(self._status.run(), name="status")
         if self._follower is not None:
             self._following = tasks.create_task(self._follower.run(), name="follower")
@@ -62,6 +62,7 @@ class Serving:
         """End every stream; a wall that comes back gets what it missed in its snapshot."""
         self._status.stop()
         self._stream.close()
+        self._sending.cancel()
         if self._follower is not None:
             self._following.cancel()
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 GAP_S = 0.25
 TICK_S = 1.0
+# A load that takes longer waits for a database that hangs.
+LOAD_S = 30.0
 # A minute of diffs, for a page that lost its connection and says what it has.
 KEPT = 240
 # Diffs waiting for one client.
@@ -184,7 +186,8 @@ class Stream:
         self._missed = False
         try:
             with unavailable():
-                board = await self._load()
+                async with asyncio.timeout(LOAD_S):
+                    board = await self._load()
         except Unavailable as bad:
             logger.warning("the board cannot be loaded, next try in a second: %s", bad)
             self._missed = True

@@ -119,6 +119,11 @@ class Ingest:
         return self._charge.counties
 
     @property
+    def registered(self) -> list[str]:
+        """Every county that is registered, whoever has it; 6 digits each."""
+        return [county.place.code for county in self._holder.current.counties]
+
+    @property
     def trouble(self) -> str | None:
         """What keeps the database from taking commits, if anything does."""
         return self._intake.trouble

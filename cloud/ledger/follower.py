@@ -96,9 +96,8 @@ class Follower:
                     except TimeoutError:
                         continue
             finally:
-                if not driver.is_closed():
-                    driver.remove_termination_listener(self._ended)
-                    await driver.remove_listener(CHANNEL, self._rung)
+                # Without a word: a server that hangs would not answer it.
+                await ear.invalidate()
         raise Unavailable("database: the connection that tells of commits was lost")
 
     async def _begin(self) -> None:

@@ -141,21 +141,24 @@ class Daemon:
         """Kill it and its children with SIGKILL, as a power cut would, and reap; what it held in memory is gone."""
         if self._child is None:
             return
-        for pid in (self._child.pid, *_children(self._child.pid)):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:  # it ended by itself
-                continue
+        self._tell_all(signal.SIGKILL)
         self._child.wait()
         self._child = None
 
     def pause(self) -> None:
-        """Make it hang: connections stay, nothing is answered."""
-        self._running.send_signal(signal.SIGSTOP)
+        """Make it and its children hang: connections stay, nothing is answered."""
+        self._tell_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let one that hangs go on."""
-        self._running.send_signal(signal.SIGCONT)
+        self._tell_all(signal.SIGCONT)
+
+    def _tell_all(self, number: signal.Signals) -> None:
+        for pid in (self.pid, *_children(self.pid)):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:  # it ended by itself
+                continue
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

@@ -97,6 +97,14 @@ class Postgres(Server):
         """Kill it and all its sessions with SIGKILL."""
         self._daemon.kill()
 
+    def pause(self) -> None:
+        """Make it hang: sessions stay, nothing is answered."""
+        self._daemon.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._daemon.resume()
+
     async def create(self, name: str, *, template: str = "template1") -> str:
         """Make a database, a copy of `template` (to which nobody is connected), and return its `url`."""
         await self._do(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

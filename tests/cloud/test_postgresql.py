@@ -78,20 +78,7 @@ async def test_a_server_that_is_killed_is_told_and_waited_out(
 
 
 async def test_a_city_says_503_while_its_server_is_away_and_goes_on_when_it_is_back(server: Postgres) -> None:
-    settings = Settings(
-        server.url("city"),
-        "",
-        Broker("127.0.0.1", 1),
-        Http(port=0),
-        database_password_file=str(server.password_file),
-    )
-    city = City(
-        settings,
-        signer=Signer(bytes(32)),
-        now=lambda: NOW,
-        monotonic=asyncio.get_running_loop().time,
-        random_bits=lambda bits: bits,
-    )
+    city = city_on(server)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
@@ -103,9 +90,10 @@ async def test_a_city_says_503_while_its_server_is_away_and_goes_on_when_it_is_b
             health = (await client.get("/health")).json()["parts"]
             assert not health["database"]["ok"]
             assert "\n" not in health["database"]["detail"]
-            assert (await client.get("/api/board")).status_code == 200
+            await answers(client, "/api/board", 503)
 
             await server.restart()
+            await answers(client, "/api/board", 200)
             while not (await client.get("/health")).json()["parts"]["database"]["ok"]:
                 await asyncio.sleep(0.05)
             for path in ("/api/quarantine", "/api/trends/day", "/api/trends/minute?place=371721121"):
@@ -276,3 +264,46 @@ async def test_rows_of_a_statement_that_fails_are_not_there(postgres_url: tuple[
                 await write(connection, tallies.ADD_MINUTE, [*rows, (1 << 63, "x", "button", 1, 0, 0)])
         async with database.reader.begin() as connection:
             assert await fetch_value(connection, "SELECT count(*) FROM tally_minute") == 0
+
+
+@pytest.mark.timeout(60)
+async def test_a_city_whose_server_hangs_says_so_and_stops_all_the_same(server: Postgres) -> None:
+    """Connections stand and nothing is answered, as with a disk or a virtual machine that stalls."""
+    city = city_on(server)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(city.run())
+        await city.ready.wait()
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+            assert (await client.get("/api/board")).status_code == 200
+            server.pause()
+            try:
+                await answers(client, "/api/board", 503)
+                city.stop()
+                async with asyncio.timeout(15):
+                    await asyncio.wait({running})
+            finally:
+                server.resume()
+
+
+def city_on(server: Postgres) -> City:
+    settings = Settings(
+        server.url("city"),
+        "",
+        Broker("127.0.0.1", 1),
+        Http(port=0),
+        database_password_file=str(server.password_file),
+    )
+    return City(
+        settings,
+        signer=Signer(bytes(32)),
+        now=lambda: NOW,
+        monotonic=asyncio.get_running_loop().time,
+        random_bits=lambda bits: bits,
+    )
+
+
+async def answers(client: httpx.AsyncClient, path: str, status: int) -> None:
+    """Wait until it does."""
+    async with asyncio.timeout(15):
+        while (await client.get(path)).status_code != status:
+            await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-// How ratings travel: their pace, their delay from the settled choice to the ledger, and what did not get through.
+// How ratings travel: their pace, their delay from the press to the ledger, and what did not get through.
 import { byId, mark, numbered, put } from "./slot.js";
 import { span, words } from "./words.js";
 
