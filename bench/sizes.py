@@ -25,6 +25,7 @@ from bench.rig import city, codes, parser, show
 from cloud.ingest.answers import welcome_to
 from cloud.ingest.reading import Arrival, read
 from cloud.registry.snapshot import Kind, RegisteredNode, Registry
+from cloud.series.influx import Influx as Client
 from cloud.series.lines import DAILY, FOREVER, RAW, rating_lines, sum_lines
 from contract.ack import Ack, Receipt
 from contract.batch import Batch
@@ -199,8 +200,8 @@ async def in_influx(windows: int, now: int) -> dict[str, float | int | str]:
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
         async with Influx(folder / "influx") as influx:
-            await influx.query('CREATE DATABASE "manyi" WITH DURATION 400d REPLICATION 1 NAME "raw"')
-            await influx.query('CREATE RETENTION POLICY "forever" ON "manyi" DURATION INF REPLICATION 1')
+            async with Client(influx.url, database="manyi", token=influx.token, org="manyi") as client:
+                await client.prepare()
             await written(influx, RAW, points(chosen, A_WEEK, now))
             await written(influx, FOREVER, sums(chosen, DAYS, now))
             stored = folder / "influx" / "data" / "manyi"
