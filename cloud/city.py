@@ -201,7 +201,7 @@ def _charge(database: Database, holder: RegistryHolder) -> Charge:
     if not database.shared:
         return Whole()
     # Asked each time: a newer table of places may bring a county while workers run.
-    return Shared(database.writer, lambda: [county.place.code for county in holder.current.counties])
+    return Shared(database.writer, lambda: holder.current.county_codes)
 
 
 def _current(holder: RegistryHolder) -> Registry:

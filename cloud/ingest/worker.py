@@ -121,7 +121,7 @@ class Ingest:
     @property
     def registered(self) -> list[str]:
         """Every county that is registered, whoever has it; 6 digits each."""
-        return [county.place.code for county in self._holder.current.counties]
+        return self._holder.current.county_codes
 
     @property
     def trouble(self) -> str | None:

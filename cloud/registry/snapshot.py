@@ -107,6 +107,11 @@ class Registry:
         return window in self._periods
 
     @property
+    def county_codes(self) -> list[str]:
+        """The code of each county, 6 digits."""
+        return [county.place.code for county in self.counties]
+
+    @property
     def windows(self) -> Iterable[str]:
         """Every window that ever was registered, by its city-wide name."""
         return self._periods.keys()
