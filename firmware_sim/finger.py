@@ -21,6 +21,7 @@ from firmware_sim.fingerlog import Entry, FingerLog, Kind
 # Longer than any settle time and commit; whoever waits so long for a light walks away.
 PATIENCE_S = 15.0
 _SHORTEST_SLEEP_S = 0.001
+_LONGEST_BOUNCE_S = 0.01
 _SHORTEST_HOLD_S = 0.04
 _LONGEST_HOLD_S = 0.25
 
@@ -163,15 +164,22 @@ class Finger:
         await self._toggle(contact, drawn.opening, closing=False)
 
     async def _toggle(self, contact: Contact, edges: Sequence[float], *, closing: bool) -> None:
+        """Move the contact, and let it bounce for as long as this machine is quick enough for a bounce.
+
+        A loop that wakes up late would drag a bounce out into a second press, which no contact does. So the contact
+        never rests where it bounced to, and what comes too late to be a bounce does not come.
+        """
+        there, back = (contact.drive_low, contact.drive_high) if closing else (contact.drive_high, contact.drive_low)
         begin = self._loop.time()
-        for index, edge in enumerate(edges):
+        there()
+        for edge in edges[1::2]:
             ahead = begin + edge - self._loop.time()
             if ahead >= _SHORTEST_SLEEP_S:
                 await asyncio.sleep(ahead)
-            if closing is (index % 2 == 0):
-                contact.drive_low()
-            else:
-                contact.drive_high()
+            if self._loop.time() - begin > _LONGEST_BOUNCE_S:
+                return
+            back()
+            there()
 
     async def _look_until(self, enough: Callable[[], bool]) -> None:
         """Look at the lights until `enough` says so, or patience ends."""

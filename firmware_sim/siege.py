@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -34,6 +35,11 @@ class Evidence(NamedTuple):
     def clean(self) -> bool:
         """Return whether nothing is wrong."""
         return self.verdict.clean and not self.drift and not self.contradictions
+
+    def __str__(self) -> str:
+        """Return all of it, a finding a line."""
+        counts = replace(self.verdict, examples=(), delays=())
+        return "\n".join([str(counts), *self.verdict.examples, *self.drift, *self.contradictions])
 
 
 class Siege(Generic[B]):

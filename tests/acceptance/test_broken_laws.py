@@ -136,7 +136,7 @@ async def test_law_2_and_4_brokers_that_swallow_what_they_acknowledged_lose_noth
 ) -> None:
     evidence, ear, dropped = await leaking(tmp_path, order, None, 90.0)
     assert dropped > 5
-    assert evidence.clean, evidence
+    assert evidence.clean, str(evidence)
     assert ear.again > 0
     assert ear.changed == 0
 
@@ -195,7 +195,7 @@ async def restored(tmp_path: Path, order: Order, law: str | None) -> tuple[Evide
 
 async def test_law_3_an_old_image_on_a_nodes_card_gives_no_number_twice(tmp_path: Path, order: Order) -> None:
     evidence, reasons = await restored(tmp_path, order, None)
-    assert evidence.clean, evidence
+    assert evidence.clean, str(evidence)
     assert reasons == set()
 
 
@@ -305,7 +305,7 @@ async def test_law_9_a_full_node_refuses_loudly_and_recovers(
 ) -> None:
     evidence = await filled(tmp_path, order, "fleet", "full", monkeypatch)
     assert evidence.verdict.refused > 5
-    assert evidence.clean, evidence
+    assert evidence.clean, str(evidence)
 
 
 async def test_law_9_a_full_gateway_takes_nothing_and_loses_nothing(
@@ -313,7 +313,7 @@ async def test_law_9_a_full_gateway_takes_nothing_and_loses_nothing(
 ) -> None:
     evidence = await filled(tmp_path, order, "gateways", "full", monkeypatch)
     assert evidence.verdict.refused == 0  # the nodes have room
-    assert evidence.clean, evidence
+    assert evidence.clean, str(evidence)
 
 
 async def test_law_9_a_full_node_that_thanks_all_the_same_is_seen(

@@ -50,7 +50,7 @@ def judge(siege: Siege[Cluster]) -> None:
     counts = f"ledger {verdict.ledger}, tallies {verdict.tallies}, wall {verdict.wall}"
     print(f"settled {verdict.settled}, surfaced {verdict.surfaced}, {counts}, violations {verdict.violations}")  # noqa: T201
     assert verdict.settled > 60
-    assert siege.evidence.clean, siege.evidence
+    assert siege.evidence.clean, str(siege.evidence)
 
 
 async def taken_over(city: Cluster, victim: Process) -> None:

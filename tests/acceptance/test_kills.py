@@ -78,7 +78,7 @@ async def test_a_kill_under_load_loses_and_doubles_nothing(
         after = city.lit
     assert 0 < before < after
     assert city.evidence.verdict.settled > 60
-    assert city.evidence.clean, city.evidence
+    assert city.evidence.clean, str(city.evidence)
 
 
 async def test_a_power_cut_of_everything_at_once_loses_and_doubles_nothing(
@@ -93,7 +93,7 @@ async def test_a_power_cut_of_everything_at_once_loses_and_doubles_nothing(
             await bring_back(city.box, name)
         await asyncio.sleep(LOAD_S)
     assert city.evidence.verdict.settled > 60
-    assert city.evidence.clean, city.evidence
+    assert city.evidence.clean, str(city.evidence)
 
 
 async def test_a_press_while_the_gateway_is_down_outlives_a_restart_of_its_node_and_keeps_its_time(
@@ -112,4 +112,4 @@ async def test_a_press_while_the_gateway_is_down_outlives_a_restart_of_its_node_
     offline = [one for one in choices(read(city.box.log)) if one.lit and began < one.lit.at < ended]
     assert len(offline) > 20  # lit with no gateway to be seen, on disk when their node was killed
     # In the ledger once, in the minute of the press: `misdated` is 2 s off, the outage was three times as long.
-    assert city.evidence.clean, city.evidence
+    assert city.evidence.clean, str(city.evidence)

@@ -33,4 +33,4 @@ async def test_nodes_without_pins_lose_and_double_nothing_either(
     assert len(visited) > planned * 0.8
     assert nodes["online"] >= planned  # and their gateways: to the city they are nodes like any other
     assert city.evidence.verdict.settled > 60
-    assert city.evidence.clean, city.evidence
+    assert city.evidence.clean, str(city.evidence)

@@ -82,4 +82,4 @@ async def test_what_came_after_the_backup_comes_back_from_the_townships(
     assert "every tally follows from the ledger" in said
     assert 20 < kept < settled - 20  # the backup lacks some that were settled
     assert city.evidence.verdict.settled > settled
-    assert city.evidence.clean, city.evidence
+    assert city.evidence.clean, str(city.evidence)

@@ -107,4 +107,4 @@ async def test_each_rating_is_found_where_it_is(tmp_path: Path, free_port: Calla
         assert (code, text.splitlines()[0]) == (0, f"{tracing.name} number {number} of epoch {way.epoch}")
         code, text = await tracing.run(999_999, box.premises.nodes[0], "--json")
         assert (code, json.loads(text)["ways"][0]["place"]) == (1, "never given")
-    assert siege.evidence.clean, siege.evidence
+    assert siege.evidence.clean, str(siege.evidence)

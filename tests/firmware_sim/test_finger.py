@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -183,3 +184,18 @@ async def test_a_choice_that_settles_as_the_node_stops_is_still_seen(log_path: P
         await stop.aclose()  # the light comes on for a moment only
         assert await visit == "lit"
         assert [entry.kind for entry in here.entries] == ["pressed", "lit"]
+
+
+async def test_a_busy_machine_makes_no_second_press_out_of_a_bounce(log_path: Path) -> None:
+    async def hog() -> None:
+        while True:
+            time.sleep(0.06)  # noqa: ASYNC251  (what a starved loop looks like from inside)
+            await asyncio.sleep(0)
+
+    # The contact opens after the cooldown has passed, so an edge of its bounce that came late would be a press.
+    async with bench(log_path, timing=Timing(settle_s=0.02, cooldown_s=0.02)) as here, asyncio.TaskGroup() as group:
+        hogging = group.create_task(hog(), name="hog")
+        for number in range(6):
+            assert await here.finger.visit(f"v-{number}", [Press(0, Level.BASIC)]) == "lit"
+        hogging.cancel()
+    assert [choice.presses for choice in here.recorded] == [1] * 6
