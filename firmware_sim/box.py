@@ -56,11 +56,13 @@ class Box:
         wall_ms: Callable[[], int],
         ground: Ground | None = None,
         sabotage: Mapping[str, Sequence[str]] | None = None,
+        door: int | None = None,
     ) -> None:
         """Plan it in `folder`, which is new or empty; nothing is written or started yet.
 
         Without `ground` city and townships share one broker. `sabotage`, by the name of a child, stands in its command
-        in place of `-m`: a script and its words, which damages the child on purpose and then runs it.
+        in place of `-m`: a script and its words, which damages the child on purpose and then runs it. `door`: the port
+        where the wall is looked at, if there is something between it and `order.http`.
         """
         self._order = order
         self._folder = folder
@@ -68,7 +70,7 @@ class Box:
         self._sabotage = sabotage or {}
         self._config = folder / "city" / "cloud" / "cloud.toml"
         self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
-        self.address = f"http://127.0.0.1:{order.http}"
+        self.address = f"http://127.0.0.1:{door or order.http}"
         self.log = folder / "fingers.log"
         self.ground = ground or Ground.of_one_broker(folder)
         self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
@@ -77,6 +79,7 @@ class Box:
         self.gateways = self._child("gateways", "firmware_sim.townships", folder / "gateways.json", speaks=True)
         self.fleet = self._child("fleet", "firmware_sim.fleet", folder / "fleet.json", speaks=True)
         self._looking: asyncio.Task[None] | None = None
+        self._quiet = False
 
     async def lay_foundation(self) -> None:
         """Start the servers; write keys and settings, and register every node with the city."""
@@ -119,12 +122,14 @@ class Box:
 
     async def hush(self, *, within_s: float) -> bool:
         """Let nobody new step up to a window; True when the last one has left, False when that takes longer."""
-        self.fleet.tell(SIGUSR1)
-        try:
-            async with asyncio.timeout(within_s):
-                await self.fleet.says("quiet")
-        except TimeoutError:
-            return False
+        if not self._quiet:
+            self.fleet.tell(SIGUSR1)
+            try:
+                async with asyncio.timeout(within_s):
+                    await self.fleet.says("quiet")
+            except TimeoutError:
+                return False
+            self._quiet = True
         return True
 
     async def restart(self, child: Child) -> None:
@@ -132,6 +137,8 @@ class Box:
         await self._start(child)
         if child in (self.gateways, self.fleet):
             await child.says("ready")
+        if child is self.fleet:
+            self._quiet = False
 
     async def feed_series(self, *, within_s: float) -> bool:
         """Wait until what is in the ledger is in the series too; False when that takes longer."""

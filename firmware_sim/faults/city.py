@@ -1,0 +1,71 @@
+"""A city to be hurt: every line in it goes through a door of ours, and what is to be broken in a house is broken."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from firmware_sim.box import Box, Order
+from firmware_sim.broker import Mosquitto
+from firmware_sim.faults.door import Behind, Door
+from firmware_sim.fingerlog import read
+from firmware_sim.ground import Ground
+from firmware_sim.servers.daemon import HOST, free_port
+
+# Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
+PATIENCE_S = 30.0
+_LOOK_S = 0.05
+
+
+class FaultyCity(Box):
+    """A box with two mosquittos. Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP."""
+
+    def __init__(
+        self,
+        order: Order,
+        folder: Path,
+        group: asyncio.TaskGroup,
+        *,
+        wall_ms: Callable[[], int],
+        sabotage: dict[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Plan it in `folder`, as a `Box` does."""
+        self.folder = folder
+        self.township_broker = Mosquitto(folder / "township-broker")
+        self.city_broker = Mosquitto(folder / "city-broker")
+        townships, city = Behind(self.township_broker), Behind(self.city_broker)
+        self.township_line, self.city_line = townships.door, city.door
+        self.wall_line = Door(lambda: (HOST, order.http), framed=False, port=free_port())
+        super().__init__(
+            order,
+            folder,
+            group,
+            wall_ms=wall_ms,
+            ground=Ground(city, townships),
+            sabotage=sabotage,
+            door=self.wall_line.port,
+        )
+
+    @property
+    def lit(self) -> int:
+        """Return how many lights were seen so far."""
+        return sum(entry.kind == "lit" for entry in read(self.log))
+
+    async def open_city(self) -> None:
+        """Open the door to the wall, then the city."""
+        await self.wall_line.open()
+        await super().open_city()
+
+    async def close(self) -> None:
+        """Stop everything, doors last."""
+        await super().close()
+        await self.wall_line.close()
+
+    async def until(self, seen: Callable[[], bool], *, within_s: float = PATIENCE_S) -> bool:
+        """Wait until `seen` says so; False when that takes longer."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not seen():  # noqa: ASYNC110  (what is looked at is outside of this process)
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            return False
+        return True

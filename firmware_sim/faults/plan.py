@@ -1,0 +1,39 @@
+"""Which faults strike in which order: a function of the seed, the minutes and the kinds there are. Pure."""
+
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import NamedTuple
+
+
+class Strike(NamedTuple):
+    """One strike: its number in the run, from 1, and the kind of fault."""
+
+    number: int
+    kind: str
+
+    def random(self, seed: int) -> Random:
+        """Return where the strike draws its targets and times from; no other strike changes what it draws."""
+        return Random(f"{seed}/{self.number}/{self.kind}")
+
+
+def draw(seed: int, minutes: float, kinds: Mapping[str, float]) -> list[Strike]:
+    """Draw the strikes of a run of so many `minutes`; `kinds` tells how many seconds a strike of each takes.
+
+    All kinds come once, in an order of the seed's own, before any comes again. A kind that does not fit into what is
+    left of the time is passed over for one that does.
+    """
+    random = Random(f"{seed}/faults")
+    left = minutes * 60
+    strikes: list[Strike] = []
+    for kind in _rounds(random, sorted(kinds)):
+        if left < min(kinds.values(), default=left + 1):
+            break
+        if kinds[kind] <= left:
+            left -= kinds[kind]
+            strikes.append(Strike(len(strikes) + 1, kind))
+    return strikes
+
+
+def _rounds(random: Random, kinds: list[str]) -> Iterator[str]:
+    while kinds:
+        yield from random.sample(kinds, len(kinds))
