@@ -26,13 +26,13 @@ from bench.rig import arguments, codes, percentile, show
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.database import Database, open_database, upgrade_database, write
 from cloud.ledger import store as ledger
+from cloud.ledger.pages import ROWS_A_PAGE
 from cloud.registry.snapshot import County, Place, Registry
 from cloud.series.feeder import Feeder, Rolled
 from cloud.series.influx import LINES, Influx
 from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, RollupRow, rating_lines, sum_lines
 from cloud.series.opening import influx_of, open_series
 from cloud.series.routes import router
-from cloud.series.store import ROWS_A_PAGE
 from cloud.settings import SeriesSettings
 from cloud.tallies import store as tallies
 from contract.batch import Batch

@@ -9,6 +9,7 @@ where nobody has stood before.
 import secrets
 
 from cloud.database import Database, unavailable
+from cloud.ledger import pages
 from cloud.series import store
 from cloud.series.influx import Influx
 from cloud.series.lines import MEASUREMENTS
@@ -41,7 +42,7 @@ async def check_ledger(database: Database, influx: Influx) -> None:
     """Raise `SettingsError` where the ledger is empty and `influx` is not: all of it would be taken for foreign."""
     with unavailable():
         async with database.reader.begin() as connection:
-            if await store.head(connection):
+            if await pages.head(connection):
                 return
     for measurement, policy in MEASUREMENTS.items():
         if await influx.ask(f'SELECT * FROM "{policy}"."{measurement}" LIMIT 1'):  # noqa: S608

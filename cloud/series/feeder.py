@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
+from cloud.ledger import pages
 from cloud.ledger.commit import Commit
+from cloud.ledger.pages import Streams
 from cloud.series import anew, store
 from cloud.series.influx import Influx
 from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, floor_of, sum_lines
 from cloud.series.page import Page, Touched, page_of, touched
-from cloud.series.store import Streams
 from cloud.series.sums import write_sums
 from contract.errors import Unavailable
 from transport.backoff import Backoff
@@ -176,8 +177,8 @@ class Feeder:
     async def _read(self, after: int) -> Page | None:
         with unavailable():
             async with self._database.reader.begin() as connection:
-                self._head = max(self._head, await store.head(connection))
-                found = await store.following(connection, after, self._streams)
+                self._head = max(self._head, await pages.head(connection))
+                found = await pages.following(connection, after, self._streams)
         if found is None:
             return None
         until, rows = found

@@ -1,19 +1,17 @@
 """A stretch of the ledger as what the series gets of it. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cloud.calendar import MINUTE_MS, Calendar
+from cloud.ledger.counting import Rows
 from cloud.ledger.rules import BUTTON
-from cloud.series.ledger import Entry, counting
 from cloud.series.lines import rating_lines
 from contract.batch import Batch
 from contract.identity import township_of
 
 # Hours and days of every zone begin at a full quarter of an hour of UTC.
 QUARTER_MS = 15 * MINUTE_MS
-
-Pair = tuple[int, int]
 
 
 class Page(NamedTuple):
@@ -30,41 +28,11 @@ class Page(NamedTuple):
     skipped: int
 
 
-class Rows(NamedTuple):
-    """An entry of kind batch, and which of its rows (indexes) count."""
-
-    entry: Entry
-    indexes: Sequence[int]
-
-
 class Touched(NamedTuple):
     """The tallies that a page changed: townships by hour (its first minute's number), and windows by ISO day."""
 
     hours: dict[int, set[str]]
     days: dict[str, set[str]]
-
-
-def counted(
-    entries: Iterable[Entry],
-    given: Mapping[int, Sequence[Pair]],
-    held: Mapping[int, Sequence[int]],
-    batches: Mapping[int, Entry],
-) -> list[Rows]:
-    """Return the rows that `entries` let count.
-
-    By position: `given` are number ranges that an earlier entry gave, `held` the rows held, `batches` the entries whose
-    rows an admission among `entries` names.
-    """
-    found: list[Rows] = []
-    for entry in entries:
-        if entry.kind == "batch":
-            found.append(Rows(entry, counting(entry, given.get(entry.position, ()), held.get(entry.position, ()))))
-        else:
-            rows: dict[int, list[int]] = {}
-            for position, row in entry.admitted:
-                rows.setdefault(position, []).append(row)
-            found.extend(Rows(batches[position], indexes) for position, indexes in rows.items())
-    return found
 
 
 def page_of(after: int, until: int, rows: Iterable[Rows], floor: int) -> Page:

@@ -5,6 +5,7 @@ from functools import partial
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
+from cloud.ledger import pages
 from cloud.series import anew, store, walk
 from cloud.series.feeder import Feeder, Rolled
 from cloud.series.influx import Influx
@@ -49,7 +50,7 @@ async def _sums(
     """
     with unavailable():
         async with database.reader.begin() as connection:
-            head = await store.head(connection)
+            head = await pages.head(connection)
             days = sorted(await walk.days(connection, calendar))
     refused = 0
     for done, day in enumerate(days):

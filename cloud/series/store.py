@@ -1,26 +1,18 @@
-"""SQL of feeding the series: how far it is, what comes next, and what it refused."""
+"""SQL of feeding the series: how far it is, which sums to write, and what it refused."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.series.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.calendar import MINUTE_MS, Calendar
-from cloud.database import fetch, fetch_value, write
+from cloud.database import fetch_value, write
+from cloud.ledger.pages import rows_in
 from cloud.series.influx import Reject
-from cloud.series.ledger import Entry
 from cloud.series.lines import RollupRow
-from cloud.series.page import Page, Rows, Touched, counted
-from contract.batch import MAX_ROWS, StreamKey
+from cloud.series.page import Page, Touched
 
-# How many entries, and about how many rows, make a page: some 30 MB while it is worked on.
-ENTRIES_A_PAGE = 10_000
-ROWS_A_PAGE = 40_000
-_NAMES_A_QUERY = 1_000
 REJECTS_KEPT = 10_000
 
 CURSOR = "SELECT position FROM series_cursor WHERE id = 1"
@@ -31,50 +23,6 @@ BEGIN_CURSOR = "INSERT INTO series_cursor (id, position) VALUES (1, 0) ON CONFLI
 MOVE = "UPDATE series_cursor SET position = :position WHERE id = 1 AND position = :before RETURNING position"
 
 PLACE = "UPDATE series_cursor SET position = :position WHERE id = 1"
-
-HEAD = "SELECT position FROM ledger_head WHERE id = 1"
-
-# An admission names up to 5,000 rows.
-UNTIL = """
-SELECT MIN(position), MAX(CASE WHEN total <= :rows THEN position END) FROM (
-    SELECT position, SUM(size) OVER (ORDER BY position) AS total FROM (
-        SELECT position, CASE WHEN kind = 'batch' THEN last - first + 1 ELSE 5000 END AS size
-        FROM ledger_entry WHERE position > :after ORDER BY position LIMIT :limit
-    ) AS sized
-) AS summed
-"""
-
-ENTRIES = """
-SELECT position, kind, node, epoch, first, last, raw FROM ledger_entry
-WHERE position > :after AND position <= :until ORDER BY position
-"""
-
-HELD = "SELECT position, row FROM uncounted WHERE position > :after AND position <= :until"
-
-AT = text("""
-SELECT position, kind, node, epoch, first, last, raw FROM ledger_entry WHERE position IN :positions
-""").bindparams(bindparam("positions", expanding=True))
-
-# The highest number that a stream had given up to a position; the entry that gave it begins less than the longest batch
-# before the last one to begin.
-LAST = """
-SELECT MAX(last) FROM ledger_entry
-WHERE kind = 'batch' AND node = :node AND epoch = :epoch AND position <= :after AND first > (
-    SELECT first FROM ledger_entry
-    WHERE kind = 'batch' AND node = :same_node AND epoch = :same_epoch AND position <= :same_after
-    ORDER BY first DESC LIMIT 1
-) - :longest
-"""
-
-# What the same stream gave before; no batch is longer than :longest, so the search begins that far before it.
-GIVEN = text("""
-SELECT later.position, earlier.first, earlier.last
-FROM ledger_entry AS later JOIN ledger_entry AS earlier
-  ON earlier.kind = 'batch' AND earlier.node = later.node AND earlier.epoch = later.epoch
- AND earlier.first > later.first - :longest AND earlier.first <= later.last
- AND earlier.last >= later.first AND earlier.position < later.position
-WHERE later.position IN :positions
-""").bindparams(bindparam("positions", expanding=True))
 
 HOURS = text("""
 SELECT hour, township, channel, satisfied, basic, dissatisfied FROM tally_township WHERE hour IN :hours
@@ -93,49 +41,9 @@ LAST_REJECT = "SELECT MAX(id) FROM series_reject"
 FORGET_REJECTS = "DELETE FROM series_reject WHERE id <= :last"
 
 
-class Streams:
-    """The highest number of each stream that was read: an entry above it gives nothing that was given before.
-
-    Forgetting one costs a query when it comes again, and nothing else. As long as everything was read, from the
-    ledger's first entry on, and nothing forgotten, a stream that is not known is new.
-    """
-
-    _MOST = 200_000
-
-    def __init__(self) -> None:
-        self._last: dict[StreamKey, int] = {}
-        self._complete = False
-
-    async def doubtful(self, connection: AsyncConnection, entries: Iterable[Entry], after: int) -> list[int]:
-        """Take in `entries`, which follow position `after`; the positions of those that may give a number again."""
-        found = []
-        self._complete = self._complete or after <= 0
-        for entry in entries:
-            if entry.kind != "batch":
-                continue
-            stream = StreamKey(entry.node, entry.epoch)
-            last = self._last.get(stream)
-            if last is None and self._complete:
-                last = 0
-            elif last is None:
-                last = int(await fetch_value(connection, LAST, (*stream, after, *stream, after, MAX_ROWS)) or 0)
-            if entry.first <= last:
-                found.append(entry.position)
-            self._last[stream] = max(entry.last, last)
-        for stream in list(islice(self._last, max(0, len(self._last) - self._MOST))):
-            del self._last[stream]
-            self._complete = False
-        return found
-
-
 async def cursor(connection: AsyncConnection) -> int:
     """Up to which position the series has been fed; 0 for one that never was."""
     return int(await fetch_value(connection, CURSOR) or 0)
-
-
-async def head(connection: AsyncConnection) -> int:
-    """The highest position in the ledger."""
-    return int(await fetch_value(connection, HEAD) or 0)
 
 
 async def place(connection: AsyncConnection, position: int) -> None:
@@ -168,33 +76,6 @@ async def forget_rejects(connection: AsyncConnection, last: int | None = None) -
     await write(connection, FORGET_REJECTS, [(await last_reject(connection) if last is None else last,)])
 
 
-async def following(connection: AsyncConnection, after: int, streams: Streams) -> tuple[int, list[Rows]] | None:
-    """The next entries behind `after`: up to which position, and which of their rows count; None at the head."""
-    ((first, most),) = await fetch(connection, UNTIL, (ROWS_A_PAGE, after, ENTRIES_A_PAGE))
-    if first is None:
-        return None
-    # An entry that is larger than a page is one.
-    until = int(first if most is None else most)
-    entries = [entry_of(row) for row in await fetch(connection, ENTRIES, (after, until))]
-    given = await earlier(connection, await streams.doubtful(connection, entries, after))
-    held = defaultdict(list)
-    for position, row in await fetch(connection, HELD, (after, until)):
-        held[position].append(row)
-    named = {position for entry in entries if entry.kind == "admit" for position, _ in entry.admitted}
-    batches = {
-        entry.position: entry for entry in map(entry_of, await rows_in(connection, AT, "positions", sorted(named)))
-    }
-    return until, counted(entries, given, held, batches)
-
-
-async def earlier(connection: AsyncConnection, positions: Sequence[int]) -> Mapping[int, list[tuple[int, int]]]:
-    """By position, the number ranges that overlap that entry's own and were given before it."""
-    found = defaultdict(list)
-    for position, first, last in await rows_in(connection, GIVEN, "positions", positions, longest=MAX_ROWS):
-        found[position].append((first, last))
-    return found
-
-
 async def hours(connection: AsyncConnection, cells: Touched) -> list[RollupRow]:
     """The tallies of the townships and hours in `cells` as they are now."""
     found = await rows_in(connection, HOURS, "hours", sorted(cells.hours))
@@ -217,20 +98,3 @@ async def settle(connection: AsyncConnection, page: Page, rejects: Sequence[Reje
         return False
     await reject(connection, rejects, at)
     return True
-
-
-async def rows_in(
-    connection: AsyncConnection, statement: TextClause, name: str, values: Sequence[object], **others: object
-) -> list[Any]:
-    """Rows of `statement` for all of `values`, which stand in its `IN :name`."""
-    found: list[Any] = []
-    for begin in range(0, len(values), _NAMES_A_QUERY):
-        part = list(values[begin : begin + _NAMES_A_QUERY])
-        found.extend(tuple(row) for row in await connection.execute(statement, {name: part, **others}))
-    return found
-
-
-def entry_of(row: Sequence[Any]) -> Entry:
-    """The entry of a row in the order of its fields."""
-    position, kind, node, epoch, first, last, raw = row
-    return Entry(int(position), kind, node, epoch, int(first), int(last), bytes(raw))

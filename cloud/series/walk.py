@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database, fetch, unavailable
-from cloud.series.ledger import Entry, counting
+from cloud.ledger.counting import Entry, Rows, counting
+from cloud.ledger.pages import Streams, entry_of, following, rows_in
 from cloud.series.lines import RollupRow
-from cloud.series.page import Rows
-from cloud.series.store import Streams, entry_of, following, rows_in
 from contract.ranges import Ranges
 
 PAGE = 2_000

@@ -8,6 +8,7 @@ import pytest
 
 from cloud.calendar import MINUTE_MS
 from cloud.database import Database
+from cloud.ledger import pages
 from cloud.ledger.admission import Admission
 from cloud.ledger.rules import Held
 from cloud.ledger.store import append, hold
@@ -185,7 +186,7 @@ async def test_sums_that_a_slower_feeder_wrote_last_are_not_left_older_than_the_
 async def test_who_loses_the_duty_writes_no_more_pages_and_no_more_sums(
     database: Database, there: Influx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ROWS_A_PAGE", 20)
+    monkeypatch.setattr(pages, "ROWS_A_PAGE", 20)
     for turn in range(3):
         await fill(database, {(WINDOW, MINUTE + turn): (15, 0, 0)}, CALENDAR, epoch=f"epoch-000{turn}")
     written: list[str] = []

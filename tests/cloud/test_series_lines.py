@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.calendar import HOUR_MS, Calendar
+from cloud.ledger.counting import Entry, counted
 from cloud.series.difference import POINTS_AT_ONCE, Cells, Difference, Sheet, difference, groups, runs, suspects
-from cloud.series.ledger import Entry
 from cloud.series.lines import (
     DAILY,
     DAY_MS,
@@ -24,7 +24,7 @@ from cloud.series.lines import (
     stamp_of,
     sum_lines,
 )
-from cloud.series.page import counted, page_of, touched
+from cloud.series.page import page_of, touched
 from cloud.series.walk import first_given
 from contract.batch import Batch
 from contract.codec import encode

@@ -8,6 +8,7 @@ import pytest
 
 from cloud.calendar import MINUTE_MS
 from cloud.database import Database, write
+from cloud.ledger import pages
 from cloud.series import influx as influx_module
 from cloud.series import store
 from cloud.series.feeder import Feeder
@@ -55,7 +56,7 @@ async def city(
     database: Database, influx: Server, influx_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[City]:
     # Several pages.
-    monkeypatch.setattr(store, "ROWS_A_PAGE", 20)
+    monkeypatch.setattr(pages, "ROWS_A_PAGE", 20)
     for turn in range(4):
         cells = {(window, minute): n for (window, minute), n in CELLS.items() if minute % 4 == turn}
         await fill(database, cells, CALENDAR, epoch=f"epoch-000{turn}")

@@ -4,7 +4,7 @@ The rule is the ledger's own (`cloud.ledger.rules`): of a number that several en
 position gives it; rows that are held do not count until an entry of kind `admit` names them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from contract.batch import Batch
 from contract.codec import stored_batch
 
 Place = tuple[int, int]
+Pair = tuple[int, int]
 
 
 class Entry(NamedTuple):
@@ -37,6 +38,13 @@ class Entry(NamedTuple):
         return _admit.decode(self.raw).admit
 
 
+class Rows(NamedTuple):
+    """An entry of kind batch, and which of its rows (indexes) count."""
+
+    entry: Entry
+    indexes: Sequence[int]
+
+
 class _Admit(msgspec.Struct):
     admit: list[Place]
 
@@ -53,3 +61,26 @@ def counting(entry: Entry, given: Sequence[tuple[int, int]], held: Sequence[int]
     for first, last in given:
         out.update(range(max(first, entry.first) - entry.first, min(last, entry.last) - entry.first + 1))
     return [index for index in rows if index not in out]
+
+
+def counted(
+    entries: Iterable[Entry],
+    given: Mapping[int, Sequence[Pair]],
+    held: Mapping[int, Sequence[int]],
+    batches: Mapping[int, Entry],
+) -> list[Rows]:
+    """Return the rows that `entries` let count.
+
+    By position: `given` are number ranges that an earlier entry gave, `held` the rows held, `batches` the entries whose
+    rows an admission among `entries` names.
+    """
+    found: list[Rows] = []
+    for entry in entries:
+        if entry.kind == "batch":
+            found.append(Rows(entry, counting(entry, given.get(entry.position, ()), held.get(entry.position, ()))))
+        else:
+            rows: dict[int, list[int]] = {}
+            for position, row in entry.admitted:
+                rows.setdefault(position, []).append(row)
+            found.extend(Rows(batches[position], indexes) for position, indexes in rows.items())
+    return found
