@@ -82,6 +82,14 @@ class Child:
         if self._child.returncode is None:
             self._child.send_signal(number)
 
+    def doom(self) -> None:
+        """Be told that it will end by our doing, whoever carries it out: that is no death to be told."""
+        self._stopping = True
+
+    async def gone(self) -> int:
+        """Wait until it has ended; its exit code, or the negative number of the signal."""
+        return await self._child.wait()
+
     async def kill(self) -> None:
         """Kill it with SIGKILL, as a power cut would: that is no death to be told."""
         self._stopping = True

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from firmware_sim.box import Box, Order
+from firmware_sim.box import Box, Order, answers
 from firmware_sim.broker import Mosquitto
+from firmware_sim.children import Child
 from firmware_sim.faults.door import Behind, Door
+from firmware_sim.faults.patient import HOUSES, Patient
 from firmware_sim.fingerlog import read
 from firmware_sim.ground import Ground
 from firmware_sim.servers.daemon import HOST, free_port
@@ -17,7 +19,10 @@ _LOOK_S = 0.05
 
 
 class FaultyCity(Box):
-    """A box with two mosquittos. Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP."""
+    """A box with two mosquittos whose houses are `patients`, by name: each runs under the implant.
+
+    Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP.
+    """
 
     def __init__(
         self,
@@ -35,13 +40,15 @@ class FaultyCity(Box):
         townships, city = Behind(self.township_broker), Behind(self.city_broker)
         self.township_line, self.city_line = townships.door, city.door
         self.wall_line = Door(lambda: (HOST, order.http), framed=False, port=free_port())
+        breach = sabotage or {}
+        self.patients = {name: Patient(name, folder, breach.get(name, ())) for name in HOUSES}
         super().__init__(
             order,
             folder,
             group,
             wall_ms=wall_ms,
             ground=Ground(city, townships),
-            sabotage=sabotage,
+            sabotage={name: patient.way for name, patient in self.patients.items()},
             door=self.wall_line.port,
         )
 
@@ -49,6 +56,22 @@ class FaultyCity(Box):
     def lit(self) -> int:
         """Return how many lights were seen so far."""
         return sum(entry.kind == "lit" for entry in read(self.log))
+
+    def child(self, name: str) -> Child:
+        """Return the process of the house `name`."""
+        return {"cloud": self.cloud, "gateways": self.gateways, "fleet": self.fleet}[name]
+
+    async def lay_foundation(self) -> None:
+        """As a box, with a machine for each house."""
+        await super().lay_foundation()
+        for patient in self.patients.values():
+            patient.power_up()
+
+    async def revive(self, name: str) -> None:
+        """Start the house `name` again after its end; returns when it serves again."""
+        await self.restart(self.child(name))
+        if name == "cloud":
+            await answers(self.address)
 
     async def open_city(self) -> None:
         """Open the door to the wall, then the city."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import lines
+from firmware_sim.faults import deaths, disks, lines
 from firmware_sim.faults.effect import Fault
 
-KINDS: Mapping[str, Fault] = {fault.kind: fault for fault in (*lines.FAULTS,)}
+KINDS: Mapping[str, Fault] = {fault.kind: fault for fault in (*lines.FAULTS, *deaths.FAULTS, *disks.FAULTS)}

@@ -117,6 +117,11 @@ class Platter:
                 if op.folder:
                     self._enter(op.path)
 
+    @property
+    def paths(self) -> set[str]:
+        """Every file that may be found."""
+        return self._plates.keys() | self._ghosts.keys()
+
     def unsynced(self) -> int:
         """How many writes a power cut now could take."""
         return sum(len(plate.loose) for plate in self._plates.values())
@@ -124,7 +129,7 @@ class Platter:
     def image(self, random: Random) -> dict[str, bytes]:
         """What is found after a power cut now: contents by path, without the files that are not there."""
         found: dict[str, bytes] = {}
-        for path in sorted(self._plates.keys() | self._ghosts.keys()):
+        for path in sorted(self.paths):
             plate, ghost = self._plates.get(path), self._ghosts.get(path)
             if plate is None or not plate.entered:
                 plate = random.choice((plate, ghost))
