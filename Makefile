@@ -2,6 +2,7 @@
 #   make demo    the city in a box, with nothing but git, make and Python 3.11
 #   make test    every test, with its own set-up
 #   make check   lint, format, types, import contracts
+#   make coverage  every line and branch of contract/ and transport/
 #   make bench   the figures of docs/performance.md
 #   make setup   .venv with everything a developer needs
 
@@ -10,7 +11,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 # Debian keeps mosquitto where an ordinary user does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test check bench setup lock clean
+.PHONY: demo test check coverage bench setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -24,6 +25,12 @@ check: .venv/.dev
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# By the tests whose course no draw decides, so that it is the same each time; without the bulky, which show no more here.
+coverage: .venv/.dev
+	@.ci/system
+	@.venv/bin/pytest -q -m "not hypothesis and not bulk" --cov --cov-report= tests/contract tests/transport $(ARGS)
+	@.venv/bin/coverage report --include="contract/*,transport/*" --fail-under=100
 
 bench: .venv/.dev
 	.venv/bin/python -m bench.latency $(ARGS)

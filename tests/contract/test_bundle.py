@@ -87,6 +87,7 @@ def test_limits_hold_after_gunzip() -> None:
     assert refused(gzip.compress(largest + b" ")).reason is Reason.OVERSIZED
 
 
+@pytest.mark.bulk
 def test_a_gzip_bomb_is_refused_without_being_unpacked() -> None:
     bomb = gzip.compress(b"{" + bytes(200_000_000), 9)
     assert len(bomb) < MAX_PAYLOAD
@@ -128,3 +129,21 @@ def test_many_entries_become_as_many_payloads_as_they_need(sizes: list[int], sho
     for place in range(len(payloads) - 1):
         first = len(unpack(payloads[place + 1])[0].raw)
         assert plain[place] + first > MAX_PAYLOAD or counts[place] == MAX_ENTRIES
+
+
+def test_as_many_payloads_as_the_bounds_need() -> None:
+    half = b"{" + b" " * (MAX_PAYLOAD // 2)
+    assert [unpack(payload) for payload in packed([half, half, b"{}"])] == [
+        [Signed(half, b"")],
+        [Signed(half, b""), Signed(b"{}", b"")],
+    ]
+    assert [len(unpack(payload)) for payload in packed([b"{}"] * (MAX_ENTRIES + 1))] == [MAX_ENTRIES, 1]
+    assert list(packed([])) == []
+
+
+def test_what_stands_behind_a_gzip_or_is_lacking_of_it_is_refused() -> None:
+    whole = gzip.compress(b"{}")
+    assert unpack(whole) == [Signed(b"{}", b"")]
+    assert "3 bytes behind the end" in refused(whole + b"...").detail
+    assert "ends in the middle" in refused(whole[:-1]).detail
+    assert "gzip: " in refused(whole[:2] + b"\xff" + whole[3:]).detail

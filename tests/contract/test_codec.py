@@ -241,6 +241,7 @@ def test_damaged_payloads_are_refused_and_nothing_worse(
     read(gzip.compress(plain) if squeezed else plain)
 
 
+@pytest.mark.bulk
 def test_thousands_of_flipped_bytes_raise_refused_and_nothing_worse() -> None:
     dice = random.Random(2)
     sound = pack(VALID)
@@ -256,3 +257,10 @@ def test_a_signed_entry_survives_the_whole_way() -> None:
     for entry in unpack(pack(VALID)):
         assert isinstance(entry, Signed)
         assert verify(entry.body, entry.signature, key)
+
+
+def test_a_batch_is_read_back_from_what_a_store_keeps() -> None:
+    raw = signer.entry(codec.encode(batch))
+    assert codec.stored_batch(raw) == batch
+    with pytest.raises(Refused, match="batch: "):
+        codec.stored_batch(b"{" + raw)

@@ -96,3 +96,23 @@ def test_the_widest_range_is_one_pair() -> None:
     widest = Ranges([(1, 1 << 53)])
     assert len(widest) == 1 << 53
     assert len(widest - Ranges([(2, 2)])) == (1 << 53) - 1
+
+
+def test_equal_sets_are_one_key() -> None:
+    assert len({Ranges([(1, 2)]), Ranges([(2, 2), (1, 1)]), Ranges([(1, 3)])}) == 2
+    assert Ranges([(1, 2)]) != ((1, 2),)
+
+
+def test_a_number_is_in_it_or_not_and_a_span_wholly_partly_or_not_at_all() -> None:
+    ranges = Ranges([(2, 4), (8, 8)])
+    assert [number for number in range(11) if number in ranges] == [2, 3, 4, 8]
+    assert [ranges.covers(*span) for span in ((2, 4), (3, 5), (4, 8), (8, 8), (9, 9))] == [
+        *(True, False, False, True, False),
+    ]
+    assert [ranges.touches(*span) for span in ((0, 1), (1, 2), (5, 7), (5, 8), (9, 9))] == [
+        *(False, True, False, True, False),
+    ]
+
+
+def test_a_failing_test_can_say_what_is_in_it() -> None:
+    assert repr(Ranges([(4, 5), (1, 2)])) == "Ranges([(1, 2), (4, 5)])"

@@ -3,3 +3,5 @@
 from hypothesis import settings
 
 settings.register_profile("millions", max_examples=20_000)
+# For mutation testing: the same examples each time, and few, since every mutant pays for them.
+settings.register_profile("mutants", max_examples=30, derandomize=True, database=None, deadline=None)

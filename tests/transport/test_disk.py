@@ -227,6 +227,24 @@ async def test_what_was_deleted_goes_back_to_the_disk(disk: Disk) -> None:
     assert disk.path.with_name("store.db-wal").stat().st_size == 0
 
 
+async def test_a_disk_that_takes_nothing_more_cannot_be_tidied_and_lives_on(disk: Disk) -> None:
+    async with disk.transaction() as db:
+        await db.executemany(ADD, [("x" * 300,) for _ in range(3000)])
+    await disk.write("DELETE FROM note")
+    await disk.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = disk.path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        with pytest.raises(StoreFull, match="cannot write"):
+            await disk.reclaim()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    await disk.reclaim()
+    assert disk.path.stat().st_size < before / 10
+
+
 def test_a_damaged_store_is_put_aside_with_all_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     for number in (1, 2):

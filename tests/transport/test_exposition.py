@@ -7,12 +7,12 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from contract.errors import SettingsError
 from contract.status import NodeStatus
-from transport.exposition import build_info, exposed, gauge, histogram, of_a_hop
+from transport.exposition import build_info, counter, exposed, filled, gauge, histogram, of_a_hop
 from transport.histogram import Histogram
 from transport.lanes import Lanes
 from transport.scrape import Scrape
@@ -81,6 +81,17 @@ def test_a_histogram_is_cumulative_with_inclusive_bounds() -> None:
     samples = {s.labels.get("le", s.name): s.value for s in histogram("x", "y", durations).samples}
     assert (samples["0.01"], samples["0.1"], samples["+Inf"]) == (2, 3, 4)
     assert samples["x_sum"] == pytest.approx(5.031)
+
+
+def test_a_family_with_a_label_has_a_figure_for_each_of_its_values() -> None:
+    family = filled(GaugeMetricFamily("manyi_waiting", "By lane", labels=["lane"]), [("live", 2), ("backlog", 0.5)])
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"lane": "live"}, 2),
+        ({"lane": "backlog"}, 0.5),
+    ]
+    assert [(sample.name, sample.value) for sample in counter("manyi_presses", "Counted", 3).samples] == [
+        ("manyi_presses_total", 3)
+    ]
 
 
 @pytest.mark.parametrize(("error", "known"), [(None, 0), (0, 1), (250, 1)])

@@ -39,6 +39,9 @@ from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece
 
+# What a story reaches each module's own tests reach too.
+pytestmark = pytest.mark.bulk
+
 NODE, GATEWAY = "371721121-a1", "371721121-g0"
 SIGNER, CITY = Signer(b"1" * 32), Signer(b"9" * 32)
 KEY = public_key(SIGNER.public)

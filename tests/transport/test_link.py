@@ -221,6 +221,104 @@ async def test_subscribing_while_the_connection_is_being_made(mosquitto: Mosquit
         await until(lambda: hasty.heard)
 
 
+class Held:
+    """Holds up the loop until the link's own thread has come so far; what it told the loop waits meanwhile."""
+
+    def __init__(self, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._link = link
+        self._told = threading.Event()
+        call = link._call
+
+        def told(callback: Callable[..., None], *arguments: object) -> None:
+            call(callback, *arguments)
+            self._told.set()
+
+        monkeypatch.setattr(link, "_call", told)
+
+    def until_told(self) -> None:
+        assert self._told.wait(10)
+        self._told.clear()
+
+    def until_cut(self, mosquitto: Mosquitto) -> None:
+        """The broker dies, and the thread has noticed."""
+        mosquitto.kill()
+        self.until_told()
+
+
+async def test_a_topic_asked_for_as_the_connection_breaks_comes_with_the_next(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted: list[str] = []
+    async with Ear(mosquitto, "late", "one", "three") as late:
+        await until(lambda: late.link.up)
+        Held(late.link, monkeypatch).until_cut(mosquitto)
+        assert late.link.up
+        late.link.subscribe(["two"], lambda: granted.append("two"))
+        late.link.unsubscribe(["one"])
+        await until(lambda: late.downs)
+        late.link.unsubscribe(["three"])
+
+        await mosquitto.restart()
+        await until(lambda: late.ups == 2)
+        for topic in ("one", "three", "two"):
+            late.link.publish(topic, b"1")
+        await until(lambda: late.heard)
+    assert (late.heard, granted) == ([("two", b"1")], [])
+
+
+async def test_a_connection_that_broke_before_it_was_told_of_is_none(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = Ear(mosquitto, "brief", "one")
+    brief.link._backoff = Backoff(lambda *_: 0.05)
+    held = Held(brief.link, monkeypatch)
+    async with brief:
+        held.until_told()
+        held.until_cut(mosquitto)
+        # The next try has begun, and found nobody: what the first told is of a connection that is no more.
+        held.until_told()
+        await asyncio.sleep(0)
+        assert (brief.link.up, brief.ups, brief.downs) == (False, 0, 0)
+        await mosquitto.restart()
+        await until(lambda: brief.link.up)
+        assert (brief.ups, brief.downs) == (1, 0)
+
+
+async def test_wants_that_change_as_the_connection_breaks_are_those_of_the_next(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = Ear(mosquitto, "hasty", "one")
+    # Long: the broken connection is still the present one when the loop hears that its topics were granted.
+    hasty.link._backoff = Backoff(lambda *_: 2.0)
+    held = Held(hasty.link, monkeypatch)
+    async with hasty:
+        held.until_told()
+        held.until_cut(mosquitto)
+        hasty.link.subscribe(["two"])
+        await asyncio.sleep(0)
+        assert (hasty.link.up, hasty.ups) == (False, 0)
+        await mosquitto.restart()
+        await until(lambda: hasty.link.up)
+        hasty.link.publish("two", b"1")
+        await until(lambda: hasty.heard)
+
+
+async def test_who_unsubscribes_while_the_connection_is_being_made_hears_nothing(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = Ear(mosquitto, "hasty", "one", "two")
+    held = Held(hasty.link, monkeypatch)
+    async with hasty:
+        held.until_told()
+        assert not hasty.link.up
+        hasty.link.unsubscribe(["one"])
+        await until(lambda: hasty.link.up)
+        for topic in ("one", "two"):
+            hasty.link.publish(topic, b"1")
+        await until(lambda: hasty.heard)
+    assert hasty.heard == [("two", b"1")]
+
+
 async def test_who_unsubscribed_hears_no_more_also_after_a_reconnect(mosquitto: Mosquitto, ear: Ear) -> None:
     granted = asyncio.Event()
     async with Ear(mosquitto, "changing", "manyi/1/a/acks") as changing:
@@ -306,6 +404,32 @@ async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mo
     assert not link._thread.is_alive()
 
 
+async def test_a_stop_does_not_wait_for_a_host_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "STOP_S", -0.45)
+    monkeypatch.setattr(link_module, "CONNECT_TIMEOUT_S", 1.0)
+    with socket.socket() as deaf, socket.socket() as first:
+        # One connection waits to be accepted: the kernel lets the next one knock, and never answers.
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        first.connect(deaf.getsockname())
+        link = Link(
+            Broker("127.0.0.1", deaf.getsockname()[1]),
+            client_id="a",
+            subscribe=[],
+            on_receive=lambda *_: None,
+            on_up=lambda: None,
+            on_down=lambda: None,
+        )
+        async with link:
+            pass
+        # It still knocks, so the bell is its own yet.
+        assert link._thread.is_alive()
+        link._ring()
+        await asyncio.to_thread(link._thread.join, 10)
+    assert not link._thread.is_alive()
+    os.close(link._bell)
+
+
 async def test_a_frozen_broker_is_noticed_and_cannot_hold_up_a_stop(
     mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +477,13 @@ async def test_a_wrong_password_file_does_not_end_the_link(mosquitto: Mosquitto,
         await asyncio.sleep(1.1)
         assert ear.link._thread.is_alive()
         password.write_text("secret\n")
+        await until(lambda: ear.link.up)
+
+
+async def test_a_name_needs_no_password(mosquitto: Mosquitto) -> None:
+    ear = Ear(mosquitto, "named")
+    ear.link._broker = Broker("127.0.0.1", mosquitto.port, username="a1")
+    async with ear:
         await until(lambda: ear.link.up)
 
 

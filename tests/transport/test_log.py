@@ -4,11 +4,15 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from transport.log import Lines, Plain, without_secrets
+from transport.log import Lines, Plain, set_up, without_secrets
 
+Began = Callable[[], AbstractContextManager[None]]
 SET_UP = (
     'import logging, threading\nfrom transport.log import set_up\nset_up("{form}", house="edge", who="371721121-a1")\n'
 )
@@ -154,3 +158,96 @@ def test_libraries_are_heard_from_warning_on() -> None:
 
 def test_text_is_for_a_person() -> None:
     assert said('logging.getLogger("edge.node").info("it goes")', "text") == ["INFO edge.node: it goes"]
+
+
+@pytest.fixture
+def began(monkeypatch: pytest.MonkeyPatch) -> Began:
+    """As a process begins, within it: nobody has set up any logging, nor a hook. Afterwards it is as pytest has it."""
+
+    @contextmanager
+    def began() -> Iterator[None]:
+        root = logging.getLogger()
+        names = (None, "uvicorn.error", "paho", "sqlalchemy.engine", "aiosqlite", "asyncio")
+        levels = {name: logging.getLogger(name).level for name in names}
+        handlers = root.handlers
+        root.handlers = []
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+        monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+        try:
+            yield
+        finally:
+            root.handlers = handlers
+            logging.captureWarnings(capture=False)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+    return began
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+
+
+def test_a_crash_names_the_error_and_where_it_came_from(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
+    with began():
+        set_up("json", house="edge", who="371721121-a1")
+        logging.getLogger("edge.node").debug("too fine to be said")
+        with pytest.raises(ZeroDivisionError) as caught:
+            divmod(1, 0)
+        sys.excepthook(caught.type, caught.value, caught.tb)
+        (line,) = lines(capsys)
+        assert (line["level"], line["logger"], line["text"]) == ("critical", "edge", "ended by ZeroDivisionError")
+        assert (line["house"], line["who"]) == ("edge", "371721121-a1")
+        assert "test_log.py" in str(line["exception"])
+
+
+def test_who_stops_it_by_hand_gets_pythons_own_last_word(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
+    with began():
+        set_up("json", house="edge", who="a")
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+        assert capsys.readouterr().err == "KeyboardInterrupt\n"
+
+
+def test_the_end_of_a_thread_is_said_with_its_name_where_it_has_one(
+    began: Began, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with began():
+        set_up("json", house="edge", who="a")
+        threading.excepthook(
+            threading.ExceptHookArgs((OSError, OSError("no such wire"), None, threading.Thread(name="mqtt a1")))
+        )
+        threading.excepthook(threading.ExceptHookArgs((OSError, OSError("gone"), None, None)))
+        # Python says so of a thread that is torn down with the interpreter: there is no error to show.
+        threading.excepthook(threading.ExceptHookArgs((OSError, None, None, None)))
+        assert [(line["level"], line["text"], line["exception"]) for line in lines(capsys)] == [
+            ("critical", "mqtt a1 ended by OSError", "OSError: no such wire"),
+            ("critical", "a thread ended by OSError", "OSError: gone"),
+        ]
+
+
+def test_hooks_that_somebody_else_has_set_are_left(began: Began, monkeypatch: pytest.MonkeyPatch) -> None:
+    with began():
+
+        def theirs(*_: object) -> None: ...
+
+        monkeypatch.setattr(sys, "excepthook", theirs)
+        monkeypatch.setattr(threading, "excepthook", theirs)
+        set_up("json", house="edge", who="a")
+        hooks: tuple[object, object] = (sys.excepthook, threading.excepthook)
+        assert hooks == (theirs, theirs)
+
+
+def test_text_leaves_crashes_to_python(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
+    with began():
+        set_up("text", house="edge", who="a")
+        assert sys.excepthook is sys.__excepthook__
+        logging.getLogger("edge").info("it goes")
+        assert capsys.readouterr().err == "INFO edge: it goes\n"
+
+
+def test_logging_that_is_set_up_already_is_kept(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
+    with began():
+        set_up("text", house="edge", who="a")
+        set_up("json", house="city", who="b")
+        logging.getLogger("edge").info("it goes")
+        assert capsys.readouterr().err == "INFO edge: it goes\n"

@@ -416,6 +416,7 @@ async def test_more_presses_than_the_wire_takes(tmp_path: Path) -> None:
     await outbox.close()
 
 
+@pytest.mark.bulk
 async def test_400_bytes_a_rating_at_one_a_batch(tmp_path: Path) -> None:
     outbox = await begun(tmp_path)
     for place in range(1000):

@@ -25,7 +25,7 @@ from transport.dating import Anchor, Dated
 from transport.outbox import Outbox, Settled
 from transport.shelf import Shelf
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.bulk]
 
 NODE = "371721121-a1"
 NOON = 1_790_000_000_000

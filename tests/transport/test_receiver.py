@@ -198,6 +198,7 @@ async def test_what_waits_is_bounded_in_number_and_bytes(shelf: Shelf) -> None:
     assert sum(len(payload) for _, payload in large._queue) == large._queued_bytes <= QUEUE_BYTES
 
 
+@pytest.mark.bulk
 async def test_a_flood_of_rubbish_does_not_take_the_loop(shelf: Shelf) -> None:
     async with working(shelf) as (receiver, house):
         for _ in range(120):

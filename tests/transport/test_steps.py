@@ -7,7 +7,7 @@ import pytest
 
 from contract.batch import StreamKey
 from transport.lanes import Item
-from transport.steps import A_LINE, GATEWAY, NODE, Steps, passed
+from transport.steps import A_LINE, GATEWAY, NODE, Steps, logger, passed, unsaid
 
 STREAM = StreamKey("371721121-a1", "AAAAAAAAAA")
 
@@ -46,6 +46,20 @@ def test_many_together_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_many_that_have_no_position_are_said_without(caplog: pytest.LogCaptureFixture) -> None:
+    passed("held", items(2), who="371721121-a1", lane="live")
+    assert [fields(line) for line in caplog.records] == [
+        {
+            "step": "held",
+            "who": "371721121-a1",
+            "lane": "live",
+            "batches": [f"371721121-a1/AAAAAAAAAA/{first}" for first in (1, 3)],
+            "lasts": [2, 4],
+        }
+    ]
+    assert caplog.records[0].getMessage() == "held 2 batches"
+
+
 def test_no_line_outgrows_what_a_journal_takes(caplog: pytest.LogCaptureFixture) -> None:
     passed("settled", items(2 * A_LINE + 1), position=1)
     assert [fields(line).get("positions", fields(line).get("position")) for line in caplog.records] == [
@@ -81,3 +95,15 @@ def test_where_steps_are_not_logged_none_is_worked_out(caplog: pytest.LogCapture
     passed("held", batches)
     assert caplog.records == []
     assert next(batches)
+
+
+def test_who_plays_hundreds_can_have_none_said(caplog: pytest.LogCaptureFixture) -> None:
+    level = logger.level
+    try:
+        unsaid()
+        passed("held", items(1))
+    finally:
+        logger.setLevel(level)
+    assert caplog.records == []
+    passed("held", items(1))
+    assert len(caplog.records) == 1

@@ -1,0 +1,30 @@
+"""This machine's own clocks, beside what the kernel says itself."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from transport import boot
+
+
+def test_a_boot_has_one_name_which_is_the_kernels() -> None:
+    assert boot.boot_id() == boot.boot_id() == str(UUID(boot.boot_id()))
+    assert boot.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("read", "clock", "unit_ns"),
+    [
+        (boot.boottime_ns, time.CLOCK_BOOTTIME, 1),
+        (boot.boottime_ms, time.CLOCK_BOOTTIME, 1_000_000),
+        (boot.wall_ms, time.CLOCK_REALTIME, 1_000_000),
+    ],
+)
+def test_a_clock_is_read_in_its_unit(read: Callable[[], int], clock: int, unit_ns: int) -> None:
+    before = time.clock_gettime_ns(clock)
+    told = read()
+    after = time.clock_gettime_ns(clock)
+    assert before // unit_ns <= told <= after // unit_ns
