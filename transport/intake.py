@@ -42,10 +42,9 @@ def gather(arrivals: list[tuple[str, bytes]], key_of: Callable[[str], bytes | No
         try:
             entries = unpack(payload)
         except Refused as refused:
-            _refuse(group, Quarantined(sender, refused, payload), None)
+            _refuse(group, Quarantined(sender, refused, payload))
             continue
         for entry in entries:
-            batch: Batch | None = None
             try:
                 if is_batch(entry.body):
                     batch = decode_batch(entry.body)
@@ -56,7 +55,7 @@ def gather(arrivals: list[tuple[str, bytes]], key_of: Callable[[str], bytes | No
                     _check(sender, hello.node, entry, key_of)
                     group.hellos.append((hello, entry.raw))
             except Refused as refused:
-                _refuse(group, Quarantined(sender, refused, entry.raw), batch)
+                _refuse(group, Quarantined(sender, refused, entry.raw))
     return group
 
 
@@ -72,12 +71,11 @@ def _check(sender: str, node: str, entry: Signed, key_of: Callable[[str], bytes 
         raise Refused(Reason.WRONG_SIGNATURE, node)
 
 
-def _refuse(group: Group, bad: Quarantined, batch: Batch | None) -> None:
+def _refuse(group: Group, bad: Quarantined) -> None:
+    """Answer by the digest, never by numbers: they may be true ones in a copy that was altered or forged on its way."""
     group.quarantined.append(bad)
-    answer: Ack | Refusal = Refusal(digest(bad.raw), bad.refused.reason)
-    if batch is not None and batch.node == bad.sender:
-        answer = Ack(batch.node, batch.epoch, refused=[(batch.first, batch.last, bad.refused.reason)])
-    group.refusals.setdefault(bad.sender, []).append(encode(answer))
+    answer = encode(Refusal(digest(bad.raw), bad.refused.reason))
+    group.refusals.setdefault(bad.sender, []).append(answer)
 
 
 def held(batches: list[Verified]) -> dict[str, list[bytes]]:

@@ -241,8 +241,6 @@ def _answers(reading: Reading, agreed: list[bool]) -> Answers:
             answers.settled(verified.township, verified.lane, stream, first, last)
         else:
             answers.refused(verified.township, verified.lane, stream, (first, last), Reason.CONFLICT)
-    for township, lane, batch, reason in reading.refused:
-        answers.refused(township, lane, StreamKey(batch.node, batch.epoch), (batch.first, batch.last), reason)
     for township, lane, refusal in reading.unreadable:
         answers.unreadable(township, lane, refusal)
     return answers

@@ -12,7 +12,7 @@ from cloud.ledger.rules import Lane, Numbers, Verified
 from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
 from contract.ack import Refusal
-from contract.batch import Batch, StreamKey
+from contract.batch import StreamKey
 from contract.bundle import MAX_PAYLOAD, Signed, unpack
 from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
@@ -31,22 +31,13 @@ class Arrival(NamedTuple):
     payload: bytes
 
 
-class Refusing(NamedTuple):
-    """A range that a township is told was refused."""
-
-    township: str
-    lane: Lane
-    batch: Batch
-    reason: Reason
-
-
 @dataclass(slots=True)
 class Reading:
     """What was found in some payloads, in their order.
 
     `payload_bytes` came in, `kept_bytes` are held on to until the commit. `rows`: ratings, and streams that hellos ask
     about: what settling takes time for. `again`: batches whose very bytes are in the
-    ledger, by township and lane. `refused` and `unreadable` are the answers to what `poisons` holds.
+    ledger, by township and lane. `unreadable` are the answers to what `poisons` holds.
     """
 
     payload_bytes: int = 0
@@ -56,7 +47,6 @@ class Reading:
     again: list[tuple[str, Lane, Numbers]] = field(default_factory=list)
     hellos: list[tuple[Hello, bytes, Lane]] = field(default_factory=list)
     poisons: list[Poison] = field(default_factory=list)
-    refused: list[Refusing] = field(default_factory=list)
     unreadable: list[tuple[str, Lane, Refusal]] = field(default_factory=list)
 
     def extend(self, other: "Reading") -> None:
@@ -68,7 +58,6 @@ class Reading:
         self.again += other.again
         self.hellos += other.hellos
         self.poisons += other.poisons
-        self.refused += other.refused
         self.unreadable += other.unreadable
 
     def within(self, covers: Callable[[str], bool]) -> "Reading":
@@ -81,7 +70,6 @@ class Reading:
             [known for known in self.again if covers(known[0])],
             [greeting for greeting in self.hellos if covers(township_of(greeting[0].node))],
             [bad for bad in self.poisons if covers(bad.township)],
-            [refusing for refusing in self.refused if covers(refusing.township)],
             [unread for unread in self.unreadable if covers(unread[0])],
         )
 
@@ -100,7 +88,7 @@ def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[byt
             entries = unpack(arrival.payload)
         except Refused as refused:
             reading.kept_bytes += min(len(arrival.payload), MAX_PAYLOAD)
-            _refuse(reading, arrival, refused, arrival.payload, None, "")
+            _refuse(reading, arrival, refused, arrival.payload, "")
             continue
         for entry in entries:
             _read_entry(reading, arrival, entry, registry, in_ledger)
@@ -117,7 +105,6 @@ def _read_entry(
     if numbers is not None and township_of(numbers.stream.node) == arrival.township:
         reading.again.append((arrival.township, arrival.lane, numbers))
         return
-    batch: Batch | None = None
     node = ""
     try:
         if is_batch(entry.body):
@@ -134,7 +121,7 @@ def _read_entry(
             reading.hellos.append((hello, raw, arrival.lane))
             reading.rows += len(hello.streams)
     except Refused as refused:
-        _refuse(reading, arrival, refused, raw, batch, node)
+        _refuse(reading, arrival, refused, raw, node)
 
 
 def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int | None) -> None:
@@ -159,10 +146,8 @@ def check_sender(node: str, entry: Signed, township: str, registry: Registry, at
     raise Refused(Reason.WRONG_SIGNATURE, node)
 
 
-def _refuse(reading: Reading, arrival: Arrival, refused: Refused, raw: bytes, batch: Batch | None, node: str) -> None:
+def _refuse(reading: Reading, arrival: Arrival, refused: Refused, raw: bytes, node: str) -> None:
+    """Answer by the digest, never by numbers: they may be true ones in a copy that was altered or forged on its way."""
     bad = poison(arrival.township, node, refused.reason, refused.detail, raw)
     reading.poisons.append(bad)
-    if batch is None:
-        reading.unreadable.append((arrival.township, arrival.lane, Refusal(bad.digest, refused.reason)))
-    else:
-        reading.refused.append(Refusing(arrival.township, arrival.lane, batch, refused.reason))
+    reading.unreadable.append((arrival.township, arrival.lane, Refusal(bad.digest, refused.reason)))

@@ -87,21 +87,18 @@ def test_bad_input_between_good_neighbours(name: str) -> None:
     assert group.hellos == []
     [refused] = group.quarantined
     assert (refused.sender, refused.refused.reason, refused.raw) == (NODE, reason, bad)
-    [answer] = answers(group)
-    if isinstance(answer, Ack):
-        # Readable, and its own: the node is told the numbers.
-        assert answer == Ack(NODE, EPOCH, refused=[(7, 7, reason)])
-    else:
-        assert answer == Refusal(digest(bad), reason)
+    # Whoever altered or forged it may have put true numbers in it, and those must not rest.
+    assert answers(group) == [Refusal(digest(bad), reason)]
 
 
 def test_an_unknown_node_is_told_so() -> None:
-    group = taken((STRANGER, pack([raw(batch(3, 2, STRANGER), STRANGER), raw(hello("n", STRANGER), STRANGER)])))
+    entries = [raw(batch(3, 2, STRANGER), STRANGER), raw(hello("n", STRANGER), STRANGER)]
+    group = taken((STRANGER, pack(entries)))
 
     assert not group.batches
     assert not group.hellos
     assert [bad.refused.reason for bad in group.quarantined] == [Reason.UNKNOWN_NODE] * 2
-    assert answers(group, STRANGER)[0] == Ack(STRANGER, EPOCH, refused=[(3, 4, Reason.UNKNOWN_NODE)])
+    assert answers(group, STRANGER) == [Refusal(digest(entry), Reason.UNKNOWN_NODE) for entry in entries]
 
 
 BUNDLES: dict[str, tuple[bytes, Reason]] = {
