@@ -9,8 +9,9 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amqtt.broker import Broker as AmqttServer
@@ -83,6 +84,7 @@ class Mosquitto(Broker):
     def __init__(self, folder: Path, *, port: int = 0, host: str = HOST) -> None:
         super().__init__(port=port, host=host)
         self._folder = folder
+        self._changed: dict[str, str] = {}
         self._daemon = Daemon(self.name, folder / "mosquitto.log")
 
     @property
@@ -97,10 +99,7 @@ class Mosquitto(Broker):
             raise ServerError("mosquitto is not installed: it comes with Debian's package mosquitto")
         self._daemon.check_idle()
         port = take_port(self.name, self._port, self.host)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        settings = self._folder / "mosquitto.conf"
-        settings.write_text(_settings(self.host, port), encoding="utf-8")
-        command = [program, "-c", str(settings)]
+        command = [program, "-c", str(self._write(port))]
         await self._daemon.start(command, at=f"{self.host}:{port}", ready=lambda: answers(self.host, port))
         self._port = port
 
@@ -111,6 +110,22 @@ class Mosquitto(Broker):
     def kill(self) -> None:
         """Kill with SIGKILL, as a power cut would, and reap; what it held is gone."""
         self._daemon.kill()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Let these settings stand in place of ours or beside them, now if it runs and at every start from here on.
+
+        A running mosquitto applies limits to connections that are made after it, access lists at once.
+        """
+        self._changed = dict(settings)
+        if self._daemon.alive:
+            self._write(self._port)
+            os.kill(self.pid, signal.SIGHUP)
+
+    def _write(self, port: int) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / "mosquitto.conf"
+        file.write_text(_conf(self.host, port, self._changed), encoding="utf-8")
+        return file
 
 
 class _Server(AmqttServer):  # type: ignore[misc]  # amqtt has no types
@@ -161,20 +176,18 @@ class Amqtt(Broker):
             await server.shutdown()
 
 
-def _settings(host: str, port: int) -> str:
-    lines = [
-        f"listener {port} {host}",
-        "allow_anonymous true",
-        "persistence false",
-        "max_queued_messages 0",  # unlimited: the default of 1000 drops beyond it, silently
-        "max_queued_bytes 0",
-        "max_inflight_messages 0",
-        "set_tcp_nodelay true",  # an ack shall not wait for the next segment
-        "sys_interval 0",
-        "connection_messages false",
-        "log_type error",
-        "log_type warning",
-    ]
+def _conf(host: str, port: int, changed: Mapping[str, str]) -> str:
+    settings = {
+        "allow_anonymous": "true",
+        "persistence": "false",
+        "max_queued_messages": "0",  # unlimited: the default of 1000 drops beyond it, silently
+        "max_queued_bytes": "0",
+        "max_inflight_messages": "0",
+        "set_tcp_nodelay": "true",  # an ack shall not wait for the next segment
+        "sys_interval": "0",
+        "connection_messages": "false",
+    }
     if os.geteuid() == 0:
-        lines.append("user root")  # else it becomes `mosquitto`, who cannot read this folder
-    return "\n".join(lines) + "\n"
+        settings["user"] = "root"  # else it becomes `mosquitto`, who cannot read this folder
+    lines = [f"listener {port} {host}", "log_type error", "log_type warning"]
+    return "\n".join([*lines, *(f"{key} {value}" for key, value in {**settings, **changed}.items())]) + "\n"

@@ -1,21 +1,26 @@
 """A city to be hurt: every line in it goes through a door of ours, and what is to be broken in a house is broken."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from firmware_sim.box import Box, Order, answers
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.faults.door import Behind, Door
+from firmware_sim.faults.ear import Bulletin
 from firmware_sim.faults.patient import HOUSES, Patient
 from firmware_sim.fingerlog import read
 from firmware_sim.ground import Ground
 from firmware_sim.servers.daemon import HOST, free_port
+from proof import ledger
 
 # Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
 PATIENCE_S = 30.0
 _LOOK_S = 0.05
+_QUARANTINED = "SELECT reason, sum(count) FROM quarantine GROUP BY reason"
 
 
 class FaultyCity(Box):
@@ -35,10 +40,13 @@ class FaultyCity(Box):
     ) -> None:
         """Plan it in `folder`, as a `Box` does."""
         self.folder = folder
+        self.now_ms = wall_ms
         self.township_broker = Mosquitto(folder / "township-broker")
         self.city_broker = Mosquitto(folder / "city-broker")
         townships, city = Behind(self.township_broker), Behind(self.city_broker)
         self.township_line, self.city_line = townships.door, city.door
+        self.bulletin = Bulletin()
+        self.city_line.taps.append(self.bulletin)
         self.wall_line = Door(lambda: (HOST, order.http), framed=False, port=free_port())
         breach = sabotage or {}
         self.patients = {name: Patient(name, folder, breach.get(name, ())) for name in HOUSES}
@@ -72,6 +80,12 @@ class FaultyCity(Box):
         await self.restart(self.child(name))
         if name == "cloud":
             await answers(self.address)
+
+    @property
+    def quarantined(self) -> Counter[str]:
+        """Return what was refused so far, by gateways and by the city, by reason."""
+        with closing(ledger.connect(self.premises.database)) as connection:
+            return self.bulletin.quarantined + Counter(dict(connection.execute(_QUARANTINED)))
 
     async def open_city(self) -> None:
         """Open the door to the wall, then the city."""

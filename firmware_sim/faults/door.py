@@ -30,6 +30,9 @@ class Way(StrEnum):
 Rule = Callable[["Passage", Way, Packet], bytes]
 """What goes on in place of a packet, now; b"" for nothing. What it holds back it sends later by `Passage.send`."""
 
+Tap = Callable[[Way, Packet], None]
+"""Hears what passes, and changes nothing."""
+
 Who = Callable[[str], bool]
 """Tells by a client's name whether a fault is meant for it."""
 
@@ -88,6 +91,8 @@ class Passage:
                             door.refused += 1
                             self.cut()
                             return
+                    for tap in door.taps:
+                        tap(way, packet)
                 rule = door.rule
                 out = [packet.raw if rule is None else rule(self, way, packet) for packet in packets]
                 if self._forgotten:
@@ -113,6 +118,7 @@ class Door:
         self.port = port
         self.rule: Rule | None = None
         self.admits: Who = _everybody
+        self.taps: list[Tap] = []
         self.passages: set[Passage] = set()
         self.carried = self.swallowed = self.refused = 0
         self._behind = behind
@@ -148,6 +154,15 @@ class Door:
             yield
         finally:
             self.rule = None
+
+    @contextmanager
+    def tapped(self, tap: Tap) -> Iterator[None]:
+        """Let `tap` hear every packet for as long as the block lasts."""
+        self.taps.append(tap)
+        try:
+            yield
+        finally:
+            self.taps.remove(tap)
 
     @contextmanager
     def barred(self, who: Who) -> Iterator[None]:

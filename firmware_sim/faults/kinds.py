@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import deaths, disks, lines
+from firmware_sim.faults import brokers, deaths, disks, lines, poison, traffic
 from firmware_sim.faults.effect import Fault
 
-KINDS: Mapping[str, Fault] = {fault.kind: fault for fault in (*lines.FAULTS, *deaths.FAULTS, *disks.FAULTS)}
+KINDS: Mapping[str, Fault] = {
+    fault.kind: fault
+    for fault in (
+        *lines.FAULTS,
+        *traffic.FAULTS,
+        *poison.FAULTS,
+        *brokers.FAULTS,
+        *deaths.FAULTS,
+        *disks.FAULTS,
+    )
+}

@@ -1,7 +1,7 @@
 """Each law broken on purpose, in the real processes: the fault test that is clean with our code turns red.
 
-The breaches are in `sabotage.py`; each test plays the same faults with it and without, or names where it is played
-without. What "red" means is the verdict's.
+The breaches are in `firmware_sim/faults/breach.py`; each test plays the same faults with it and without, or names where
+it is played without. What "red" means is the verdict's.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from contract.rating import Quality, Row
 from edge.settings import read
 from firmware_sim.box import Box, Order
 from firmware_sim.broker import Mosquitto
+from firmware_sim.faults.breach import way
 from firmware_sim.ground import Ground
 from firmware_sim.leaky import Leaky
 from firmware_sim.premises import Habits
@@ -40,14 +41,13 @@ from transport.outbox import Outbox
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
-SABOTAGE = Path(__file__).with_name("sabotage.py")
 LOAD_S = 3.0
 # Where it is going to be red nothing is waited for.
 IMPATIENT_S = 3.0
 
 
-def breaking(house: str, law: str) -> dict[str, tuple[str, str]]:
-    return {house: (str(SABOTAGE), law)}
+def breaking(house: str, law: str) -> dict[str, tuple[str, ...]]:
+    return {house: way(law)}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def order(free_port: Callable[[], int]) -> Order:
 
 async def test_law_1_a_light_before_the_commit_is_seen_when_the_power_goes(tmp_path: Path, order: Order) -> None:
     # Without the breach: test_kills.py, the windows.
-    broken = breaking("fleet", "light_before_commit")
+    broken = breaking("fleet", "light-before-commit")
     async with besieged(order, tmp_path / "city", wall_ms=wall_ms, sabotage=broken, drain_s=IMPATIENT_S) as city:
         await asyncio.sleep(LOAD_S)
         await city.box.fleet.kill()
@@ -68,7 +68,7 @@ async def test_law_1_a_light_before_the_commit_is_seen_when_the_power_goes(tmp_p
 
 async def test_law_1_an_ack_before_the_commit_is_seen(tmp_path: Path, order: Order) -> None:
     # Without the breach: test_kills.py, the gateways.
-    broken = breaking("gateways", "ack_before_commit")
+    broken = breaking("gateways", "ack-before-commit")
     async with besieged(order, tmp_path / "city", wall_ms=wall_ms, sabotage=broken, drain_s=IMPATIENT_S) as city:
         await asyncio.sleep(LOAD_S)
     assert city.evidence.verdict.lost > 0
@@ -142,14 +142,14 @@ async def test_law_2_and_4_brokers_that_swallow_what_they_acknowledged_lose_noth
 
 
 async def test_law_2_who_trusts_the_broker_loses(tmp_path: Path, order: Order) -> None:
-    evidence, _, dropped = await leaking(tmp_path, order, "trust_the_broker", IMPATIENT_S)
+    evidence, _, dropped = await leaking(tmp_path, order, "trust-the-broker", IMPATIENT_S)
     assert dropped > 5
     assert evidence.verdict.lost > 0
     assert not evidence.clean
 
 
 async def test_law_4_a_batch_that_is_cut_again_is_heard_on_the_wire(tmp_path: Path, order: Order) -> None:
-    _, ear, _ = await leaking(tmp_path, order, "cut_again", IMPATIENT_S)
+    _, ear, _ = await leaking(tmp_path, order, "cut-again", IMPATIENT_S)
     assert ear.changed > 0
 
 
@@ -200,7 +200,7 @@ async def test_law_3_an_old_image_on_a_nodes_card_gives_no_number_twice(tmp_path
 
 
 async def test_law_3_an_epoch_that_is_used_again_is_seen(tmp_path: Path, order: Order) -> None:
-    evidence, reasons = await restored(tmp_path, order, "one_epoch_for_ever")
+    evidence, reasons = await restored(tmp_path, order, "reuse-epoch")
     assert reasons == {"conflict"}
     assert evidence.verdict.lost > 0
     assert not evidence.clean
@@ -209,7 +209,7 @@ async def test_law_3_an_epoch_that_is_used_again_is_seen(tmp_path: Path, order: 
 async def test_law_6_a_rating_dated_by_its_arrival_is_seen(tmp_path: Path, order: Order) -> None:
     # Without the breach: test_kills.py, the press while the gateway is down.
     async with besieged(
-        order, tmp_path / "city", wall_ms=wall_ms, sabotage=breaking("fleet", "date_on_arrival"), drain_s=IMPATIENT_S
+        order, tmp_path / "city", wall_ms=wall_ms, sabotage=breaking("fleet", "date-on-arrival"), drain_s=IMPATIENT_S
     ) as city:
         await city.box.gateways.kill()
         await asyncio.sleep(2 * LOAD_S)
@@ -271,23 +271,21 @@ async def test_law_7_new_ratings_overtake_a_backlog(tmp_path: Path, order: Order
 
 
 async def test_law_7_in_one_queue_they_do_not(tmp_path: Path, order: Order) -> None:
-    assert await overtaking(tmp_path, order, "one_queue") == 0
+    assert await overtaking(tmp_path, order, "one-queue") == 0
 
 
 # A gateway that is full for longer leaves its nodes waiting 30 s, until they try again what was not live any more.
 FULL_S = {"fleet": LOAD_S, "gateways": 1.0}
 
 
-async def filled(tmp_path: Path, order: Order, house: str, law: str, monkeypatch: pytest.MonkeyPatch) -> Evidence:
+async def filled(tmp_path: Path, order: Order, house: str, law: str) -> Evidence:
     """Let the disk of one house be full for a while."""
-    monkeypatch.setenv("FULL", str(tmp_path))
-    module = {"fleet": "firmware_sim.fleet", "gateways": "firmware_sim.townships"}[house]
-    flag = tmp_path / module
+    flag = tmp_path / "full"
     async with besieged(
         order,
         tmp_path / "city",
         wall_ms=wall_ms,
-        sabotage=breaking(house, law),
+        sabotage=breaking(house, f"{law}:{flag}"),
         drain_s=20.0 if law == "full" else IMPATIENT_S,
     ) as city:
         await asyncio.sleep(LOAD_S)
@@ -300,26 +298,20 @@ async def filled(tmp_path: Path, order: Order, house: str, law: str, monkeypatch
     return city.evidence
 
 
-async def test_law_9_a_full_node_refuses_loudly_and_recovers(
-    tmp_path: Path, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evidence = await filled(tmp_path, order, "fleet", "full", monkeypatch)
+async def test_law_9_a_full_node_refuses_loudly_and_recovers(tmp_path: Path, order: Order) -> None:
+    evidence = await filled(tmp_path, order, "fleet", "full")
     assert evidence.verdict.refused > 5
     assert evidence.clean, str(evidence)
 
 
-async def test_law_9_a_full_gateway_takes_nothing_and_loses_nothing(
-    tmp_path: Path, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evidence = await filled(tmp_path, order, "gateways", "full", monkeypatch)
+async def test_law_9_a_full_gateway_takes_nothing_and_loses_nothing(tmp_path: Path, order: Order) -> None:
+    evidence = await filled(tmp_path, order, "gateways", "full")
     assert evidence.verdict.refused == 0  # the nodes have room
     assert evidence.clean, str(evidence)
 
 
-async def test_law_9_a_full_node_that_thanks_all_the_same_is_seen(
-    tmp_path: Path, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evidence = await filled(tmp_path, order, "fleet", "full_and_silent", monkeypatch)
+async def test_law_9_a_full_node_that_thanks_all_the_same_is_seen(tmp_path: Path, order: Order) -> None:
+    evidence = await filled(tmp_path, order, "fleet", "thank-when-full")
     assert evidence.verdict.lost > 5
     assert not evidence.clean
 

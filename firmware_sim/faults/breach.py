@@ -1,16 +1,16 @@
-"""Breaks one law in one house, from outside: `python sabotage.py LAW MODULE WORDS...` damages MODULE and then runs it.
+"""Breaks one law in a house, from outside: `python -m firmware_sim.faults.breach LAW MODULE WORDS...`.
 
-Each sabotage is what a careless change of the product would be. That the verdict of a fault test turns red with it, and
-is clean without it, shows that the test can see that law.
+MODULE is damaged and then run. Each breach is what a careless change of the product would be. That the verdict of a
+fault test turns red with it, and is clean without it, shows that the test can see that law.
 """
 
 import asyncio
-import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -76,7 +76,7 @@ def trust_the_broker() -> None:
     Sender._depart = sent  # type: ignore[method-assign]
 
 
-def one_epoch_for_ever() -> None:
+def reuse_epoch() -> None:
     """Law 3: a node begins where it thinks it ended, under the same name."""
     edge.node.epoch_text = lambda bits: "AAAAAAAAAA"  # type: ignore[attr-defined]
     begin = Outbox.begin
@@ -129,16 +129,15 @@ def one_queue() -> None:
     Lanes.offer = Lanes.refill  # type: ignore[method-assign]
 
 
-def full() -> None:
-    """No breach: the disk is full for as long as there is a file with the module's name in the folder FULL."""
-    flag = Path(os.environ["FULL"]) / sys.argv[2]
+def full(flag: str) -> None:
+    """No breach: the disk is full for as long as there is a file `flag`."""
     free = transport.disk.Disk.free
-    transport.disk.Disk.free = lambda self: 0 if flag.exists() else free(self)  # type: ignore[method-assign]
+    transport.disk.Disk.free = lambda self: 0 if Path(flag).exists() else free(self)  # type: ignore[method-assign]
 
 
-def full_and_silent() -> None:
-    """Law 9: what finds no room is thrown away, and thanked for."""
-    full()
+def thank_when_full(flag: str) -> None:
+    """Law 9: what finds no room is thrown away, and thanked for; the disk is full as in `full`."""
+    full(flag)
     append = Outbox.append
 
     async def hush(self: Outbox, choice: Settled, *, cut: bool) -> list[Item]:
@@ -150,25 +149,39 @@ def full_and_silent() -> None:
     Outbox.append = hush  # type: ignore[method-assign]
 
 
-SABOTAGES: dict[str, Callable[[], None]] = {
-    breach.__name__: breach
+class Breach(NamedTuple):
+    """How a law is broken, and in which children of a box."""
+
+    commit: Callable[..., None]
+    children: tuple[str, ...]
+
+
+BREACHES: dict[str, Breach] = {
+    breach.commit.__name__.replace("_", "-"): breach
     for breach in (
-        light_before_commit,
-        ack_before_commit,
-        trust_the_broker,
-        one_epoch_for_ever,
-        cut_again,
-        date_on_arrival,
-        one_queue,
-        full,
-        full_and_silent,
+        Breach(light_before_commit, ("fleet",)),
+        Breach(ack_before_commit, ("gateways",)),
+        Breach(trust_the_broker, ("fleet",)),
+        Breach(reuse_epoch, ("fleet",)),
+        Breach(cut_again, ("fleet",)),
+        Breach(date_on_arrival, ("fleet",)),
+        Breach(one_queue, ("fleet", "gateways")),
+        Breach(full, ("fleet", "gateways")),
+        Breach(thank_when_full, ("fleet",)),
     )
 }
 
 
+def way(law: str) -> tuple[str, ...]:
+    """Return the words that stand before a child's module to break `law` in it; "LAW:WORD" where it takes a word."""
+    return ("-m", __spec__.name, law)
+
+
 def main() -> None:
-    name, module, *words = sys.argv[1:]
-    SABOTAGES[name]()
+    """Break, then run."""
+    law, module, *words = sys.argv[1:]
+    name, _, word = law.partition(":")
+    BREACHES[name].commit(*([word] if word else []))
     sys.argv = [module, *words]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

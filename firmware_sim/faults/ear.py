@@ -1,0 +1,85 @@
+"""What is heard at a door while a fault is on: batches that are sent again, acks, how the gateways say they are."""
+
+from collections import Counter
+
+from contract.bundle import digest, unpack
+from contract.codec import decode_as, decode_batch, is_batch
+from contract.errors import Refused
+from contract.hello import Hello
+from contract.status import GatewayStatus
+from firmware_sim.faults.door import Way
+from firmware_sim.faults.packets import PUBACK, PUBLISH, Packet
+
+# Where signed batches travel: from nodes, and from gateways.
+RATINGS = ("/ratings", "/live", "/backlog")
+
+
+def carries_ratings(packet: Packet) -> bool:
+    """Tell whether `packet` is a publish of signed batches or hellos."""
+    return packet.kind == PUBLISH and packet.topic.endswith(RATINGS)
+
+
+def carries_acks(packet: Packet) -> bool:
+    """Tell whether `packet` is a publish of answers."""
+    return packet.kind == PUBLISH and packet.topic.endswith("/acks")
+
+
+class Ear:
+    """A tap that counts what guests send: whole batches by their bytes, hellos, and the server's PUBACKs to them."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self.batches: Counter[str] = Counter()
+        self.hellos = 0
+        self.pubacks = 0
+        self.publishes = 0
+
+    def __call__(self, way: Way, packet: Packet) -> None:
+        """Take a packet in."""
+        if way is Way.DOWN:
+            self.pubacks += packet.kind == PUBACK
+            return
+        if not carries_ratings(packet):
+            return
+        self.publishes += 1
+        try:
+            for entry in unpack(packet.payload):
+                if is_batch(entry.body):
+                    decode_batch(entry.body)
+                    self.batches[digest(entry.raw)] += 1
+                else:
+                    decode_as(entry.body, Hello)
+                    self.hellos += 1
+        except Refused:
+            return  # a fault's own poison
+
+    @property
+    def again(self) -> int:
+        """How often a batch was sent that had been sent before."""
+        return sum(count - 1 for count in self.batches.values())
+
+
+class Bulletin:
+    """A tap at the city's broker that keeps what each run of each gateway said last."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self._newest: dict[tuple[str, str | None], GatewayStatus] = {}
+
+    def __call__(self, way: Way, packet: Packet) -> None:
+        """Take a packet in."""
+        if way is Way.UP and packet.kind == PUBLISH and packet.topic.endswith("/status"):
+            try:
+                status = decode_as(packet.payload, GatewayStatus)
+            except Refused:
+                return
+            if status.state == "up":
+                self._newest[status.node, status.epoch] = status
+
+    @property
+    def quarantined(self) -> Counter[str]:
+        """What all gateways refused so far, by reason."""
+        counts: Counter[str] = Counter()
+        for status in self._newest.values():
+            counts.update({reason.value: count for reason, count in status.quarantined.items()})
+        return counts
