@@ -22,6 +22,8 @@ def test_the_nodes_of_a_cluster_are_tried_in_turn_before_the_waits_grow() -> Non
     assert [backoff.next_s() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 4]
     backoff.lasted(STEADY_S)
     assert [backoff.next_s() for _ in range(4)] == [1, 1, 1, 2]
+    pair = Backoff(highest, tries=2)
+    assert [pair.next_s() for _ in range(5)] == [1, 1, 2, 2, 4]
 
 
 def test_the_draw_is_from_nothing_to_the_ceiling() -> None:

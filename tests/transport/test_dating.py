@@ -121,6 +121,82 @@ def test_ties_in_a_circle_come_to_an_end() -> None:
     assert dating.now("b", 1) is not None
 
 
+def test_the_line_between_two_anchors_is_that_of_their_own_moments() -> None:
+    # Two days after the boot began, and twenty more; the crystal 30 ppm slow.
+    begun = 2 * DAY
+    dating = Dating([Anchor("boot", begun, NOON, 5), Anchor("boot", begun + 20 * DAY - 51_840, NOON + 20 * DAY, 5)])
+
+    quarter = dating.later("boot", begun + 5 * DAY + 40, running=True)
+
+    assert quarter is not None
+    assert (quarter.at, quarter.q) == (NOON + 5 * DAY + 13_000, Quality.CORRECTED)
+
+
+def test_ten_seconds_are_too_much_and_a_millisecond_less_is_not() -> None:
+    dating = Dating([Anchor("boot", 0, NOON, FREEZE_BELOW_MS - 5)])
+    just = 5 / DRIFT
+    assert dating.now("boot", int(just) - 1) == Dated(NOON + 99_999, Quality.SYNCHRONISED, 9_999)
+    assert dating.now("boot", int(just)) is None
+    before = dating.later("boot", -int(just), running=True)
+    assert before is not None
+    assert (before.q, before.error) == (Quality.ESTIMATED, FREEZE_BELOW_MS)
+
+    # From there on the line between two anchors is taken, and not the nearer one.
+    dating.learn(Anchor("boot", 400_000, NOON + 401_000, 20_000))
+    assert dating.later("boot", int(just) - 1, running=True) == Dated(NOON + 99_999, Quality.CORRECTED, 9_999)
+    assert dating.later("boot", int(just), running=True) == Dated(NOON + 100_250, Quality.CORRECTED, 10_000)
+
+
+def test_the_very_moment_of_a_poor_anchor_is_bracketed_by_it_and_the_next() -> None:
+    dating = Dating([Anchor("boot", 1000, NOON, 20_000), Anchor("boot", 3000, NOON + 2000, 20_000)])
+
+    assert dating.later("boot", 1000, running=False) == Dated(NOON, Quality.CORRECTED, 20_000)
+    last = dating.later("boot", 3000, running=False)
+    assert last is not None
+    assert (last.at, last.q) == (NOON + 2000, Quality.ESTIMATED)
+
+
+def test_a_tie_still_counts_where_the_boot_has_an_anchor_of_another_moment() -> None:
+    dating = Dating([Anchor("node", 0, NOON, 9_000)], [Tie("node", 5_000, "gateway", 800_000, 12)])
+    dating.learn(Anchor("gateway", 800_000, NOON + 7_000, 8))
+
+    assert dating.now("node", 5_500) == Dated(NOON + 7_500, Quality.SYNCHRONISED, 20)
+
+
+@pytest.mark.parametrize("tie_first", [True, False])
+def test_a_boot_tied_to_itself_teaches_nothing(*, tie_first: bool) -> None:
+    tie, anchor = Tie("boot", 9_000, "boot", 9_000, 1), Anchor("boot", 0, NOON, 5)
+    dating = Dating([] if tie_first else [anchor], [tie])
+    if tie_first:
+        dating.learn(anchor)
+
+    assert dating.lasted_until("boot") == NOON - 5
+
+
+def test_when_a_boot_began_and_lasted_follows_from_its_first_and_last_anchor() -> None:
+    day_in = Anchor("boot", DAY, NOON, 10)
+    dating = Dating([Anchor("boot", 3 * DAY, NOON + 2 * DAY, 300), day_in, Anchor("boot", 2 * DAY, NOON + DAY, 20)])
+
+    # What the crystal can have gone wrong before the first of them comes on top.
+    assert dating.began_by("boot") == NOON - DAY + 10 + 4320
+    assert dating.lasted_until("boot") == NOON + 2 * DAY - 300
+
+
+def test_of_65_anchors_and_1025_ties_every_second_stays() -> None:
+    dating = Dating()
+    for place in range(64):
+        dating.learn(Anchor("boot", place, NOON + place, 5))
+    for place in range(1024):
+        dating.tie(Tie("node", place, "gateway", place, 1))
+    assert (len(dating._anchors["boot"]), len(dating._ties)) == (64, 1024)
+
+    dating.learn(Anchor("boot", 64, NOON + 64, 5))
+    dating.tie(Tie("node", 1024, "gateway", 1024, 1))
+    assert [known.boottime for known in dating._anchors["boot"]] == list(range(0, 65, 2))
+    assert [known.boottime for known in dating._ties] == list(range(0, 1025, 2))
+
+
+@pytest.mark.bulk
 def test_many_anchors_and_ties_are_thinned_but_the_ends_stay() -> None:
     dating = Dating()
     for place in range(5000):
@@ -151,6 +227,10 @@ def test_an_estimate_without_anything_before_it_begins_with_the_product() -> Non
     dated = estimate(0, last_boottime=0, after=None, before=FLOOR_MS + 1000)
 
     assert dated == Dated(FLOOR_MS + 500, Quality.ESTIMATED, 500, (FLOOR_MS, FLOOR_MS + 1000))
+
+
+def test_no_estimate_lies_before_1970() -> None:
+    assert estimate(0, last_boottime=10_000, after=None, before=5) == Dated(0, Quality.ESTIMATED, 0, (0, 0))
 
 
 def test_contradictory_neighbours_leave_a_point() -> None:

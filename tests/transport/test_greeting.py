@@ -1,5 +1,6 @@
 """When to say hello, and what a welcome means."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,6 +244,34 @@ def test_a_late_welcome_after_the_connection_went() -> None:
     assert full(greeting)
 
 
+def streams(count: int) -> Page:
+    return {StreamKey("371721121-a2", f"{number:010}"): Ranges([(1, 2)]) for number in range(count)}
+
+
+def gaps(count: int) -> Ranges:
+    return Ranges((2 * number + 1, 2 * number + 1) for number in range(count))
+
+
+def test_a_hello_about_nothing_is_one_empty_page() -> None:
+    assert pages({}) == [{}]
+
+
+def test_a_page_takes_so_many_streams_and_so_many_ranges_and_no_more() -> None:
+    assert pages(streams(MAX_STREAMS)) == [streams(MAX_STREAMS)]
+    assert [len(page) for page in pages(streams(MAX_STREAMS + 1))] == [MAX_STREAMS, 1]
+
+    assert pages({ONE: gaps(MAX_PAIRS)}) == [{ONE: gaps(MAX_PAIRS)}]
+    assert pages({ONE: gaps(MAX_PAIRS), TWO: gaps(1)}) == [{ONE: gaps(MAX_PAIRS)}, {TWO: gaps(1)}]
+    assert pages({ONE: gaps(MAX_PAIRS - 1), TWO: gaps(2)}) == [
+        {ONE: gaps(MAX_PAIRS - 1), TWO: gaps(1)},
+        {TWO: gaps(2) - gaps(1)},
+    ]
+    first, second, third = pages({ONE: gaps(2 * MAX_PAIRS + 1)})
+    assert [len(page[ONE]) for page in (first, second, third)] == [MAX_PAIRS, MAX_PAIRS, 1]
+    assert first[ONE] | second[ONE] | third[ONE] == gaps(2 * MAX_PAIRS + 1)
+
+
+@pytest.mark.bulk
 @given(
     st.dictionaries(
         st.integers(0, 3000).map(lambda number: StreamKey("371721121-a1", f"{number:010}")),

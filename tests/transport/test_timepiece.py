@@ -43,6 +43,23 @@ def test_a_welcome_tells_the_time_within_half_the_round_trip() -> None:
     assert machine.timepiece.clock() == Clock("node", 100_000, NOON + 150, 171)
 
 
+def test_of_a_slow_welcome_half_the_way_counts() -> None:
+    assert Machine().timepiece.heard(Clock("gateway", 7, NOON, 20), 3.0) == Anchor("node", 98_500, NOON, 1521)
+
+
+def test_the_same_again_is_no_news_however_long_the_machine_runs() -> None:
+    machine = Machine()
+    machine.boottime = 10 * DAY
+    clock = Clock("gateway", 7, NOON, 20)
+    assert machine.timepiece.heard(clock, 0.3) is not None
+    assert machine.timepiece.heard(clock, 0.3) is None
+
+    machine.boottime += RENEW_MS - 1
+    assert machine.timepiece.heard(Clock("gateway", 8, NOON + RENEW_MS - 1, 100), 0.3) is None
+    machine.boottime += 1
+    assert machine.timepiece.heard(Clock("gateway", 9, NOON + RENEW_MS, 100), 0.3) is not None
+
+
 def test_a_worse_welcome_is_no_news_but_a_better_one_is() -> None:
     machine = Machine()
     machine.timepiece.heard(Clock("gateway", 7, NOON, 20), 0.3)
@@ -107,6 +124,7 @@ def test_a_time_before_this_machine_began_in_1970_is_none() -> None:
     assert machine.timepiece.heard(Clock("gateway", 5_000, 99_999, 1), 0.0) == Tie("node", 100_000, "gateway", 5_000, 1)
     assert machine.timepiece.heard(Clock("gateway", 500_000, 100_001, 1), 0.0) is None
     assert machine.timepiece.now() is None
+    assert machine.timepiece.heard(Clock("gateway", 5_000, 100_000, 1), 0.0) == Anchor("node", 100_000, 100_000, 2)
 
 
 def test_a_clock_with_a_huge_error_is_no_time() -> None:
@@ -138,6 +156,15 @@ def test_a_boot_that_met_nobody_lies_between_its_neighbours() -> None:
         # This boot began at NOON + 900 s, give or take 1 ms and 5 ms of drift.
         assert dated.bounds == (NOON - 10 + 5_000, NOON + 900_006 - (last - 5_000) + (1 if last > 20_000 else 0))
         assert dated.q is Quality.ESTIMATED
+
+
+def test_only_a_boot_that_runs_has_a_better_answer_to_wait_for() -> None:
+    machine = Machine(dating=Dating([Anchor("node", 0, NOON, 10), Anchor("first", 0, NOON - 90 * DAY, 10)]))
+
+    assert judge(machine, BOOTS, "node", 10 * DAY) is None
+    dated = judge(machine, BOOTS, "first", 10 * DAY)
+    assert dated is not None
+    assert (dated.at, dated.q) == (NOON - 80 * DAY, Quality.ESTIMATED)
 
 
 def test_a_boot_before_all_others_and_one_that_was_never_noted() -> None:

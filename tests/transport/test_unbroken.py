@@ -1,6 +1,8 @@
 """Work that was begun ends, cancelled or not."""
 
 import asyncio
+import gc
+from contextlib import suppress
 
 import pytest
 
@@ -46,6 +48,25 @@ async def test_a_cancelled_caller_waits_for_the_end(cancels: int, *, fails: bool
 
     assert caller.cancelled()
     assert done == ["done"]
+
+
+async def test_an_error_that_the_cancellation_outranks_is_not_complained_of() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("missing")
+
+    caller = asyncio.get_running_loop().create_task(unbroken(work()), name="caller")
+    await asyncio.sleep(0)
+    caller.cancel()
+    with suppress(asyncio.CancelledError):
+        await caller
+    del caller
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_work_that_cancels_itself() -> None:
