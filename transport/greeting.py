@@ -109,14 +109,15 @@ class Greeting:
 
     def _answered(self, nonce: str, changed: bool, now: float) -> None:  # noqa: FBT001
         whole = self._pages == {nonce} and self._was_full
+        waited_for = nonce in self._open
         self._open.discard(nonce)
         if changed and not whole:
             # What the other process said about the pages before is void.
             self.full = True
             self._open.clear()
             self._next = max(now, self._last_sent + LEAST_BETWEEN_S)
-        elif not self._open and self._next is not None:
-            self.full = self.full and not self._was_full
+        elif waited_for and not self._open and self._next is not None:
+            self.full = False
             self._patience_s = FIRST_PATIENCE_S
             self._next = now + EVERY_S
 

@@ -41,8 +41,11 @@ def greeted(pages_: dict[str, Page] | None = None, now: float = 0.0) -> Greeting
 def test_nothing_is_due_without_a_connection() -> None:
     greeting = Greeting()
     assert greeting.due_at() is None
+    assert full(greeting)
 
     greeting.connected(5.0)
+    assert greeting.due_at() == 5.0
+    greeting.hurry(6.0)
     assert greeting.due_at() == 5.0
     greeting.disconnected()
     assert greeting.due_at() is None
@@ -118,6 +121,10 @@ def test_a_nonce_answers_once_and_not_for_ever() -> None:
     assert greeting.heard(welcome("n2"), 123.0) is None
     assert greeting.heard(welcome("n3"), 123.0) is not None
 
+    greeting.sent({"n4": {}}, 130.0)
+    greeting.sent({"n5": {}}, 130.0 + 2 * EVERY_S)
+    assert greeting.heard(welcome("n4"), 250.0) is not None
+
 
 def test_answers_from_an_earlier_connection_are_none() -> None:
     greeting = Greeting()
@@ -191,6 +198,28 @@ def test_a_change_between_two_pages_voids_the_first() -> None:
 
     assert full(greeting)
     assert greeting.due_at() == 60.5
+
+
+def test_what_else_another_process_answers_does_not_put_the_whole_hello_off() -> None:
+    greeting = greeted()
+    greeting.sent({"n1": {ONE: Ranges([(1, 1)])}, "n2": {TWO: Ranges([(1, 1)])}}, 60.0)
+    greeting.heard(welcome("n1", by=HEIR), 60.1)
+    heard = greeting.heard(welcome("n2", by=HEIR), 60.2)
+
+    assert heard is not None
+    assert not heard.peer_changed
+    assert full(greeting)
+    assert greeting.due_at() == 60.0 + LEAST_BETWEEN_S
+
+
+def test_a_late_answer_to_an_earlier_hello_does_not_put_the_next_off() -> None:
+    greeting = Greeting()
+    greeting.connected(0.0)
+    greeting.sent({"n1": {}}, 0.0)
+    greeting.sent({"n2": {}}, 2.0)
+    greeting.heard(welcome("n2"), 2.1)
+    assert greeting.heard(welcome("n1"), 50.0) is not None
+    assert greeting.due_at() == 2.1 + EVERY_S
 
 
 def test_an_unasked_welcome_of_another_process_makes_a_hello_due() -> None:

@@ -91,6 +91,18 @@ def test_bad_input_between_good_neighbours(name: str) -> None:
     assert answers(group) == [Refusal(digest(bad), reason)]
 
 
+def test_who_looks_at_the_quarantine_reads_who_it_was_about() -> None:
+    forged = [raw(batch(7, node=OTHER), OTHER), encode(batch(7)), raw(batch(7), OTHER)]
+    group = taken((NODE, pack(forged)), (STRANGER, raw(batch(7, node=STRANGER), STRANGER)))
+
+    assert [bad.refused.detail for bad in group.quarantined] == [
+        f"{OTHER} on the topic of {NODE}",
+        NODE,
+        NODE,
+        f"{STRANGER} is not on the roster",
+    ]
+
+
 def test_an_unknown_node_is_told_so() -> None:
     entries = [raw(batch(3, 2, STRANGER), STRANGER), raw(hello("n", STRANGER), STRANGER)]
     group = taken((STRANGER, pack(entries)))
@@ -160,7 +172,8 @@ def test_a_welcome_tells_the_standing_of_its_own_streams_only() -> None:
         "n5", NODE, Stream(NODE, EPOCH, [(1, 9)]), Stream(OTHER, EPOCH, [(1, 9)]), Stream(NODE, "CCCCCCCCCC", [])
     )
     clock = Clock("boot", 5, 1_790_000_000_000, 3)
-    known = {StreamKey(NODE, EPOCH): (Ranges([(1, 4)]), Ranges([(1, 2)]))}
+    held_and_settled = (Ranges([(1, 4)]), Ranges([(1, 2)]))
+    known = {StreamKey(NODE, EPOCH): held_and_settled, StreamKey(OTHER, EPOCH): held_and_settled}
 
     told = welcome(asked, by="GGGGGGGGGG", clock=clock, standing=lambda key: known.get(key, (Ranges(), Ranges())))
 
