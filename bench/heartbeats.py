@@ -29,8 +29,8 @@ WINDOWS = 1_000_000
 # A township of 60 windows, as Heze's are: docs/scale.md.
 NODES_A_GATEWAY = 15
 GATEWAYS = WINDOWS // WINDOWS_A_NODE // NODES_A_GATEWAY
-# A node's hello comes once a minute, so a third of them are passed on at a time.
-NODES_A_BUNDLE = round(NODES_A_GATEWAY * HELLOS_S / EVERY_S)
+# A node's hello comes once a minute: of so few nodes hardly ever two are passed on together.
+NODES_A_BUNDLE = max(1, round(NODES_A_GATEWAY * HELLOS_S / EVERY_S))
 _RETAIN = 1
 _UP_MS = 864_000_000
 _FREE = 24_000_000_000
@@ -146,7 +146,7 @@ class Heartbeats:
         kinds: tuple[tuple[topics.TownshipLeaf, Iterator[tuple[str, bytes]], float], ...] = (
             ("status", statuses(gateways, now), GATEWAYS / EVERY_S),
             ("live", greetings(gateways, now), GATEWAYS / EVERY_S),
-            ("live", passed_on(gateways, now), GATEWAYS / HELLOS_S),
+            ("live", passed_on(gateways, now), GATEWAYS * NODES_A_GATEWAY / NODES_A_BUNDLE / EVERY_S),
         )
         self._turns = [
             (cycle([(code, packet_on(leaf, code, payload)) for code, payload in said]), a_second)

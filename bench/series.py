@@ -25,6 +25,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from bench.rig import arguments, codes, percentile, show
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.database import Database, open_database, upgrade_database, write
+from cloud.estimates.store import Minutes
 from cloud.ledger import store as ledger
 from cloud.ledger.pages import ROWS_A_PAGE
 from cloud.registry.snapshot import County, Place, Registry
@@ -209,7 +210,15 @@ async def client(database: Database, series: SeriesSettings) -> AsyncIterator[ht
     known = registry()
     async with open_series(series, database, calendar=CALENDAR, now=lambda: NOW) as opened:
         app = FastAPI()
-        app.include_router(router(opened.reader, registry=lambda: known, calendar=CALENDAR, clock=lambda: NOW))
+        app.include_router(
+            router(
+                opened.reader,
+                Minutes(database.reader),
+                registry=lambda: known,
+                calendar=CALENDAR,
+                clock=lambda: NOW,
+            )
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://city") as made:
             yield made
 

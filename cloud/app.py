@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cloud.board.picture import Diff, Picture, Tick
+from cloud.estimates import routes as estimates
 from cloud.guard import Guard
 from cloud.health import routes as health
 from cloud.openapi import problem, publish
@@ -34,6 +35,7 @@ STRUCTS = (
     health.Devices,
     health.Health,
     *quarantine.ANSWERS,
+    *estimates.ANSWERS,
 )
 
 

@@ -13,8 +13,11 @@ from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
+from cloud.clocks.worker import Reader
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
+from cloud.estimates import routes as estimates_routes
+from cloud.estimates.store import Minutes
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
@@ -139,12 +142,14 @@ class City:
         board = await fresh_board()
         stream = Stream(board, clock=self._now, load=fresh_board)
         holder.listeners.append(partial(_renamed, stream))
+        clocks = Reader(database)
         status = Listener(
             self._settings.broker,
             client_id=f"city-{self._name()}-status",
             registry=lambda: holder.current,
             clock=self._now,
             tell=stream.tell,
+            skews=lambda: clocks.skews,
         )
         follower = None
         if database.shared:
@@ -153,10 +158,13 @@ class City:
             ingest.listeners.append(stream.committed)
         registry = partial(_current, holder)
         further = (
-            series_routes.router(series, registry=registry, calendar=self._calendar, clock=self._now),
+            series_routes.router(
+                series, Minutes(database.reader), registry=registry, calendar=self._calendar, clock=self._now
+            ),
+            estimates_routes.router(database.reader),
             registry_routes.router(registry, city=HEZE, clock=self._now),
         )
-        return Serving(stream, status, database, follower, further)
+        return Serving(stream, status, clocks, database, follower, further)
 
     async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]

@@ -33,6 +33,7 @@ class Ingesting:
             ("database", partial(checks.writable, database.writer)),
             ("broker", partial(checks.connected, lambda: ingest.up)),
             ("ingest", partial(checks.untroubled, lambda: ingest.trouble)),
+            ("clock", partial(checks.untroubled, lambda: ingest.clock.trouble, vital=False)),
             ("counties", partial(checks.charged, lambda: ingest.counties)),
         ]
         if feeder is not None:
@@ -76,12 +77,16 @@ class Ingesting:
                 }
             )
         yield from counts(
-            {"ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped)}
+            {
+                "ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped),
+                "city_clock_steps": ("Steps of this machine's clock against its boot", ingest.clock.steps),
+            }
         )
         yield from gauges(
             {
                 "ingest_up": ("Whether both of ingest's connections to the broker stand", ingest.up),
                 "ingest_waiting_bytes": ("Bytes received and not yet settled", ingest.waiting_bytes),
+                "city_clock_known": ("Whether the time is told to anybody", ingest.clock.trouble is None),
                 "ingest_troubled": ("Whether the database refuses commits", ingest.trouble is not None),
             }
         )

@@ -9,10 +9,11 @@ from prometheus_client.metrics_core import Metric
 
 from cloud.board import routes as board
 from cloud.board.stream import Stream
+from cloud.clocks.worker import Reader
 from cloud.database import Database
 from cloud.health import checks
 from cloud.health import routes as health
-from cloud.health.metrics import Source, fleet, gauges
+from cloud.health.metrics import Source, fleet, gauges, skewed
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
 from cloud.ledger.follower import Follower
@@ -27,12 +28,14 @@ class Serving:
         self,
         stream: Stream,
         status: Listener,
+        clocks: Reader,
         database: Database,
         follower: Follower | None,
         further: Sequence[APIRouter],
     ) -> None:
         self._stream = stream
         self._status = status
+        self._clocks = clocks
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
             board.router(stream),
@@ -44,17 +47,19 @@ class Serving:
         watched: list[tuple[str, Check]] = [
             ("store", partial(checks.readable, database.reader)),
             ("statuses", partial(checks.connected, lambda: status.up)),
+            ("clocks", partial(checks.in_time, clocks.found)),
         ]
         if follower is not None:
             stream.current = lambda: follower.trouble is None
             watched.append(("commits", partial(checks.untroubled, lambda: follower.trouble)))
         self.checks: Sequence[tuple[str, Check]] = watched
-        self.sources: Sequence[Source] = (self._figures, self._fleet)
+        self.sources: Sequence[Source] = (self._figures, self._fleet, self._skewed)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to follow and to listen."""
         self._sending = tasks.create_task(self._stream.run(), name="board")
         tasks.create_task(self._status.run(), name="status")
+        self._reading = tasks.create_task(self._clocks.run(), name="clocks")
         if self._follower is not None:
             self._following = tasks.create_task(self._follower.run(), name="follower")
 
@@ -63,8 +68,12 @@ class Serving:
         self._status.stop()
         self._stream.close()
         self._sending.cancel()
+        self._reading.cancel()
         if self._follower is not None:
             self._following.cancel()
+
+    def _skewed(self) -> Iterator[Metric]:
+        return skewed(self._clocks.found())
 
     def _fleet(self) -> Iterator[Metric]:
         return fleet(self._status.devices(), self._status.refused)

@@ -36,8 +36,9 @@ class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello", omit_def
 
     `last` is the highest number given in `epoch` (0 before the first; a gateway gives none). `streams` asks for the
     standing of each of them. `config` is the version in force. `boottime` and `wall` are the sender's two clocks in
-    milliseconds: CLOCK_BOOTTIME of boot `boot`, and its wall clock, which nothing trusts. `full` says that the sender
-    keeps nothing beyond the streams named in the pages of this hello.
+    milliseconds: CLOCK_BOOTTIME of boot `boot`, and its wall clock, which nothing trusts. `at` is what the sender takes
+    for the city's time at that moment, None while it knows none, and `error` how far off it takes that to be at most:
+    the city compares.
     """
 
     v: Literal[1]
@@ -50,6 +51,8 @@ class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello", omit_def
     boottime: Millis
     wall: Millis
     streams: Annotated[list[Stream], msgspec.Meta(max_length=MAX_STREAMS)] = []
+    at: Millis | None = None
+    error: Count = 0
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True):

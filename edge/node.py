@@ -23,7 +23,7 @@ from edge.pins import Factory
 from edge.session import Choice
 from edge.settings import Settings, Timing
 from edge.uplink import Uplink, city_config
-from transport.boot import boot_id, boottime_ms, boottime_ns, wall_ms
+from transport.boot import boot_id, boottime_ms, boottime_ns, boottime_s, wall_ms
 from transport.histogram import Histogram
 from transport.lanes import Lanes
 from transport.outbox import Outbox, Settled
@@ -105,7 +105,7 @@ class Node:
             settings.broker,
             station,
             self._outbox,
-            monotonic=time.monotonic,
+            monotonic=boottime_s,
             config_version=self._config_version,
             configured=self._take_config,
             on_up=self._report_due.set,

@@ -16,7 +16,16 @@ def gather(log: Path, database: Path, *, wall: int | None, tolerance_ms: int = T
     with closing(ledger.connect(database)) as connection:
         received: dict[int, int] = dict(connection.execute(RECEIVED))
     rows = [
-        Row(one.node, one.epoch, one.seq, one.window, one.level, one.at, received_at=received[one.position])
+        Row(
+            one.node,
+            one.epoch,
+            one.seq,
+            one.window,
+            one.level,
+            one.at,
+            received_at=received[one.position],
+            bounds=one.bounds,
+        )
         for one in ledger.read(database)
         if one.counted
     ]

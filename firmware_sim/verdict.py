@@ -31,7 +31,8 @@ class Row(NamedTuple):
     """A counted rating of the ledger.
 
     `window`: city-wide name; `at`: of the press, ms since 1970; `slack_ms`: its stated error; `received_at`: when the
-    city took it, ms since 1970, None where nobody asked.
+    city took it, ms since 1970, None where nobody asked. `bounds`: where `at` is an estimate, the earliest and latest
+    that it can be: only outside them it is misdated.
     """
 
     node: str
@@ -42,6 +43,12 @@ class Row(NamedTuple):
     at: int
     slack_ms: int = 0
     received_at: int | None = None
+    bounds: tuple[int, int] | None = None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """When it can have been pressed, first and last."""
+        return self.bounds or (self.at - self.slack_ms, self.at + self.slack_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ class _Window:
         self._choices = sorted(choices, key=lambda choice: (choice.lit is None, choice.presses[:1]))
         self._rows = sorted(rows, key=lambda row: row.at)
         self._times = [row.at for row in self._rows]
-        self._slack = max((row.slack_ms for row in rows), default=0)
+        self._slack = max((max(row.at - row.span[0], row.span[1] - row.at) for row in rows), default=0)
         self._tolerance = tolerance_ms
         self._row_of: dict[int, int] = {}  # choice index -> row index
         self._choice_of: dict[int, int] = {}
@@ -195,8 +202,8 @@ class _Window:
 
     def _in_time(self, choice: Choice, row: Row, *, level: int | None) -> bool:
         """Return whether `row` is dated as a press of `choice`; only presses of `level` count, None means any."""
-        reach = self._tolerance + row.slack_ms
-        return any(abs(press.at - row.at) <= reach and level in {None, press.level} for press in choice.presses)
+        first, last = row.span[0] - self._tolerance, row.span[1] + self._tolerance
+        return any(first <= press.at <= last and level in {None, press.level} for press in choice.presses)
 
     def _fits(self, choice: Choice, row: Row) -> bool:
         right_level = choice.lit is None or choice.lit.level == row.level

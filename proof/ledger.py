@@ -10,6 +10,7 @@ from contract.batch import Batch
 from contract.codec import stored_batch
 from contract.errors import Refused, StoreDamaged
 from contract.identity import window_id
+from contract.rating import Quality
 
 ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
 # A row that was admitted later counts.
@@ -21,7 +22,8 @@ class Rating(NamedTuple):
     """One number of a stream, as the first entry that gives it says.
 
     `window` is the city-wide name, `at` ms since 1970 UTC, `q` the time quality, `position` where it stands.
-    `counted`: it is not held uncounted.
+    `counted`: it is not held uncounted. `bounds`: the earliest and the latest that it can have been pressed, where `at`
+    is an estimate (`q` 2), else None.
     """
 
     node: str
@@ -33,6 +35,7 @@ class Rating(NamedTuple):
     q: int
     position: int
     counted: bool
+    bounds: tuple[int, int] | None = None
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -69,7 +72,19 @@ def ratings(entries: Iterator[tuple[int, Batch]], uncounted: set[tuple[int, int]
             given.add(key)
             counted = (position, index) not in uncounted
             window = window_id(batch.node, row.window)
-            yield Rating(*key, window, row.level, batch.t0 + row.ms, int(batch.q), position, counted)
+            at = batch.t0 + row.ms
+            yield Rating(*key, window, row.level, at, int(batch.q), position, counted, bounds_of(batch, row.ms))
+
+
+def bounds_of(batch: Batch, ms: int) -> tuple[int, int] | None:
+    """The earliest and the latest that the row at `ms` after t0 can have been pressed; None where that is no estimate.
+
+    They stand as far from its time as the batch's bounds from t0.
+    """
+    if batch.q is not Quality.ESTIMATED:
+        return None
+    earliest, latest = batch.bounds or (batch.t0, batch.t0)
+    return earliest + ms, latest + ms
 
 
 def gapless(path: Path) -> bool:

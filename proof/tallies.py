@@ -17,6 +17,7 @@ BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WH
 CITY = "city"
 BY_CITY = f"SELECT minute, '{CITY}', satisfied, basic, dissatisfied FROM tally_city WHERE channel = ?"  # noqa: S608
 BY_TOWNSHIP = "SELECT hour, township, satisfied, basic, dissatisfied FROM tally_township WHERE channel = ?"
+BY_ESTIMATED = 'SELECT minute, "window", ratings FROM tally_estimated WHERE channel = ?'
 BUTTON = "button"
 
 
@@ -26,6 +27,15 @@ def by_minute(ratings: Iterable[Rating]) -> Counts:
     for rating in ratings:
         if rating.counted:
             counts.setdefault((str(rating.at // MINUTE_MS), rating.window), [0, 0, 0])[3 - rating.level] += 1
+    return counts
+
+
+def by_estimated(ratings: Iterable[Rating]) -> Counts:
+    """[how many] of the counted `ratings` stand by an estimate of their time in (minute number as text, window)."""
+    counts: Counts = {}
+    for rating in ratings:
+        if rating.counted and rating.bounds is not None:
+            counts.setdefault((str(rating.at // MINUTE_MS), rating.window), [0])[0] += 1
     return counts
 
 
@@ -61,7 +71,7 @@ def by_township(minutes: Counts, zone: ZoneInfo) -> Counts:
 
 
 def stored(path: Path, query: str) -> Counts:
-    """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY`, `BY_TOWNSHIP` or `BY_CITY`."""
+    """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY`, `BY_CITY` and so on."""
     with closing(connect(path)) as connection:
         return {(str(when), str(window)): list(count) for when, window, *count in connection.execute(query, (BUTTON,))}
 
@@ -76,6 +86,7 @@ def differences(path: Path, zone: ZoneInfo) -> list[str]:
         (BY_DAY, by_day(ratings, zone)),
         (BY_TOWNSHIP, by_township(minutes, zone)),
         (BY_CITY, of_city(minutes)),
+        (BY_ESTIMATED, by_estimated(ratings)),
     ):
         kept = stored(path, query)
         found.extend(

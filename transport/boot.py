@@ -24,6 +24,11 @@ def boottime_ms() -> int:
     return boottime_ns() // 1_000_000
 
 
+def boottime_s() -> float:
+    """Seconds since this boot, sleep included: a round trip through a sleep must not look short."""
+    return boottime_ns() / 1e9
+
+
 def wall_ms() -> int:
     """Milliseconds since 1970 as this machine believes."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000_000

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from contract.rating import Quality
 
 # Crystal drift of a Pi, both ways: 60 s in 14 days.
-DRIFT = 50e-6
+DRIFT_PPM = 50
+# One in the frost may go beyond; beyond four times that a clock was stepped.
+OUT_OF_TUNE = 4
 FREEZE_BELOW_MS = 10_000
 # Nothing of ours happened before: the floor of an estimate that has no other.
 FLOOR_MS = 1_767_225_600_000  # 2026-01-01 UTC
@@ -45,12 +47,34 @@ class Dated(NamedTuple):
     bounds: tuple[int, int] | None = None
 
 
+class _Known(NamedTuple):
+    """An anchor as it is kept; one that is not `direct` follows from a tie."""
+
+    boottime: int
+    at: int
+    error: int
+    direct: bool
+
+
+class _Moment(NamedTuple):
+    """A moment in the city's time, right within `error`; `bracketed`: there are anchors on both sides of it."""
+
+    at: int
+    error: int
+    bracketed: bool
+
+
 class Dating:
-    """All that is known about time, and what follows from it."""
+    """All that is known about time, and what follows from it.
+
+    A moment lies within the error of every anchor, which grows with the distance from it, hence where all of these
+    overlap. Anchors that contradict each other beyond what a crystal can do mean that the city's clock, or a gateway's,
+    was stepped in between: what was told last counts.
+    """
 
     def __init__(self, anchors: Iterable[Anchor] = (), ties: Iterable[Tie] = ()) -> None:
-        """Start from what a store kept."""
-        self._anchors: dict[str, list[Anchor]] = {}
+        """Start from what a store kept, in the order in which it was learnt."""
+        self._anchors: dict[str, list[_Known]] = {}
         self._ties: list[Tie] = []
         for anchor in anchors:
             self.learn(anchor)
@@ -59,55 +83,79 @@ class Dating:
 
     def learn(self, anchor: Anchor) -> None:
         """Take in an anchor, and what it makes of the ties to its boot."""
-        mine = self._anchors.setdefault(anchor.boot, [])
-        mine.append(anchor)
-        mine.sort(key=lambda known: known.boottime)
-        # The first, the last and a few between bracket every moment well enough.
-        if len(mine) > 64:  # noqa: PLR2004
-            del mine[1:-1:2]
-        for tie in self._ties:
-            if tie.peer_boot == anchor.boot and tie.boot != anchor.boot:
-                self._untie(tie)
+        self._keep(anchor, direct=True)
+        self._follow(anchor.boot)
 
     def tie(self, tie: Tie) -> None:
         """Take in a tie."""
         self._ties.append(tie)
         if len(self._ties) > 1024:  # noqa: PLR2004
             del self._ties[1:-1:2]
-        if tie.peer_boot in self._anchors and tie.boot != tie.peer_boot:
-            self._untie(tie)
+        if tie.peer_boot in self._anchors:
+            self._follow(tie.peer_boot)
 
-    def _untie(self, tie: Tie) -> None:
-        moment = self._at(tie.peer_boot, tie.peer_boottime)
-        if moment is not None and not any(known.boottime == tie.boottime for known in self._anchors.get(tie.boot, ())):
-            at, error, _ = moment
-            self.learn(Anchor(tie.boot, tie.boottime, at, error + tie.error))
+    def _follow(self, boot: str) -> None:
+        """Date by the ties to `boot` what they tie to it, and so on; each tie once, since they may go in a circle."""
+        waiting, unused = [boot], list(self._ties)
+        while waiting:
+            peer = waiting.pop()
+            for tie in [tie for tie in unused if tie.peer_boot == peer and tie.boot != peer]:
+                unused.remove(tie)
+                moment = self._at(peer, tie.peer_boottime)
+                if moment is not None:
+                    error = moment.error + tie.error
+                    if self._keep(Anchor(tie.boot, tie.boottime, moment.at, error), direct=False):
+                        waiting.append(tie.boot)
 
-    def _at(self, boot: str, boottime: int) -> tuple[int, int, bool] | None:
-        """The moment, its error, and whether anchors stand on both sides of it; None without any anchor."""
+    def _keep(self, anchor: Anchor, *, direct: bool) -> bool:
+        """Keep an anchor in the place of those that it contradicts; whether it is news."""
+        new = _Known(anchor.boottime, anchor.at, anchor.error, direct)
+        mine = self._anchors.setdefault(anchor.boot, [])
+        against = [known for known in mine if _contradict(known, new)]
+        same = [known for known in mine if known.boottime == new.boottime and known not in against]
+        if not direct and any(known.direct for known in against):
+            # A machine that was tied stood still meanwhile, say: its word is worth less than the city's own.
+            return False
+        if any(known.error <= new.error for known in same):
+            return False
+        mine[:] = sorted([new, *(known for known in mine if known not in against and known not in same)])
+        # The first, the last and a few between bracket every moment well enough.
+        if len(mine) > 64:  # noqa: PLR2004
+            del mine[1:-1:2]
+        return True
+
+    def _at(self, boot: str, boottime: int) -> _Moment | None:
+        """The moment as all anchors of its boot have it; None without any."""
         anchors = self._anchors.get(boot)
         if not anchors:
             return None
 
-        def error_of(known: Anchor) -> int:
-            return known.error + _drift(boottime - known.boottime)
+        def error_of(known: _Known) -> int:
+            return known.error + drift(boottime - known.boottime)
 
+        earliest = max(known.at + boottime - known.boottime - error_of(known) for known in anchors)
+        latest = min(known.at + boottime - known.boottime + error_of(known) for known in anchors)
         best = min(anchors, key=error_of)
         before = next((known for known in reversed(anchors) if known.boottime <= boottime), None)
         after = next((known for known in anchors if known.boottime > boottime), None)
+        bracketed = before is not None and after is not None
+        at = best.at + boottime - best.boottime
         if before is not None and after is not None and error_of(best) >= FREEZE_BELOW_MS:
             # Far from both: the crystal's drift is nearly constant, so the straight line between them is better.
             share = (boottime - before.boottime) / (after.boottime - before.boottime)
-            return before.at + round(share * (after.at - before.at)), error_of(best), True
-        bracketed = before is not None and after is not None
-        return best.at + boottime - best.boottime, error_of(best), bracketed
+            at = before.at + round(share * (after.at - before.at))
+        if earliest > latest:
+            # A crystal a little beyond what it should be.
+            return _Moment(at, error_of(best) + earliest - latest, bracketed)
+        at = min(max(at, earliest), latest)
+        return _Moment(at, max(at - earliest, latest - at), bracketed)
 
     def now(self, boot: str, boottime: int) -> Dated | None:
         """The present moment of a running `boot`: None while unknown or its error is 10 s or more."""
         moment = self._at(boot, boottime)
-        if moment is None or moment[1] >= FREEZE_BELOW_MS:
+        if moment is None or moment.error >= FREEZE_BELOW_MS:
             return None
-        return Dated(moment[0], Quality.SYNCHRONISED, moment[1])
+        return Dated(moment.at, Quality.SYNCHRONISED, moment.error)
 
     def later(self, boot: str, boottime: int, *, running: bool) -> Dated | None:
         """A moment that could not be dated when it happened.
@@ -128,20 +176,28 @@ class Dating:
     def lasted_until(self, boot: str) -> int | None:
         """The latest city time at which `boot` is known to have been running."""
         anchors = self._anchors.get(boot)
-        return anchors[-1].at - anchors[-1].error if anchors else None
+        moment = self._at(boot, anchors[-1].boottime) if anchors else None
+        return moment.at - moment.error if moment else None
 
     def began_by(self, boot: str) -> int | None:
         """The latest city time at which `boot` can have begun."""
-        anchors = self._anchors.get(boot)
-        if not anchors:
-            return None
-        first = anchors[0]
-        return first.at - first.boottime + first.error + _drift(first.boottime)
+        moment = self._at(boot, 0)
+        return moment.at + moment.error if moment else None
 
 
-def _drift(elapsed: int) -> int:
-    """How much a crystal can have gone wrong over `elapsed` milliseconds."""
-    return int(abs(elapsed) * DRIFT)
+def drift(elapsed: int) -> int:
+    """How much a crystal can have gone wrong over `elapsed` milliseconds that it counted itself, rounded up.
+
+    Its own seconds are those that it counts wrongly, hence 50 ppm of what is left.
+    """
+    return -(-abs(elapsed) * DRIFT_PPM // (1_000_000 - DRIFT_PPM))
+
+
+def _contradict(one: _Known, other: _Known) -> bool:
+    """Whether not even a crystal far beyond what it should be explains both."""
+    elapsed = other.boottime - one.boottime
+    off = abs(other.at - one.at - elapsed)
+    return off > one.error + other.error + OUT_OF_TUNE * drift(elapsed)
 
 
 def estimate(boottime: int, *, last_boottime: int, after: int | None, before: int) -> Dated:
@@ -152,7 +208,7 @@ def estimate(boottime: int, *, last_boottime: int, after: int | None, before: in
     possible.
     """
     rest = last_boottime - boottime
-    latest = max(0, before - rest + _drift(rest))
-    earliest = min(latest, (FLOOR_MS if after is None else after) + boottime - _drift(boottime))
+    latest = max(0, before - rest + drift(rest))
+    earliest = min(latest, (FLOOR_MS if after is None else after) + boottime - drift(boottime))
     middle = (earliest + latest) // 2
     return Dated(middle, Quality.ESTIMATED, (latest - earliest + 1) // 2, (earliest, latest))

@@ -167,20 +167,21 @@ class Sender:
     def _welcomed(self, welcome: Welcome) -> None:
         if welcome.to != self._station.name:
             return
+        # Before the end of the round trip, so that whatever interrupts us in between makes the error greater only.
+        arrived = self._station.timepiece.boottime_ms()
         now = self._monotonic()
         heard = self._greeting.heard(welcome, now)
         if heard is None:
             if welcome.clock.at is not None and self._station.timepiece.now() is None:
                 self._greeting.hurry(now)
             return
+        learnt = self._station.timepiece.heard(welcome.clock, heard.round_trip_s, arrived)
         if heard.peer_changed:
             self._lanes.down()
             self._parcels.forget()
         self._lanes.welcomed()
         for stream, there in heard.there.items():
             self._arrived(stream, there)
-        # Now and not later: what the clock said was true when it arrived.
-        learnt = self._station.timepiece.heard(welcome.clock, heard.round_trip_s)
         self._later(lambda: self._heard(heard, learnt))
 
     async def _heard(self, heard: Heard, learnt: Anchor | Tie | None) -> None:

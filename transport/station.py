@@ -21,6 +21,7 @@ class Station(NamedTuple):
 
     def hello(self, nonce: str, asked: Mapping[StreamKey, Ranges], *, last: int, config: int) -> Hello:
         """One page of a hello, said now: asking about `asked`, after giving number `last`, under version `config`."""
+        clock = self.timepiece.clock()
         return Hello(
             v=1,
             node=self.name,
@@ -28,8 +29,10 @@ class Station(NamedTuple):
             last=last,
             nonce=nonce,
             config=config,
-            boot=self.timepiece.boot,
-            boottime=self.timepiece.boottime_ms(),
+            boot=clock.boot,
+            boottime=clock.boottime,
             wall=self.timepiece.wall_ms(),
             streams=[Stream(key.node, key.epoch, list(numbers.pairs)) for key, numbers in asked.items()],
+            at=clock.at,
+            error=clock.error,
         )

@@ -1,9 +1,10 @@
 """What time is it, here: a machine's boot clock and all that its peers told about the city's time."""
 
 from collections.abc import Callable
+from math import ceil
 
 from contract.hello import Clock
-from transport.dating import Anchor, Dated, Dating, Tie, estimate
+from transport.dating import Anchor, Dated, Dating, Tie, drift, estimate
 
 # An anchor no better than what is known is still taken after this long, to measure the crystal by.
 RENEW_MS = 600_000
@@ -39,23 +40,27 @@ class Timepiece:
             return Clock(self.boot, boottime)
         return Clock(self.boot, boottime, moment.at, moment.error)
 
-    def heard(self, clock: Clock, round_trip_s: float) -> Anchor | Tie | None:
-        """Learn from a welcome that arrives now: what is worth keeping on disk, or None when nothing new was said.
+    def heard(self, clock: Clock, round_trip_s: float, arrived: int | None = None) -> Anchor | Tie | None:
+        """Learn from a welcome: what is worth keeping on disk, or None when nothing new was said.
 
-        The answer was given somewhere in the round trip; taking its middle is wrong by half of it at most.
+        The answer was given somewhere in the round trip that ended at `arrived` (CLOCK_BOOTTIME, ms; None: now), read
+        no later than the end of the round trip; taking its middle is wrong by half of it at most. One more for the
+        milliseconds that are cut off at both ends.
         """
-        half_ms = round(round_trip_s * 500)
-        moment = self.boottime_ms() - half_ms
+        half_ms = ceil(round_trip_s * 500)
+        moment = (self.boottime_ms() if arrived is None else arrived) - half_ms
+        error = half_ms + drift(half_ms) + 1
         # A time in which one of these boots began before 1970 is none: nothing could be dated by it.
         if clock.at is None or clock.at < max(moment, clock.boottime):
-            return self._tied(clock, moment, half_ms + 1)
-        anchor = Anchor(self.boot, moment, clock.at, clock.error + half_ms + 1)
+            return self._tied(clock, moment, error)
+        anchor = Anchor(self.boot, moment, clock.at, clock.error + error)
         if clock.boot != self.boot:
             # Whatever was tied to the peer's boot is dated by this too.
             self._dating.learn(Anchor(clock.boot, clock.boottime, clock.at, clock.error))
         known = self._dating.now(self.boot, moment)
         fresh = self._last_learnt is not None and moment - self._last_learnt < RENEW_MS
-        if known is not None and known.error <= anchor.error and fresh:
+        agreed = known is not None and abs(known.at - anchor.at) <= known.error + anchor.error
+        if known is not None and agreed and known.error <= anchor.error and fresh:
             return None
         self._last_learnt = moment
         self._dating.learn(anchor)

@@ -16,6 +16,7 @@ from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.rules import BUTTON, LATE_MS
 from contract.codec import stored_batch
 from contract.identity import township_of
+from contract.rating import Quality
 from proof.scores import Counts
 
 HEAD = text("SELECT position, commits FROM ledger_head")
@@ -32,12 +33,14 @@ SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
 WHERE minute >= :first GROUP BY minute
 """)
 
+ESTIMATED = text("SELECT minute, SUM(ratings) FROM tally_estimated WHERE minute >= :first GROUP BY minute")
+
 TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_city")
 
 # The hour is what the table has an index on.
 QUARANTINED = text("SELECT COALESCE(SUM(count), 0) FROM quarantine WHERE hour >= :hour AND at >= :since")
 
-UNCOUNTED = text("SELECT COUNT(*) FROM uncounted WHERE admitted IS NULL")
+UNCOUNTED = text("SELECT COUNT(*) FROM uncounted WHERE admitted IS NULL AND refused IS NULL")
 
 NEWEST = text("""
 SELECT position, received_at, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position DESC LIMIT :most
@@ -65,6 +68,10 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
             ahead=ahead,
             minutes={minute: counts for minute, counts in minutes.items() if minute >= first},
             days=_by_day(minutes, calendar),
+            estimated={
+                minute: int(ratings)
+                for minute, ratings in await connection.execute(ESTIMATED, {"first": first_of_days})
+            },
             total=int((await connection.execute(TOTAL)).scalar_one()),
             quarantined=int(
                 (await connection.execute(QUARANTINED, {"hour": since // HOUR_MS, "since": since})).scalar_one()
@@ -87,7 +94,8 @@ async def _feed(connection: AsyncConnection) -> list[FeedItem]:
             if (position, number) not in held:
                 at = batch.t0 + row.ms
                 late = received_at - at > LATE_MS
-                items.append(FeedItem(at, township_of(batch.node), row.level, BUTTON, late))
+                guessed = batch.q is Quality.ESTIMATED
+                items.append(FeedItem(at, township_of(batch.node), row.level, BUTTON, late, guessed))
     return sorted(items, key=lambda item: -item.at)[:FEED]
 
 

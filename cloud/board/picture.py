@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from proof.scores import Counts
 
-Trouble = Literal["offline", "full", "stuck", "unsynced"]
+Trouble = Literal["offline", "full", "stuck", "skewed", "unsynced"]
 # Start of the bucket, score (null where nobody rated), count.
 Point = tuple[int, float | None, int]
 
@@ -46,13 +46,25 @@ class LowWindow(msgspec.Struct, frozen=True):
 
 
 class FeedItem(msgspec.Struct, frozen=True):
-    """One rating, with its township only: a single rating is never shown with its window."""
+    """One rating, with its township only: a single rating is never shown with its window.
+
+    `late`: it came more than a minute after it was pressed; `estimated`: `at` is an estimate, between bounds.
+    """
 
     at: int
     township: str
     level: int
     channel: str
     late: bool
+    estimated: bool = False
+
+
+class Estimated(msgspec.Struct, frozen=True):
+    """How many ratings of a trend's buckets stand there by an estimate of their time: (start, count), where any do."""
+
+    minute: list[tuple[int, int]] = []
+    hour: list[tuple[int, int]] = []
+    day: list[tuple[int, int]] = []
 
 
 class Trends(msgspec.Struct, frozen=True):
@@ -61,6 +73,7 @@ class Trends(msgspec.Struct, frozen=True):
     minute: list[Point]
     hour: list[Point]
     day: list[Point]
+    estimated: Estimated = Estimated()
 
 
 class Path(msgspec.Struct, frozen=True):

@@ -31,8 +31,9 @@ class Loaded:
     """What the stores knew at ledger position `position`, after commit number `commits`.
 
     `ahead`: counts by day and window, of today and of any later day (a rating may be dated a little into the future);
-    `minutes`: the city's counts by minute number, as far back as the trends reach; `days`: the same by day; `total`: of
-    all days ever; `quarantined`: entries today; `uncounted`: rows held now.
+    `minutes`: the city's counts by minute number, as far back as the trends reach; `days`: the same by day;
+    `estimated`: how many of each minute's stand there by an estimate, as far back as the days; `total`: of all days
+    ever; `quarantined`: entries today; `uncounted`: rows held now.
     """
 
     position: int = 0
@@ -40,6 +41,7 @@ class Loaded:
     ahead: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
     minutes: Mapping[int, Counts] = field(default_factory=dict)
     days: Mapping[str, Counts] = field(default_factory=dict)
+    estimated: Mapping[int, int] = field(default_factory=dict)
     total: int = 0
     quarantined: int = 0
     uncounted: int = 0
@@ -76,7 +78,7 @@ class Board:
         self._ahead: defaultdict[str, Day] = defaultdict(Day)
         for day, windows in loaded.ahead.items():
             self._ahead[day].add_all(windows)
-        self._trends = Trends(calendar, loaded.minutes, loaded.days)
+        self._trends = Trends(calendar, loaded.minutes, loaded.days, loaded.estimated)
         self._total = loaded.total
         self._quarantined = loaded.quarantined
         self._uncounted = loaded.uncounted
@@ -119,11 +121,13 @@ class Board:
         for minute, n in minutes.items():
             self._trends.add(minute, self._calendar.day(minute * MINUTE_MS), n)
             count += sum(n)
+        for (_, minute), ratings in commit.estimated.items():
+            self._trends.guess(minute, ratings)
         self._total += count
         self._quarantined += commit.quarantined
         self._uncounted += commit.uncounted
         self._pace.add(commit.at, count, commit.delays)
-        fresh = [FeedItem(r.at, township_of(r.window), r.level, r.channel, r.late) for r in commit.newest]
+        fresh = [FeedItem(r.at, township_of(r.window), r.level, r.channel, r.late, r.estimated) for r in commit.newest]
         self._feed = sorted(fresh + self._feed, key=lambda item: -item.at)[:FEED]
 
     def tell(self, nodes: Nodes) -> None:

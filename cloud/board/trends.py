@@ -1,9 +1,10 @@
 """The city's score over the last 60 minutes, 24 hours and 30 days, moving with the clock. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from cloud.board.picture import Point
+from cloud.board.picture import Estimated, Point
 from cloud.board.picture import Trends as TrendsPicture
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from proof.scores import Counts, percent, plus
@@ -21,11 +22,19 @@ def first_minute(calendar: Calendar, now: int) -> int:
 class Trends:
     """A fold of counts by minute; buckets that the clock has not reached yet are kept and shown when it does."""
 
-    def __init__(self, calendar: Calendar, minutes: Mapping[int, Counts], days: Mapping[str, Counts]) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        minutes: Mapping[int, Counts],
+        days: Mapping[str, Counts],
+        estimated: Mapping[int, int],
+    ) -> None:
+        """`estimated`: how many of a minute's ratings stand there by an estimate, as far back as the days reach."""
         self._calendar = calendar
         self._minutes: dict[int, Counts] = dict(minutes)
         self._days: dict[str, Counts] = dict(days)
         self._hours: dict[int, Counts] = {}
+        self._estimated: dict[int, int] = dict(estimated)
         for minute, n in minutes.items():
             self._add(self._hours, calendar.hour(minute * MINUTE_MS), n)
 
@@ -35,6 +44,10 @@ class Trends:
         self._add(self._hours, self._calendar.hour(minute * MINUTE_MS), n)
         self._add(self._days, day, n)
 
+    def guess(self, minute: int, ratings: int) -> None:
+        """Know that so many of what was counted in `minute` stand there by an estimate of their time."""
+        self._estimated[minute] = self._estimated.get(minute, 0) + ratings
+
     def forget(self, now: int) -> None:
         """Drop what the buckets shown at `now` (ms) do not need."""
         first = first_minute(self._calendar, now)
@@ -42,6 +55,8 @@ class Trends:
         self._hours = {hour: n for hour, n in self._hours.items() if hour >= first * MINUTE_MS}
         first_day = self._calendar.last_days(self._calendar.day(now), DAYS)[0]
         self._days = {day: n for day, n in self._days.items() if day >= first_day}
+        least = self._calendar.start(first_day) // MINUTE_MS
+        self._estimated = {minute: count for minute, count in self._estimated.items() if minute >= least}
 
     def picture(self, now: int) -> TrendsPicture:
         """Return the buckets up to the ones that `now` (ms) falls in."""
@@ -53,7 +68,25 @@ class Trends:
             minute=_points((number * MINUTE_MS, self._minutes.get(number, _NOTHING)) for number in minutes),
             hour=_points((start, self._hours.get(start, _NOTHING)) for start in hours),
             day=_points((self._calendar.start(day), self._days.get(day, _NOTHING)) for day in days),
+            estimated=self._guesses(minutes, hours, days) if self._estimated else Estimated(),
         )
+
+    def _guesses(self, minutes: range, hours: range, days: Sequence[str]) -> Estimated:
+        """Return the estimates in the buckets shown, which are few."""
+        calendar, shown = self._calendar, set(days)
+        by_minute: Counter[int] = Counter()
+        by_hour: Counter[int] = Counter()
+        by_day: Counter[int] = Counter()
+        for minute, count in self._estimated.items():
+            at = minute * MINUTE_MS
+            hour, day = calendar.hour(at), calendar.day(at)
+            if minute in minutes:
+                by_minute[at] += count
+            if hours[0] <= hour <= hours[-1]:
+                by_hour[hour] += count
+            if day in shown:
+                by_day[calendar.start(day)] += count
+        return Estimated(sorted(by_minute.items()), sorted(by_hour.items()), sorted(by_day.items()))
 
     @staticmethod
     def _add(buckets: dict[_K, Counts], key: _K, n: Counts) -> None:

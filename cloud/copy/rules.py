@@ -9,7 +9,9 @@ import msgspec
 # Rows of these never change, so a copy goes on behind the last one whatever happened meanwhile.
 APPENDED = frozenset({"ledger_entry"})
 # These change with the ledger's mark alone: while that stands still, a copy of them goes on.
-COUNTED = frozenset({"tally_minute", "tally_day", "tally_township", "tally_city", "uncounted"})
+COUNTED = frozenset(
+    {"tally_minute", "tally_day", "tally_township", "tally_city", "tally_estimated", "estimate", "uncounted"}
+)
 # A city may have these before anything was copied into it; they are the same everywhere.
 SEEDED = frozenset({"county", "township"})
 # Comes last: a ledger without its head takes nothing in, so half a copy cannot be mistaken for a city.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.clocks.tables
 import cloud.ledger.tables
 import cloud.quarantine.tables
 import cloud.registry.tables

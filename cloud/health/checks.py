@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cloud.clocks.rules import Skew
 from cloud.health.routes import Part
 
 PATIENCE_S = 2.0
@@ -54,6 +55,15 @@ async def untroubled(trouble: Callable[[], str | None], *, vital: bool = True) -
     """Say whether a worker can do what it is there for."""
     found = trouble()
     return Part(ok=found is None, detail=found or "", vital=vital)
+
+
+async def in_time(skews: Callable[[], Collection[Skew]]) -> Part:
+    """Say whether every device's clock agrees with the city's; that none does keeps no rating out."""
+    found = sorted(skews(), key=lambda skew: -abs(skew.off_ms))
+    if not found:
+        return Part(ok=True, vital=False)
+    worst = f"{found[0].node} by {found[0].off_ms / 1000:+.1f} s at least"
+    return Part(ok=False, detail=f"{len(found)} clocks disagree with the city's, {worst}", vital=False)
 
 
 async def charged(counties: Callable[[], Collection[str]]) -> Part:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cloud.clocks.rules import Skew
 from cloud.health.rules import Device
 from cloud.ledger.commit import Commit
 from contract.errors import Reason
@@ -101,6 +102,17 @@ def fleet(devices: Sequence[Device], refused: Counter[Reason]) -> Iterator[Metri
     yield states
     waiting = sum(device.queue for device in devices)
     yield GaugeMetricFamily("manyi_waiting_ratings", "Ratings on their way, as last reported", waiting)
+
+
+def skewed(skews: Collection[Skew]) -> Iterator[Metric]:
+    """Yield how many clocks disagree with the city's, and the worst of them."""
+    worst = max((abs(skew.off_ms) for skew in skews), default=0)
+    yield from gauges(
+        {
+            "clocks_skewed": ("Devices whose clock disagrees with the city's", len(skews)),
+            "clock_off_seconds": ("By how much the worst of them does, at least", worst / 1000),
+        }
+    )
 
 
 def _by_reason(name: str, what: str, counts: Counter[Reason]) -> Metric:

@@ -10,23 +10,25 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from cloud.board.picture import Ailing, Nodes, Trouble
+from cloud.clocks.rules import Skew
 from contract.identity import township_of
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 
-State = Literal["online", "offline", "full", "stuck", "unsynced"]
+State = Literal["online", "offline", "full", "stuck", "skewed", "unsynced"]
 # Three heartbeats missed: a broker that was killed sends no will for its clients.
 SILENT_MS = 180_000
 # Time to say the first word after the city started, and to learn the time after a node did.
 GRACE_MS = 60_000
 LISTED = 4
-_RANK: Mapping[State, int] = {"offline": 0, "full": 1, "stuck": 2, "unsynced": 3, "online": 4}
+_RANK: Mapping[State, int] = {"offline": 0, "full": 1, "stuck": 2, "skewed": 3, "unsynced": 4, "online": 5}
 
 
 class Device(msgspec.Struct, frozen=True):
     """A node or gateway. `state` holds since `since` (ms); `heard`: when its gateway last reported it, null if never.
 
     `queue`: ratings waiting in it, the oldest `oldest_ms` old; `disk_free`: bytes; `stuck`: "window/level" of buttons
-    held down; `clock_error_ms`: null while it does not know the time.
+    held down; `clock_error_ms`: null while it does not know the time; `clock_off_ms`: by how much at least its time
+    disagrees with the city's (negative: behind), null while it agrees or says nothing.
     """
 
     node: str
@@ -42,6 +44,7 @@ class Device(msgspec.Struct, frozen=True):
     disk_free: int
     stuck: list[str]
     clock_error_ms: int | None
+    clock_off_ms: int | None = None
 
 
 class _Heard(NamedTuple):
@@ -67,8 +70,13 @@ class Fleet:
             status = msgspec.structs.replace(before.status, state="down")
         self._heard[status.node] = _Heard(status, at)
 
-    def devices(self, now: int, nodes: Collection[str], gateways: Collection[str]) -> list[Device]:
-        """Return all devices at `now` (ms): heard ones, and registered `nodes` and `gateways` never heard; by name."""
+    def devices(
+        self, now: int, nodes: Collection[str], gateways: Collection[str], skews: Mapping[str, Skew]
+    ) -> list[Device]:
+        """Return all devices at `now` (ms): heard ones, and registered `nodes` and `gateways` never heard; by name.
+
+        `skews`: those whose clock disagrees.
+        """
         devices: dict[str, Device] = {}
         for name, heard in self._heard.items():
             down = heard.status.state == "down" or now - heard.at > SILENT_MS
@@ -79,7 +87,16 @@ class Fleet:
             for name in names:
                 if name not in devices and now - self._started > GRACE_MS:
                     devices[name] = self._never(silent(name, "down"))
+        for name in devices.keys() & skews.keys():
+            devices[name] = self._skewed(devices[name], skews[name])
         return [devices[name] for name in sorted(devices)]
+
+    def _skewed(self, device: Device, skew: Skew) -> Device:
+        """Say that a clock disagrees, unless something worse is to be said of `device`."""
+        told = msgspec.structs.replace(device, clock_off_ms=skew.off_ms)
+        if _RANK[device.state] <= _RANK["skewed"]:
+            return told
+        return msgspec.structs.replace(told, state="skewed", since=skew.since)
 
     def _node(self, health: NodeHealth, heard: int, now: int, *, lost: bool) -> Device:
         status = health.status

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from cloud.board.picture import Nodes
+from cloud.clocks.rules import Skew
 from cloud.health.rules import Device, Fleet, tile
 from cloud.registry.snapshot import Registry
 from contract import topics
@@ -28,6 +29,8 @@ _SHARE = 10
 class Listener:
     """One connection for all statuses. `clock` gives the city's time in ms, `tell` takes each new tile.
 
+    `skews` tells whose clocks disagree.
+
     It looks at all devices every `look_s`, whatever came and whether anything did, since silence is news too; with so
     many that a look takes a tenth of that, less often.
     """
@@ -40,11 +43,13 @@ class Listener:
         registry: Callable[[], Registry],
         clock: Callable[[], int],
         tell: Callable[[Nodes], None],
+        skews: Callable[[], Mapping[str, Skew]] = dict,
         look_s: float = LOOK_S,
     ) -> None:
         self._registry = registry
         self._clock = clock
         self._tell = tell
+        self._skews = skews
         self._fleet = Fleet(clock())
         self._look_s = look_s
         self._stop = asyncio.Event()
@@ -92,7 +97,7 @@ class Listener:
     def devices(self) -> list[Device]:
         """Return every device as it is now."""
         registry = self._registry()
-        return self._fleet.devices(self._clock(), registry.nodes.keys(), registry.gateways.keys())
+        return self._fleet.devices(self._clock(), registry.nodes.keys(), registry.gateways.keys(), self._skews())
 
     def _look(self) -> None:
         shown = tile(self.devices(), self._clock())

@@ -148,8 +148,11 @@ class Committer:
             await self._charge.confirm(connection)
             if fold.entries or poisons:
                 head = await self._append(connection, [store.entry_of(v, at) for v in fold.entries])
-                await store.hold(connection, fold.held, head.position - len(fold.entries) + 1)
+                first = head.position - len(fold.entries) + 1
+                await store.hold(connection, fold.held, first)
+                await store.bound(connection, fold.entries, first)
                 await tallies.add(connection, fold.cells, BUTTON, self._calendar)
+                await tallies.add_estimated(connection, fold.estimated, BUTTON)
                 if poisons:
                     await quarantine.keep(connection, poisons, at)
                 await self._publish(connection, _commit(fold, poisons, head, self._now()))
@@ -204,9 +207,14 @@ class Committer:
             head = await self._append(connection, [found.entry(at)])
             await admission.admit(connection, found.rows, head.position)
             await tallies.add(connection, found.cells, BUTTON, self._calendar)
+            await tallies.add_estimated(connection, found.estimated, BUTTON)
             cells = {key: (count[0], count[1], count[2]) for key, count in found.cells.items()}
             held = {Reason.UNKNOWN_WINDOW: -len(found.rows)}
-            commit = Commit(head.commits, head.position, at, cells, (), (), 0, -len(found.rows), held=held)
+            commit = Commit(
+                *(head.commits, head.position, at, cells, (), (), 0, -len(found.rows)),
+                held=held,
+                estimated=found.estimated,
+            )
             await self._publish(connection, commit)
         return self._committed(commit, began)
 
@@ -223,6 +231,7 @@ def _commit(fold: Fold, poisons: list[Poison], head: store.Head, at: int) -> Com
         uncounted=len(fold.held),
         reasons=Counter(bad.reason for bad in poisons),
         held=Counter(row.reason for row in fold.held),
+        estimated=fold.estimated,
     )
 
 

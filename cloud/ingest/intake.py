@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
+from cloud.clocks.rules import Word
 from cloud.ingest.answers import welcome_to
 from cloud.ingest.charge import BEAT_S, Change
 from cloud.ingest.committer import Committer, Outcome
@@ -58,8 +59,8 @@ class Intake:
     """`receive` is called on the loop for each payload; `run` does the work.
 
     `listeners` are called on the loop after each commit, `settled` with the streams that grew or were asked about,
-    `on_change` when counties came to this process or went. `trouble` is the database's, while it has any; `dropped`
-    counts payloads that found no room.
+    `on_words` with what was said of the time, `on_change` when counties came to this process or went. `trouble` is the
+    database's, while it has any; `dropped` counts payloads that found no room.
     """
 
     def __init__(
@@ -69,14 +70,16 @@ class Intake:
         *,
         registry: Callable[[], Registry],
         publish: Publish,
+        now: Callable[[], int],
         clock: Callable[[], Clock],
         by: Callable[[], str],
         monotonic: Callable[[], float],
     ) -> None:
-        """`clock`: the city's clock as handed down in welcomes; `by`: who hands it down; `monotonic`: seconds."""
+        """`now`: the city's time, ms; `clock`: what of it welcomes hand down; `by`: who does; `monotonic`: seconds."""
         self.listeners: list[Callable[[Commit], None]] = []
         self.on_settled: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_asked: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
+        self.on_words: Callable[[list[Word]], None] = lambda _words: None
         # Whether hellos are answered now; those that are not come again.
         self.welcoming: Callable[[], bool] = lambda: True
         # Whether this process is fit to have counties; one whose brokers are out of reach leaves them to others.
@@ -88,6 +91,7 @@ class Intake:
         self._memory = memory
         self._registry = registry
         self._publish = publish
+        self._now = now
         self._clock = clock
         self._by = by
         self._monotonic = monotonic
@@ -117,7 +121,7 @@ class Intake:
         if not self._committer.covers(township):
             return
         self._unread_bytes += len(payload)
-        self._arrivals[lane].append(Arrival(lane, township, payload))
+        self._arrivals[lane].append(Arrival(lane, township, payload, self._now()))
         self._readable.set()
 
     def admit(self) -> None:
@@ -177,6 +181,8 @@ class Intake:
     def _hand_over(self, reading: Reading) -> None:
         self._ahead_bytes += reading.kept_bytes
         self._read.append(reading)
+        if reading.words:
+            self.on_words(reading.words)
         self._settleable.set()
 
     # Settling

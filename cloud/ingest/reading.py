@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
+from cloud.clocks.rules import Word
 from cloud.ledger.rules import Lane, Numbers, Verified
 from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
@@ -18,17 +19,19 @@ from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Hello
 from contract.identity import township_of
+from contract.rating import Quality
 from contract.signing import verify
 
 _MARK_BYTES = 16
 
 
 class Arrival(NamedTuple):
-    """A payload on a lane, by the township its topic belongs to."""
+    """A payload on a lane, by the township its topic belongs to, and the city's time (ms) when it came."""
 
     lane: Lane
     township: str
     payload: bytes
+    at: int
 
 
 @dataclass(slots=True)
@@ -36,8 +39,9 @@ class Reading:
     """What was found in some payloads, in their order.
 
     `payload_bytes` came in, `kept_bytes` are held on to until the commit. `rows`: ratings, and streams that hellos ask
-    about: what settling takes time for. `again`: batches whose very bytes are in the
-    ledger, by township and lane. `unreadable` are the answers to what `poisons` holds.
+    about: what settling takes time for. `again`: batches whose very bytes are in the ledger, by township and lane.
+    `unreadable` are the answers to what `poisons` holds. `words`: what was said of the time, by hellos and by live
+    ratings.
     """
 
     payload_bytes: int = 0
@@ -48,6 +52,7 @@ class Reading:
     hellos: list[tuple[Hello, bytes, Lane]] = field(default_factory=list)
     poisons: list[Poison] = field(default_factory=list)
     unreadable: list[tuple[str, Lane, Refusal]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
 
     def extend(self, other: "Reading") -> None:
         """Add what was read after this."""
@@ -114,11 +119,16 @@ def _read_entry(
             numbers = Numbers(StreamKey(node, batch.epoch), batch.first, batch.last)
             reading.batches.append(Verified(batch, numbers, raw, mark, arrival.township, arrival.lane))
             reading.rows += len(batch.rows)
+            if arrival.lane == "live" and batch.q is Quality.SYNCHRONISED:
+                reading.words.append(Word("rating", node, batch.t0 + batch.rows[-1].ms, 0, arrival.at))
         else:
             hello = decode_as(entry.body, Hello)
             node = hello.node
             check_sender(node, entry, arrival.township, registry, None)
             reading.hellos.append((hello, raw, arrival.lane))
+            if hello.at is not None:
+                order = (hello.boot, hello.boottime)
+                reading.words.append(Word("hello", node, hello.at, hello.error, arrival.at, order))
             reading.rows += len(hello.streams)
     except Refused as refused:
         _refuse(reading, arrival, refused, raw, node)

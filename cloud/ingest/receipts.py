@@ -72,12 +72,17 @@ class Receipts:
         *,
         send: Callable[[str, list[bytes]], None],
         now: Callable[[], int],
+        known: Callable[[], bool],
         monotonic: Callable[[], float],
     ) -> None:
-        """`send(township, entries)`; `now` is the city's time in ms, `monotonic` seconds."""
+        """`send(township, entries)`; `now` is the city's time in ms, `known` if that is right; `monotonic` seconds.
+
+        Nodes delete by the time of a receipt: without the right one none is given, and they keep what they have.
+        """
         self._signer = signer
         self._send = send
         self._now = now
+        self._known = known
         self._monotonic = monotonic
         self._book = ReceiptBook()
         self.settled = self._book.settled
@@ -91,7 +96,7 @@ class Receipts:
         """Work until cancelled."""
         while True:
             await asyncio.sleep(TICK_S)
-            ready = self._book.take(self._monotonic())
+            ready = self._book.take(self._monotonic()) if self._known() else {}
             signed = await asyncio.to_thread(self._sign, ready) if ready else {}
             for township, entries in signed.items():
                 self._send(township, entries)

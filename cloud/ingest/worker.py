@@ -6,10 +6,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from cloud.calendar import Calendar
+from cloud.clocks.rules import Watch
+from cloud.clocks.worker import Keeper
 from cloud.database import Database
 from cloud.ingest.answers import UNASKED
 from cloud.ingest.charge import Change, Charge
-from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
+from cloud.ingest.clock import CityClock, kernel_error_ms, trusted_error_ms
 from cloud.ingest.committer import Committer
 from cloud.ingest.intake import Intake
 from cloud.ingest.receipts import Receipts
@@ -23,8 +25,9 @@ from cloud.settings import Settings
 from contract import topics
 from contract.bundle import pack, packed
 from contract.codec import encode
-from contract.hello import Clock, Welcome
+from contract.hello import Welcome
 from contract.signing import Signer
+from transport.boot import boot_id, boottime_ms
 from transport.link import Link
 
 LANES: tuple[Lane, Lane] = ("live", "backlog")
@@ -60,7 +63,10 @@ class Ingest:
         self._now = now
         self._monotonic = monotonic
         self._heard_at = monotonic()
-        self._error_ms = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
+        kernel = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
+        self.clock = CityClock(now, kernel, boot=boot_id(), boottime_ms=boottime_ms)
+        watch = Watch(self.clock.error_ms)
+        self._keeper = Keeper(watch, database, now=now)
         self._charge = charge
         memory = Memory(database.reader)
         committer = Committer(
@@ -69,7 +75,7 @@ class Ingest:
             charge,
             now=now,
             calendar=calendar,
-            future_ms=lambda: _EVER_MS if self._error_ms() is None else settings.future_s * 1000,
+            future_ms=lambda: _EVER_MS if self.clock.error_ms() is None else settings.future_s * 1000,
             monotonic=monotonic,
         )
         self._intake = Intake(
@@ -77,11 +83,19 @@ class Ingest:
             memory,
             registry=lambda: holder.current,
             publish=self._publish,
-            clock=self._clock,
+            now=now,
+            clock=self.clock.clock,
             by=lambda: self._by,
             monotonic=monotonic,
         )
-        self._receipts = Receipts(signer, send=self._send_entries, now=now, monotonic=monotonic)
+        self._receipts = Receipts(
+            signer,
+            send=self._send_entries,
+            now=now,
+            known=lambda: self.clock.error_ms() is not None,
+            monotonic=monotonic,
+        )
+        self._intake.on_words = watch.hear
         self._intake.on_settled = self._receipts.settled
         self._intake.on_asked = self._receipts.asked
         self._intake.welcoming = lambda: self.up and not self._awaited
@@ -150,12 +164,14 @@ class Ingest:
                 await stack.enter_async_context(link)
             async with asyncio.TaskGroup() as tasks:
                 receipts = tasks.create_task(self._receipts.run(), name="receipts")
+                clocks = tasks.create_task(self._keeper.run(), name="clocks")
                 intake = tasks.create_task(self._intake.run(), name="intake")
                 await self._stop.wait()
                 self._intake.stop()
                 await asyncio.wait({intake}, timeout=DRAIN_S)
                 intake.cancel()
                 receipts.cancel()
+                clocks.cancel()
 
     def _publish(self, lane: Lane, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         return self._links[lane].publish(topic, payload, retain=retain)
@@ -163,9 +179,6 @@ class Ingest:
     def _send_entries(self, township: str, entries: list[bytes]) -> None:
         for payload in packed(entries):
             self._publish("live", topics.township(township, "acks"), payload)
-
-    def _clock(self) -> Clock:
-        return city_clock(self._now, self._error_ms)
 
     def _able(self) -> bool:
         """Whether the broker was heard lately."""
@@ -201,7 +214,7 @@ class Ingest:
             return
         for gateway in registry.gateways.values():
             if self._charge.covers(gateway.township):
-                hint = Welcome(gateway.node, UNASKED, self._by, self._clock(), [])
+                hint = Welcome(gateway.node, UNASKED, self._by, self.clock.clock(), [])
                 self._publish("live", topics.township(gateway.township, "acks"), pack([encode(hint)]))
 
     def _registry_changed(self, registry: Registry) -> None:

@@ -14,8 +14,10 @@ from cloud.database import fetch, write
 from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import Entry
 from cloud.registry.snapshot import Registry
+from contract.batch import Batch
 from contract.codec import stored_batch
 from contract.errors import Reason
+from contract.rating import Quality
 
 # Rows looked at for one admission; more follow in the next.
 PAGE = 5_000
@@ -50,10 +52,23 @@ class Progress(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """Rows (position, index in the batch) that count now, and their counts by (window, minute)."""
+    """Rows (position, index in the batch) that count now, and their counts by (window, minute).
+
+    `estimated`: how many of these stand there by an estimate of their time.
+    """
 
     rows: list[Place]
     cells: dict[tuple[str, int], list[int]]
+    estimated: dict[tuple[str, int], int]
+
+    def add(self, place: Place, window: str, batch: Batch) -> None:
+        """Let the row at `place`, which is of `batch` and was pressed at `window`, count."""
+        rating = batch.rows[place[1]]
+        cell = (window, (batch.t0 + rating.ms) // MINUTE_MS)
+        self.rows.append(place)
+        self.cells.setdefault(cell, [0, 0, 0])[3 - rating.level] += 1
+        if batch.q is Quality.ESTIMATED:
+            self.estimated[cell] = self.estimated.get(cell, 0) + 1
 
     def entry(self, at: int) -> Entry:
         """The ledger entry that says so, at city time `at` (ms)."""
@@ -72,14 +87,11 @@ async def look(
     """What can be admitted of the next `PAGE` held rows of `window` behind `after`, and where to go on, if anywhere."""
     position, row = after
     found = await fetch(connection, WAITING, (Reason.UNKNOWN_WINDOW.value, window, position, position, row, PAGE))
-    admission = Admission([], {})
+    admission = Admission([], {}, {})
     for position, row, raw in found:
         batch = stored_batch(bytes(raw))
-        rating = batch.rows[row]
-        at = batch.t0 + rating.ms
-        if registry.has_window(window, at):
-            admission.rows.append((position, row))
-            admission.cells.setdefault((window, at // MINUTE_MS), [0, 0, 0])[3 - rating.level] += 1
+        if registry.has_window(window, batch.t0 + batch.rows[row].ms):
+            admission.add((position, row), window, batch)
     return admission, (position, row) if len(found) == PAGE else None
 
 

@@ -15,7 +15,7 @@ NEWEST = 8
 class Counted(NamedTuple):
     """One counted rating: `at` in ms (UTC), the city-wide `window`, `level` 1..3.
 
-    `late`: it was committed more than a minute after it was pressed.
+    `late`: it was committed more than a minute after it was pressed; `estimated`: `at` is an estimate.
     """
 
     at: int
@@ -23,6 +23,7 @@ class Counted(NamedTuple):
     level: int
     channel: str
     late: bool
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class Commit:
 
     `number`: commits are numbered from 1 without a gap. `position`: the highest ledger position now. `at`: the city's
     time in ms. `cells`: newly counted (satisfied, basic, dissatisfied) by window id and minute number (ms since 1970
-    // 60000). `newest`: up to 8 newest counted ratings, newest first. `delays`: ms from press to this commit, of those
-    on the live lane. `quarantined`: entries quarantined; `uncounted`: rows that entered the ledger but are held
-    uncounted (negative where an earlier held row was admitted now). `reasons` splits the quarantined, `held` the
-    uncounted, by why. `seconds`: how long its transaction took; only where it was made.
+    // 60000); `estimated`: how many of a cell's stand there by an estimate of their time. `newest`: up to 8 newest
+    counted ratings, newest first. `delays`: ms from press to this commit, of those on the live lane. `quarantined`:
+    entries quarantined; `uncounted`: rows that entered the ledger but are held uncounted (negative where an earlier
+    held row was admitted or refused now). `reasons` splits the quarantined, `held` the uncounted, by why. `seconds`:
+    how long its transaction took; only where it was made.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Commit:
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     held: Mapping[Reason, int] = field(default_factory=dict)
     seconds: float = 0.0
+    estimated: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +66,7 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
     uncounted: int
     reasons: dict[Reason, int]
     held: dict[Reason, int]
+    estimated: list[tuple[str, int, int]] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -83,6 +87,7 @@ def packed(commit: Commit) -> bytes:
             commit.uncounted,
             dict(commit.reasons),
             dict(commit.held),
+            [(*cell, ratings) for cell, ratings in commit.estimated.items()],
         )
     )
 
@@ -101,4 +106,5 @@ def unpacked(body: bytes) -> Commit:
         wire.uncounted,
         wire.reasons,
         wire.held,
+        estimated={(window, minute): ratings for window, minute, ratings in wire.estimated},
     )

@@ -78,7 +78,7 @@ def counted(
     for entry in entries:
         if entry.kind == "batch":
             found.append(Rows(entry, counting(entry, given.get(entry.position, ()), held.get(entry.position, ()))))
-        else:
+        elif entry.kind == "admit":
             rows: dict[int, list[int]] = {}
             for position, row in entry.admitted:
                 rows.setdefault(position, []).append(row)

@@ -11,6 +11,7 @@ from cloud.ledger.commit import NEWEST, Counted
 from contract.batch import Batch, StreamKey
 from contract.errors import Reason
 from contract.ranges import Ranges
+from contract.rating import Quality
 
 Lane = Literal["live", "backlog"]
 # The channel of the three buttons; other channels get their own entries.
@@ -89,6 +90,8 @@ class Fold:
         # Batches of which every row was known and agreed.
         self.repeats: list[Verified] = []
         self.cells: dict[tuple[str, int], list[int]] = {}
+        # How many of a cell's stand there by an estimate of their time.
+        self.estimated: dict[tuple[str, int], int] = {}
         self.held: list[Held] = []
         self.conflicts: list[Conflict] = []
         # When the live lane's counted ratings were pressed, ms.
@@ -152,6 +155,7 @@ class Fold:
         rows, t0, prefix = batch.rows, batch.t0, batch.node + "/"
         cells, has_window, limit = self.cells, self._has_window, self._limit
         live = self.live if verified.lane == "live" else None
+        estimated = batch.q is Quality.ESTIMATED
         for index in indexes:
             row = rows[index]
             at = t0 + row.ms
@@ -165,10 +169,12 @@ class Fold:
             if cell is None:
                 cell = cells[key] = [0, 0, 0]
             cell[3 - row.level] += 1
+            if estimated:
+                self.estimated[key] = self.estimated.get(key, 0) + 1
             if live is not None:
                 live.append(at)
             if at > self._feed_floor:
-                self._note(Counted(at, window, row.level, BUTTON, self._now - at > LATE_MS))
+                self._note(Counted(at, window, row.level, BUTTON, self._now - at > LATE_MS, estimated))
 
     def _note(self, counted: Counted) -> None:
         self._feed.append(counted)

@@ -14,6 +14,7 @@ from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.codec import stored_batch
 from contract.hello import Hello
 from contract.identity import WINDOW
+from contract.rating import Quality
 
 BEGIN_HEAD = "INSERT INTO ledger_head (id, position, commits) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING"
 
@@ -30,6 +31,12 @@ VALUES (:position, :kind, :node, :epoch, :first, :last, :received_at, :lane, :ra
 HOLD = """
 INSERT INTO uncounted (position, row, reason, "window")
 VALUES (:position, :row, :reason, :window)
+"""
+
+# The bounds of estimated times, where they can be found without reading any batch.
+BOUND = """
+INSERT INTO estimate (position, node, epoch, first, last, at, earliest, latest)
+VALUES (:position, :node, :epoch, :first, :last, :at, :earliest, :latest)
 """
 
 # A hello may arrive late or again; the newest is the one that says the stream goes furthest.
@@ -107,6 +114,19 @@ async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> Head:
 async def hold(connection: AsyncConnection, held: Iterable[Held], first: int) -> None:
     """Hold rows uncounted; entry number 0 of the group stands at position `first`."""
     await write(connection, HOLD, ((first + h.entry, h.row, h.reason.value, well_formed(h.window)) for h in held))
+
+
+async def bound(connection: AsyncConnection, entered: Sequence[Verified], first: int) -> None:
+    """Keep the bounds of the estimates among `entered`, of which the first stands at position `first`."""
+    await write(
+        connection,
+        BOUND,
+        (
+            (first + index, *numbers.stream, *numbers[1:], batch.t0, *(batch.bounds or (batch.t0, batch.t0)))
+            for index, (batch, numbers, *_) in enumerate(entered)
+            if batch.q is Quality.ESTIMATED
+        ),
+    )
 
 
 def well_formed(window: str) -> str:

@@ -55,7 +55,8 @@ Index(
 )
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it
-# is well-formed. `admitted`: position of the entry that let it count after all.
+# is well-formed. `admitted`: position of the entry that let it count after all; `refused`: of the one that says that it
+# never will.
 uncounted = Table(
     "uncounted",
     metadata,
@@ -64,6 +65,7 @@ uncounted = Table(
     Column("reason", Text, nullable=False),
     Column("window", Text, nullable=False),
     Column("admitted", BigInteger),
+    Column("refused", BigInteger),
     sqlite_with_rowid=False,
 )
 Index(
@@ -73,6 +75,22 @@ Index(
     sqlite_where=uncounted.c.admitted.is_(None),
     postgresql_where=uncounted.c.admitted.is_(None),
 )
+
+# The entries whose times are estimates: the `earliest` and `latest` that `at`, the batch's t0, can have been (ms). The
+# bounds of each of its rows stand as far from that row's own time.
+estimate = Table(
+    "estimate",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=False),
+    Column("node", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("earliest", BigInteger, nullable=False),
+    Column("latest", BigInteger, nullable=False),
+)
+Index("estimate_numbers", estimate.c.node, estimate.c.epoch, estimate.c.first)
 
 # The newest signed hello of each stream: how far it says that it goes.
 hello = Table(

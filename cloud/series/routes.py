@@ -1,30 +1,37 @@
 """Trends and the ranking over HTTP."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from cloud.calendar import MINUTE_MS, Calendar
+from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.openapi import answer, described, problem, problems
 from cloud.registry.snapshot import Registry
 from cloud.series.port import Series
-from cloud.series.rules import MOST, MOST_RANKED_DAYS, USUAL, Ranking, Scale, Trend, buckets, ranked, starts
+from cloud.series.rules import MOST, MOST_RANKED_DAYS, USUAL, Ranking, Scale, Trend, buckets, by_start, ranked, starts
 from contract.errors import Unavailable
 from proof.scores import Counts
 
 logger = logging.getLogger(__name__)
 
+# Of a place, from one minute's number to another's, both included: how many ratings stand in each by an estimate.
+Estimated = Callable[[str, int, int], Awaitable[Mapping[int, int]]]
 AWAY = "the store of ratings over time does not answer now; the board does"
 PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 
 
 def router(
-    series: Series, *, registry: Callable[[], Registry], calendar: Calendar, clock: Callable[[], int]
+    series: Series,
+    estimated: Estimated,
+    *,
+    registry: Callable[[], Registry],
+    calendar: Calendar,
+    clock: Callable[[], int],
 ) -> APIRouter:
-    """Return the routes on `series`; `clock` gives the city's time in ms."""
+    """Return the routes on `series`; `estimated` tells what of it are estimates, `clock` the city's time in ms."""
     trends = APIRouter(tags=["trends"])
 
     @trends.get(
@@ -57,9 +64,12 @@ def router(
         firsts = starts(by, last, wanted, calendar)
         try:
             counts = await _counts(series, by, place, firsts, calendar)
+            end = calendar.end(calendar.day(firsts[-1])) if by == "day" else firsts[-1] + HOUR_MS
+            guesses = by_start(by, await estimated(place, firsts[0] // MINUTE_MS, end // MINUTE_MS), calendar)
         except Unavailable as away:
             return _away(away)
-        return answer(Trend(place, by, calendar.zone, last, buckets(firsts, counts, now=now, veiled="/" in place)))
+        found = buckets(firsts, counts, guesses, now=now, veiled="/" in place)
+        return answer(Trend(place, by, calendar.zone, last, found))
 
     @trends.get(
         "/api/ranking",

@@ -21,12 +21,16 @@ VEIL_MS = 60 * MINUTE_MS
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """Ratings from `at` (ms) on: how many, by level, and their score; the latter null where none are or may be seen."""
+    """Ratings from `at` (ms) on: how many, by level, and their score; the latter null where none are or may be seen.
+
+    `estimated`: how many of them stand here by an estimate of their time, and may belong to another bucket.
+    """
 
     at: int
     count: int
     n: Counts | None
     score: float | None
+    estimated: int = 0
 
 
 class Trend(msgspec.Struct, frozen=True):
@@ -81,7 +85,19 @@ def by_hour(minutes: Mapping[int, Counts], calendar: Calendar) -> dict[int, Coun
     return hours
 
 
-def buckets(firsts: list[int], counts: Mapping[int, Counts], *, now: int, veiled: bool) -> list[Bucket]:
+def by_start(by: Scale, minutes: Mapping[int, int], calendar: Calendar) -> dict[int, int]:
+    """Sum numbers of ratings by minute number to those by the start (ms) of the bucket they fall in."""
+    sums: dict[int, int] = {}
+    for minute, ratings in minutes.items():
+        at = minute * MINUTE_MS
+        start = at if by == "minute" else calendar.hour(at) if by == "hour" else calendar.start(calendar.day(at))
+        sums[start] = sums.get(start, 0) + ratings
+    return sums
+
+
+def buckets(
+    firsts: list[int], counts: Mapping[int, Counts], estimated: Mapping[int, int], *, now: int, veiled: bool
+) -> list[Bucket]:
     """Return a bucket for each start in `firsts`; `veiled` ones (a single window's) hide the level of a fresh few."""
     made = []
     for at, end in zip(firsts, [*firsts[1:], None], strict=True):
@@ -89,7 +105,8 @@ def buckets(firsts: list[int], counts: Mapping[int, Counts], *, now: int, veiled
         count = sum(n)
         fresh = end is None or end + VEIL_MS > now
         hidden = count == 0 or (veiled and fresh and count <= OTHERS)
-        made.append(Bucket(at, count, None if hidden else n, None if hidden else percent(n)))
+        guessed = estimated.get(at, 0)
+        made.append(Bucket(at, count, None if hidden else n, None if hidden else percent(n), guessed))
     return made
 
 

@@ -46,6 +46,11 @@ ON CONFLICT (hour, township, channel) DO UPDATE SET
     dissatisfied = tally_township.dissatisfied + excluded.dissatisfied
 """
 
+ADD_ESTIMATED = """
+INSERT INTO tally_estimated (minute, "window", channel, ratings) VALUES (:minute, :window, :channel, :ratings)
+ON CONFLICT (minute, "window", channel) DO UPDATE SET ratings = tally_estimated.ratings + excluded.ratings
+"""
+
 
 async def add(
     connection: AsyncConnection,
@@ -58,3 +63,9 @@ async def add(
     await write(connection, ADD_DAY, day_rows(cells, channel, calendar.day))
     await write(connection, ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour))
     await write(connection, ADD_CITY, city_rows(cells, channel))
+
+
+async def add_estimated(connection: AsyncConnection, estimated: Mapping[tuple[str, int], int], channel: str) -> None:
+    """Add how many of each cell stand there by an estimate of their time."""
+    rows = sorted((minute, window, channel, ratings) for (window, minute), ratings in estimated.items())
+    await write(connection, ADD_ESTIMATED, rows)

@@ -30,6 +30,17 @@ tally_day = Table(
     sqlite_with_rowid=False,
 )
 
+# How many of a minute's ratings stand there by an estimate of their time: few, so the table is small.
+tally_estimated = Table(
+    "tally_estimated",
+    metadata,
+    Column("minute", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("window", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("ratings", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # The whole city by minute: half a million rows a year, so that neither the total ever nor the wall's trends need read
 # the windows' own tallies.
 tally_city = Table(

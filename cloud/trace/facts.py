@@ -11,9 +11,10 @@ State = Literal["counted", "admitted", "conflict", "held"]
 class Rating(msgspec.Struct, frozen=True):
     """A rating in the ledger.
 
-    `at`: when it was pressed. `state`: counted; admitted after it was held; a conflict, or held for another `reason`.
-    `tallied`: how many ratings its window's minute counts. `in_series`: whether the series has been fed the entry that
-    let it count; None where it does not count, and where the tallies are the series.
+    `at`: when it was pressed; `bounds`: the earliest and the latest of that, where it is an estimate. `state`: counted;
+    admitted after it was held; a conflict, or held for another `reason`. `tallied`: how many ratings its window's
+    minute counts. `in_series`: whether the series has been fed the entry that let it count; None where it does not
+    count, and where the tallies are the series.
     """
 
     position: int
@@ -32,6 +33,7 @@ class Rating(msgspec.Struct, frozen=True):
     admitted: int | None
     tallied: int
     in_series: bool | None
+    bounds: tuple[int, int] | None = None
 
 
 class Refused(NamedTuple):

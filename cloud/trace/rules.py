@@ -170,6 +170,9 @@ def _steps(node: str, facts: Facts, rating: Rating | None) -> Iterator[Step]:
 
 def _counted(node: str, rating: Rating) -> Iterator[Step]:
     what = f"window {rating.window}, level {rating.level}, pressed {rating.presses}x, time quality {rating.quality}"
+    if rating.bounds is not None:
+        earlier, later = rating.at - rating.bounds[0], rating.bounds[1] - rating.at
+        what += f": estimated, up to {earlier / 1000:,.1f} s earlier or {later / 1000:,.1f} s later"
     yield Step("pressed", "edge", node, rating.at, "ledger", what)
     detail = f"position {rating.position}, {rating.lane} lane"
     if rating.state in {"held", "conflict"}:

@@ -13,6 +13,7 @@ from contract.errors import Refused as Unreadable
 from contract.hello import Hello
 from contract.identity import township_of, window_id
 from contract.ranges import Ranges
+from proof.ledger import bounds_of
 
 # No batch is longer than MAX_ROWS, so the search begins that far before the number.
 ENTRIES = """
@@ -72,6 +73,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
                 admitted=admitted,
                 tallied=int(await fetch_value(connection, MINUTE, ((batch.t0 + row.ms) // MINUTE_MS, window))),
                 in_series=_fed(cursor, int(position), reason, admitted),
+                bounds=bounds_of(batch, row.ms),
             )
         )
     return ratings

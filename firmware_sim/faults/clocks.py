@@ -50,11 +50,13 @@ class Clocks:
         reader.wall_ms = self._wall_ms
         clocks, heard = self, Timepiece.heard
 
-        def listen(self: Timepiece, clock: Clock, round_trip_s: float) -> Anchor | Tie | None:
+        def listen(
+            self: Timepiece, clock: Clock, round_trip_s: float, arrived: int | None = None
+        ) -> Anchor | Tie | None:
             if clocks._deaf and clock.at is not None:
                 clocks.seen["unheard"] += 1
                 clock = Clock(clock.boot, clock.boottime)
-            return heard(self, clock, round_trip_s)
+            return heard(self, clock, round_trip_s, arrived)
 
         Timepiece.heard = listen  # type: ignore[method-assign]
 

@@ -88,6 +88,7 @@ class Desk:
             self.memory,
             registry=lambda: self.registry,
             publish=self._publish,
+            now=lambda: self.now,
             clock=lambda: Clock("boot", 5, self.now, 1),
             by=lambda: "city-00001",
             monotonic=time.monotonic,

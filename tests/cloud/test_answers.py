@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ingest.answers import Answers, welcome_to
-from cloud.ingest.clock import city_clock, kernel_error_ms, trusted_error_ms
+from cloud.ingest.clock import kernel_error_ms
 from contract.ack import Ack, Refusal
 from contract.batch import StreamKey
 from contract.bundle import MAX_PAYLOAD, packed, unpack
@@ -91,14 +91,6 @@ class Kernel:
 def test_what_the_kernel_says_of_its_clock(
     monkeypatch: pytest.MonkeyPatch, state: int, status: int, error_ms: int | None
 ) -> None:
-    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Kernel(state, status, 12_001))
+    monkeypatch.setattr("cloud.ingest.clock._LIBC", Kernel(state, status, 12_001))
 
     assert kernel_error_ms() == error_ms
-
-
-def test_the_time_is_told_only_while_the_kernel_is_synchronised() -> None:
-    assert city_clock(lambda: 7, lambda: None).at is None
-    known = city_clock(lambda: 7, lambda: 3)
-    assert (known.at, known.error) == (7, 3)
-    assert city_clock(lambda: 7, trusted_error_ms).at == 7
-    assert known.boottime > 0

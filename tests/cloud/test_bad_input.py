@@ -169,7 +169,7 @@ def test_whatever_arrives_is_read_or_refused_and_never_raises(
     payload = bytearray(b"\n".join([GOOD, hello(NODE)]))
     for at, value in changes:
         payload[at % len(payload)] = value
-    arrivals = [Arrival("live", TOWNSHIP, bytes(payload) + tail), Arrival("live", TOWNSHIP, tail)]
+    arrivals = [Arrival("live", TOWNSHIP, bytes(payload) + tail, NOW), Arrival("live", TOWNSHIP, tail, NOW)]
 
     reading = read(arrivals[: 1 + whole], REGISTRY, {})
 
@@ -184,7 +184,7 @@ def test_whatever_arrives_is_read_or_refused_and_never_raises(
 def test_a_row_may_carry_more_fields_than_we_know() -> None:
     rows = [Row(0, "01", 3, 1)]
     body = encode(Batch(1, NODE, EPOCH, 1, NOW, Quality.SYNCHRONISED, rows)).replace(b",3,1]", b',3,1,"item",7]')
-    reading = read([Arrival("live", TOWNSHIP, SIGNERS[NODE].entry(body))], REGISTRY, {})
+    reading = read([Arrival("live", TOWNSHIP, SIGNERS[NODE].entry(body), NOW)], REGISTRY, {})
 
     assert [verified.batch.rows for verified in reading.batches] == [rows]
     assert reading.batches[0].raw == Signed(*unpack(SIGNERS[NODE].entry(body))[0]).raw

@@ -45,7 +45,7 @@ def gateway(*nodes: NodeHealth, state: str = "up", **more: object) -> GatewaySta
 
 
 def seen(fleet: Fleet, now: int = NOW) -> dict[str, Device]:
-    return {device.node: device for device in fleet.devices(now, (), ())}
+    return {device.node: device for device in fleet.devices(now, (), (), {})}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_dead_gateway_takes_its_nodes_with_it_and_is_the_one_to_look_after() -
     fleet.hear(gateway(NodeHealth(node(queue=4, oldest_ms=1_000), NOW)), NOW)
     # A will says nothing but that.
     fleet.hear(GatewayStatus(GATEWAY, "down"), NOW + 500)
-    devices = fleet.devices(NOW + 2_000, (), ())
+    devices = fleet.devices(NOW + 2_000, (), (), {})
     assert {device.state for device in devices} == {"offline"}
     shown = tile(devices, NOW + 2_000)
     assert (shown.online, shown.offline, shown.waiting) == (0, 1, 4)
@@ -99,8 +99,8 @@ def test_since_stays_while_the_state_does() -> None:
 
 def test_what_is_registered_and_never_heard_is_offline_after_a_grace() -> None:
     fleet = Fleet(NOW)
-    assert fleet.devices(NOW + GRACE_MS, [NODE], [GATEWAY]) == []
-    late = fleet.devices(NOW + GRACE_MS + 1, [NODE], [GATEWAY])
+    assert fleet.devices(NOW + GRACE_MS, [NODE], [GATEWAY], {}) == []
+    late = fleet.devices(NOW + GRACE_MS + 1, [NODE], [GATEWAY], {})
     assert [(device.node, device.kind, device.state) for device in late] == [
         (NODE, "node", "offline"),
         (GATEWAY, "gateway", "offline"),
@@ -121,7 +121,7 @@ def test_the_tile_lists_the_worst_first_and_gives_a_fresh_node_time_to_learn_the
     since = [NOW, NOW, NOW, NOW - 5, NOW - 9, NOW]
     fleet.hear(gateway(*map(NodeHealth, states, since)), NOW)
     now = NOW + GRACE_MS - 1
-    shown = tile(fleet.devices(now, (), ()), now)
+    shown = tile(fleet.devices(now, (), (), {}), now)
     assert [one.node for one in shown.worst] == [names[4], names[3], names[2], names[1]]
     assert (shown.online, shown.offline) == (4, 2)
     assert names[0] not in {one.node for one in tile([seen(fleet, now)[names[0]]], now).worst}

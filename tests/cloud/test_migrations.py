@@ -32,7 +32,10 @@ from cloud.database import (
 from cloud.engines import postgresql_engines, sqlite_engines
 from cloud.migrations import FIRST, HEAD, revision_of
 from cloud.migrations.upgrade import upgrade
+from contract.batch import Batch
+from contract.codec import encode
 from contract.errors import SettingsError, Unavailable
+from contract.rating import Quality, Row
 from firmware_sim.servers.postgres import Postgres
 
 T = TypeVar("T")
@@ -42,6 +45,7 @@ for room in CLOUD.glob("*/tables.py"):
     import_module(f"cloud.{room.parent.name}.tables")
 
 NOON = 29_922_000  # a full hour, in minutes since 1970 UTC
+AT = NOON * 60_000
 ENTRY = """
 INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw)
 VALUES (1, 'batch', '371721121-a1', 'AAAAAAAAAA', 1, 3, 5, 'live', '{}')
@@ -201,6 +205,45 @@ async def test_an_upgrade_from_the_first_revision_counts_the_townships_hours(emp
 
     async with await open_database(empty) as opened, opened.reader.begin() as connection:
         assert (await fetch(connection, HOURS))[0] == (NOON, "371721121", "button", 11, 22, 33)
+
+
+def batch(first: int, *rows: tuple[int, str], q: Quality, epoch: str) -> tuple[str, int, int, bytes]:
+    """An entry of (ms, window) rows: its epoch, first and last number, and bytes."""
+    content = [Row(ms, window, 3, 1) for ms, window in rows]
+    bounds = (AT - 5, AT + 6) if q is Quality.ESTIMATED else None
+    made = Batch(1, "371721121-a1", epoch, first, AT, q, content, bounds=bounds)
+    return epoch, first, made.last, encode(made) + b"\nsignature"
+
+
+async def test_an_upgrade_finds_the_estimates_that_are_in_the_ledger(empty: str, plain: Database) -> None:
+    entries = [
+        batch(1, (0, "01"), (90_000, "02"), q=Quality.ESTIMATED, epoch="AAAAAAAAAA"),
+        batch(1, (0, "01"), q=Quality.CORRECTED, epoch="BBBBBBBBBB"),
+        # Number 2 once more, 3, and 4, which is held.
+        batch(2, (0, "02"), (60_000, "01"), (120_000, "09"), q=Quality.ESTIMATED, epoch="AAAAAAAAAA"),
+    ]
+    await done(plain, lambda connection: upgrade(connection, "0002"))
+    async with plain.writer.begin() as connection:
+        await write(
+            connection,
+            "INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw) "
+            "VALUES (:position, 'batch', '371721121-a1', :epoch, :first, :last, 5, 'live', :raw)",
+            [(position, *one) for position, one in enumerate(entries, 1)],
+        )
+        held = 'INSERT INTO uncounted (position, row, reason, "window") VALUES (3, 2, :reason, :window)'
+        await write(connection, held, [("unknown_window", "371721121-a1/09")])
+
+    assert await upgrade_database(empty) == ("0002", HEAD)
+
+    async with plain.reader.begin() as connection:
+        bounds = await fetch(connection, "SELECT position, first, last, at, earliest, latest FROM estimate ORDER BY 1")
+        assert bounds == [(1, 1, 2, AT, AT - 5, AT + 6), (3, 2, 4, AT, AT - 5, AT + 6)]
+        counted = await fetch(connection, 'SELECT minute, "window", ratings FROM tally_estimated ORDER BY 1, 2')
+        assert counted == [
+            (NOON, "371721121-a1/01", 1),
+            (NOON + 1, "371721121-a1/01", 1),
+            (NOON + 1, "371721121-a1/02", 1),
+        ]
 
 
 async def test_an_upgrade_that_fails_leaves_everything_as_it_was(empty: str, plain: Database) -> None:

@@ -66,7 +66,7 @@ async def test_they_are_signed_and_fit_a_payload(monkeypatch: pytest.MonkeyPatch
         raise SentError
 
     monkeypatch.setattr(receipts, "TICK_S", 0.0)
-    worker = Receipts(CITY, send=send, now=lambda: 7, monotonic=lambda: 0.0)
+    worker = Receipts(CITY, send=send, now=lambda: 7, known=lambda: True, monotonic=lambda: 0.0)
     worker.settled(STREAMS[0], Ranges([*((n * 2, n * 2) for n in range(1, MAX_PAIRS + 9)), (1 << 50, (1 << 50) + 9)]))
     worker.asked(STREAMS[1], Ranges([(1, 3)]))
 

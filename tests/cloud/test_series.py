@@ -167,13 +167,13 @@ def test_a_single_windows_fresh_few_hide_their_levels_and_never_their_number() -
     enough: Counts = (0, 1, OTHERS)
     counts = {firsts[0]: few, firsts[1]: few, firsts[2]: enough, firsts[3]: few}
     now = NOON + MINUTE_MS
-    veiled = buckets(firsts, counts, now=now, veiled=True)
+    veiled = buckets(firsts, counts, {}, now=now, veiled=True)
     assert [bucket.count for bucket in veiled] == [OTHERS, OTHERS, OTHERS + 1, OTHERS]
     assert [bucket.n for bucket in veiled] == [few, few, enough, None]
     assert veiled[3].score is None
-    just_ended = buckets(firsts, counts, now=firsts[2] + VEIL_MS - 1, veiled=True)
+    just_ended = buckets(firsts, counts, {}, now=firsts[2] + VEIL_MS - 1, veiled=True)
     assert just_ended[1].n is None
-    assert [bucket.n for bucket in buckets(firsts, counts, now=now, veiled=False)] == [few, few, enough, few]
+    assert [bucket.n for bucket in buckets(firsts, counts, {}, now=now, veiled=False)] == [few, few, enough, few]
 
 
 def test_a_few_lucky_ratings_put_no_township_in_front() -> None:

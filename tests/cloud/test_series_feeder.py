@@ -68,7 +68,7 @@ async def test_held_rows_come_with_their_admission(database: Database, there: In
     await feeder.feed()
     assert await numbers(there) == [1, 3, 4]
     async with database.writer.begin() as connection:
-        await append(connection, [Admission([(head.position, 1), (head.position, 4)], {}).entry(NOON)])
+        await append(connection, [Admission([(head.position, 1), (head.position, 4)], {}, {}).entry(NOON)])
     await feeder.feed()
     assert await numbers(there) == [1, 2, 3, 4, 5]
 

@@ -95,6 +95,16 @@ def test_every_kind_of_violation_is_named_once_and_turns_it_red(
     assert said.examples[0].startswith(expected)
 
 
+@pytest.mark.parametrize(("off", "misdated"), [(0, 0), (9_000, 0), (9_001, 1), (-30_000, 0), (-30_001, 1)])
+def test_an_estimate_is_misdated_only_outside_its_bounds(off: int, misdated: int) -> None:
+    choices, rows = city([("01", 3, True, True)])
+    pressed = choices[0].presses[0].at
+    bounds = (pressed - 30_000 + TOLERANCE, pressed + 9_000 - TOLERANCE)
+    guessed = rows[0]._replace(at=pressed - 10_000, bounds=(bounds[0] - off, bounds[1] - off))
+
+    assert verdict(choices, [guessed]).misdated == misdated
+
+
 def _is_lit(row: Row, choices: Sequence[Choice]) -> bool:
     return any(c.lit is not None and c.window == row.window and c.presses[0].at + 3 == row.at for c in choices)
 

@@ -23,6 +23,7 @@ SCHEMA = """
 CREATE TABLE ledger_entry (position INTEGER PRIMARY KEY, kind TEXT, raw BLOB);
 CREATE TABLE uncounted (position INTEGER, row INTEGER, admitted INTEGER);
 CREATE TABLE tally_minute (minute INTEGER, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
+CREATE TABLE tally_estimated (minute INTEGER, "window" TEXT, channel TEXT, ratings INTEGER);
 CREATE TABLE tally_city (minute INTEGER, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_township (hour INTEGER, township TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_day (day TEXT, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
@@ -129,6 +130,7 @@ def test_tallies_that_follow_from_the_ledger_have_no_differences(path: Path) -> 
         ("UPDATE tally_township SET hour = hour - 60 WHERE basic = 1", "121 at 29921280: tally None, ledger [0, 1"),
         ("DELETE FROM tally_day WHERE basic = 1", "tally None, ledger [0, 1, 0]"),
         ("INSERT INTO tally_minute VALUES (1, 'x/1', 'button', 1, 0, 0)", "x/1 at 1: tally [1, 0, 0], ledger None"),
+        ("INSERT INTO tally_estimated VALUES (1, 'x/1', 'button', 1)", "x/1 at 1: tally [1], ledger None"),
         ("DELETE FROM uncounted WHERE row = 1", "/09 at 2026-11-22: tally None, ledger [0, 1, 0]"),
     ],
 )
@@ -136,3 +138,22 @@ def test_a_tally_that_does_not_follow_from_the_ledger_is_named(path: Path, sql: 
     change(path, sql)
 
     assert any(told in line for line in tallies.differences(path, ZONE))
+
+
+def test_an_estimate_carries_its_bounds_and_is_counted_apart(path: Path) -> None:
+    rows = [Row(0, "01", 3, 1), Row(5_000, "01", 3, 1)]
+    batch = Batch(1, NODE, "BBBBBBBBBB", 1, NOW, Quality.ESTIMATED, rows, bounds=(NOW - 100, NOW + 300))
+    with closing(sqlite3.connect(path)) as city:
+        city.execute("INSERT INTO ledger_entry VALUES (4, 'batch', ?)", (encode(batch) + b"\nsignature",))
+        city.execute("UPDATE tally_minute SET satisfied = 3 WHERE satisfied = 1")
+        city.execute("UPDATE tally_day SET satisfied = 3 WHERE satisfied = 1")
+        city.execute("UPDATE tally_city SET satisfied = 3 WHERE satisfied = 1")
+        city.execute("UPDATE tally_township SET satisfied = 3 WHERE satisfied = 1")
+        city.execute("INSERT INTO tally_estimated VALUES (29921279, ?, 'button', 2)", (f"{NODE}/01",))
+        city.commit()
+
+    found = [(one.seq, one.at - NOW, one.bounds) for one in ledger.read(path) if one.bounds is not None]
+    assert found == [(1, 0, (NOW - 100, NOW + 300)), (2, 5_000, (NOW + 4_900, NOW + 5_300))]
+    assert tallies.differences(path, ZONE) == []
+    change(path, "UPDATE tally_estimated SET ratings = 1")
+    assert tallies.differences(path, ZONE) == [f"{NODE}/01 at 29921279: tally [1], ledger [2]"]

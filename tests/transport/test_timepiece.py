@@ -37,14 +37,14 @@ def test_a_welcome_tells_the_time_within_half_the_round_trip() -> None:
 
     learnt = machine.timepiece.heard(Clock("gateway", 7, NOON, 20), 0.3)
 
-    assert learnt == Anchor("node", 99_850, NOON, 20 + 150 + 1)
-    assert machine.timepiece.now() == Dated(NOON + 150, Quality.SYNCHRONISED, 171)
-    assert machine.timepiece.at(99_000) == Dated(NOON - 850, Quality.SYNCHRONISED, 171)
-    assert machine.timepiece.clock() == Clock("node", 100_000, NOON + 150, 171)
+    assert learnt == Anchor("node", 99_850, NOON, 20 + 150 + 2)
+    assert machine.timepiece.now() == Dated(NOON + 150, Quality.SYNCHRONISED, 173)
+    assert machine.timepiece.at(99_000) == Dated(NOON - 850, Quality.SYNCHRONISED, 173)
+    assert machine.timepiece.clock() == Clock("node", 100_000, NOON + 150, 173)
 
 
 def test_of_a_slow_welcome_half_the_way_counts() -> None:
-    assert Machine().timepiece.heard(Clock("gateway", 7, NOON, 20), 3.0) == Anchor("node", 98_500, NOON, 1521)
+    assert Machine().timepiece.heard(Clock("gateway", 7, NOON, 20), 3.0) == Anchor("node", 98_500, NOON, 1522)
 
 
 def test_the_same_again_is_no_news_however_long_the_machine_runs() -> None:
@@ -68,7 +68,7 @@ def test_a_worse_welcome_is_no_news_but_a_better_one_is() -> None:
     assert machine.timepiece.heard(Clock("gateway", 8, NOON + 1000, 20), 0.4) is None
     better = machine.timepiece.heard(Clock("gateway", 9, NOON + 1100, 1), 0.002)
 
-    assert better == Anchor("node", 100_999, NOON + 1100, 3)
+    assert better == Anchor("node", 100_999, NOON + 1100, 4)
 
 
 def test_after_ten_minutes_any_welcome_is_news_for_the_crystals_sake() -> None:
@@ -82,22 +82,22 @@ def test_after_ten_minutes_any_welcome_is_news_for_the_crystals_sake() -> None:
 def test_what_a_store_kept_counts_but_a_new_process_measures_anew() -> None:
     machine = Machine(dating=Dating([Anchor("node", 0, NOON, 5)]))
 
-    assert machine.timepiece.now() == Dated(NOON + 100_000, Quality.SYNCHRONISED, 10)
+    assert machine.timepiece.now() == Dated(NOON + 100_000, Quality.SYNCHRONISED, 11)
     assert machine.timepiece.heard(Clock("gateway", 8, NOON + 100_000, 20), 0.4) is not None
-    assert machine.timepiece.now() == Dated(NOON + 100_000, Quality.SYNCHRONISED, 10)
+    assert machine.timepiece.now() == Dated(NOON + 100_000, Quality.SYNCHRONISED, 11)
 
 
 def test_a_gateway_without_time_dates_by_its_boot() -> None:
     machine = Machine()
     tie = machine.timepiece.heard(Clock("gateway", 5_000), 0.01)
-    assert tie == Tie("node", 99_995, "gateway", 5_000, 6)
+    assert tie == Tie("node", 99_995, "gateway", 5_000, 7)
     assert machine.timepiece.now() is None
 
     machine.boottime += 60_000
     machine.timepiece.heard(Clock("gateway", 65_000, NOON, 4), 2.0)
 
     # The tie was a far better look at that clock than the welcome that brought the time.
-    assert machine.timepiece.now() == Dated(NOON + 5, Quality.SYNCHRONISED, 6 + 4 + 6)
+    assert machine.timepiece.now() == Dated(NOON + 5, Quality.SYNCHRONISED, 7 + 4 + 8)
 
 
 def test_ties_are_kept_every_ten_minutes_and_for_each_peer() -> None:
@@ -148,13 +148,13 @@ def test_a_boot_that_met_nobody_lies_between_its_neighbours() -> None:
 
     machine.timepiece.heard(Clock("gateway", 7, NOON + 1_000_000, 0), 0.0)
 
-    assert judge(machine, BOOTS, "first", 5_000) == Dated(NOON - 5_000, Quality.CORRECTED, 10)
-    assert judge(machine, BOOTS, "node", 5_000) == Dated(NOON + 905_000, Quality.CORRECTED, 5)
+    assert judge(machine, BOOTS, "first", 5_000) == Dated(NOON - 5_000, Quality.CORRECTED, 11)
+    assert judge(machine, BOOTS, "node", 5_000) == Dated(NOON + 905_000, Quality.CORRECTED, 6)
     for boot, last in (("lost", 30_000), ("lost too", 10_000)):
         dated = judge(machine, BOOTS, boot, 5_000)
         assert dated is not None
         # This boot began at NOON + 900 s, give or take 1 ms and 5 ms of drift.
-        assert dated.bounds == (NOON - 10 + 5_000, NOON + 900_006 - (last - 5_000) + (1 if last > 20_000 else 0))
+        assert dated.bounds == (NOON - 11 + 5_000 - 0, NOON + 900_008 - (last - 5_000) + (1 if last > 20_000 else 0))
         assert dated.q is Quality.ESTIMATED
 
 

@@ -21,11 +21,12 @@ export class Feed {
       if (!rating) return;
       const [time, place, late, sign, level] = row.parts;
       const township = places.of(rating.township);
-      put(time, clock.seconds.format(rating.at));
+      put(time, `${rating.estimated ? words.about : ""}${clock.seconds.format(rating.at)}`);
       put(place, `${township.county.short} ${township.name}`);
       put(late, rating.late ? words.late : "");
       mark(sign, "class", `mark l${rating.level}`);
       put(level, words.level[rating.level]);
+      shade(time, "estimated", rating.estimated);
       mark(row, "data-at", rating.at);
       mark(row, "data-level", rating.level);
     });

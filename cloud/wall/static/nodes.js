@@ -3,7 +3,7 @@ import { byId, make, mark, numbered, put, shade, show } from "./slot.js";
 import { span, words } from "./words.js";
 
 const OVERDUE_MS = 30 * 60_000;
-const SIGN = { offline: "✕", stuck: "!", full: "!", unsynced: "~" };
+const SIGN = { offline: "✕", stuck: "!", full: "!", unsynced: "~", skewed: "≠" };
 
 export class Nodes {
   constructor(slots = 4) {

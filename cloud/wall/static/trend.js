@@ -25,7 +25,7 @@ export class Trend {
     this.last = make("b");
     const part = (name) => draw("path", { class: name });
     const text = (x, y, anchor) => draw("text", { x, y, "text-anchor": anchor });
-    this.paths = { grid: part("grid"), bars: part("bars"), line: part("line"), dots: part("dots"), last: part("last") };
+    this.paths = { grid: part("grid"), bars: part("bars"), guess: part("guess"), line: part("line"), dots: part("dots"), last: part("last") };
     this.high = text(LEFT - 6, TOP + 5, "end");
     this.low = text(LEFT - 6, BOTTOM + 5, "end");
     this.from = text(LEFT, 127, "start");
@@ -39,7 +39,8 @@ export class Trend {
     mark(this.paths.grid, "d", rules.map((y) => `M${LEFT} ${y}H${RIGHT}`).join(""));
   }
 
-  paint(points, clock) {
+  // `estimated`: [start, count] of the buckets in which the time of some ratings is an estimate; they are hatched.
+  paint(points, estimated, clock) {
     const scores = points.map((point) => point[1]);
     const known = scores.filter((score) => score !== null);
     const [low, high] = axis(known);
@@ -64,6 +65,16 @@ export class Trend {
       const left = (LEFT + at * step + (step - width) / 2).toFixed(1);
       return `M${left} ${BARS_BOTTOM}v${-height.toFixed(1)}h${width.toFixed(1)}V${BARS_BOTTOM}z`;
     });
+    const guesses = new Map(estimated);
+    const hatches = points.map(([start, , count], at) => {
+      const guess = Math.min(count, guesses.get(start) ?? 0);
+      if (!guess) return "";
+      const [left, right] = [LEFT + at * step + 0.5, LEFT + (at + 1) * step - 0.5].map((x) => x.toFixed(1));
+      const top = BARS_BOTTOM - Math.max(2, (guess / most) * (BARS_BOTTOM - BARS_TOP));
+      const rows = Array.from({ length: Math.ceil((BARS_BOTTOM - 1 - top) / 3) }, (_, row) => BARS_BOTTOM - 1 - 3 * row);
+      return rows.map((y) => `M${left} ${y}H${right}`).join("");
+    });
+    mark(this.paths.guess, "d", hatches.join(""));
     mark(this.paths.line, "d", line);
     mark(this.paths.dots, "d", dots);
     mark(this.paths.last, "d", last);
@@ -75,11 +86,13 @@ export class Trend {
     put(this.to, this.kind === "day" ? words.today : words.now);
     put(this.none, known.length ? "" : words.noTrend);
     const range = known.length > 1 ? `${tenth(Math.min(...known))}–${tenth(Math.max(...known))}` : "";
-    put(this.range, range);
+    const guessed = points.reduce((all, [start]) => all + (guesses.get(start) ?? 0), 0);
+    put(this.range, guessed ? `${range} ▨${grouped(guessed)}` : range);
+    mark(this.svg, "data-estimated", guessed);
     put(this.last, known.length ? tenth(known[known.length - 1]) : "—");
     const sum = points.reduce((all, point) => all + point[2], 0);
     const said = known.length ? range || tenth(known[0]) : words.noTrend;
-    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${said} (n=${grouped(sum)})`);
+    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${said} (n=${grouped(sum)})${guessed ? ` ${words.estimated(grouped(guessed))}` : ""}`);
     mark(this.svg, "data-count", sum);
   }
 }

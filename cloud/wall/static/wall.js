@@ -32,6 +32,6 @@ live((places) => {
     paintHero(picture);
     paintPath(picture);
     for (const part of parts) part.paint(picture, names, clock);
-    for (const trend of trends) trend.paint(picture.trends[trend.kind], clock);
+    for (const trend of trends) trend.paint(picture.trends[trend.kind], picture.trends.estimated[trend.kind], clock);
   };
 });
