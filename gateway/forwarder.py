@@ -56,6 +56,7 @@ class Forwarder:
         self._tell = tell
         self._configured = configured
         self._timed = timed
+        self._monotonic = monotonic
         self._knew_the_time = False
         self._township = settings.township
         self._acks, self._config = self._topic("acks"), self._topic("config")
@@ -79,6 +80,7 @@ class Forwarder:
             on_receive=self._arrived,
             on_up=partial(self.sender.lane_up, Lane.BACKLOG),
             on_down=partial(self.sender.lane_down, Lane.BACKLOG),
+            on_carried=self._backlog_carried,
         )
         self.sender.lane_down(Lane.BACKLOG)
         self._stack = AsyncExitStack()
@@ -124,6 +126,9 @@ class Forwarder:
     def _publish(self, lane: Lane, payload: bytes) -> bool:
         link = self._live if lane is Lane.LIVE else self._backlog
         return link.publish(self._topic(lane.value), payload)
+
+    def _backlog_carried(self) -> None:
+        self.sender.lanes.carried(Lane.BACKLOG, self._monotonic())
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         if topic == self._acks:

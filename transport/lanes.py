@@ -12,12 +12,7 @@ from typing import NamedTuple
 
 from contract.batch import StreamKey
 from contract.ranges import Ranges
-
-LONGEST_RESEND_S = 120.0
-_MOST_DOUBLINGS = 16
-# Measured acknowledgement times are smoothed as TCP does (RFC 6298, section 2).
-_SMOOTH = 0.125
-_SPREAD = 0.25
+from transport.pace import Pace, Room
 
 
 class Lane(StrEnum):
@@ -46,8 +41,6 @@ class Limits(NamedTuple):
     backlog_resend_s: float = 30.0
     bundle_bytes: int = 128 * 1024
     live_items: int = 4096
-    # A backlog bundle may take this much of the measured link, so that it never holds up the live lane for longer.
-    backlog_share_s: float = 0.25
     first_backlog_bytes: int = 16 * 1024
 
 
@@ -60,40 +53,16 @@ class Dispatch(NamedTuple):
 
 
 class _Flight:
-    __slots__ = ("deadline", "items", "lane", "sent", "size")
+    __slots__ = ("carried", "deadline", "items", "lane", "sent", "size")
 
     def __init__(self, lane: Lane, items: Iterable[Item], sent: float, deadline: float) -> None:
         self.lane = lane
         self.items = {item.id: item for item in items}
         self.size = sum(item.size for item in self.items.values())
         self.sent = sent
+        # When the broker had it, if anybody says.
+        self.carried: float | None = None
         self.deadline = deadline
-
-
-class _Pace:
-    """How long one lane's answers take, and how many times in a row flights got none."""
-
-    __slots__ = ("_least_s", "_mean_s", "_spread_s", "silent")
-
-    def __init__(self, least_s: float) -> None:
-        self.silent = 0
-        self._least_s = least_s
-        self._mean_s: float | None = None
-        self._spread_s = 0.0
-
-    def answered(self, took_s: float) -> None:
-        self.silent = 0
-        if self._mean_s is None:
-            self._mean_s, self._spread_s = took_s, took_s / 2
-        else:
-            self._spread_s += _SPREAD * (abs(took_s - self._mean_s) - self._spread_s)
-            self._mean_s += _SMOOTH * (took_s - self._mean_s)
-
-    def patience_s(self) -> float:
-        measured = 0.0 if self._mean_s is None else self._mean_s + 4 * self._spread_s
-        # Bounded before it is raised: a peer that is silent for days must not make a number that no float holds.
-        doublings = min(self.silent, _MOST_DOUBLINGS)
-        return min(max(self._least_s, measured) * 2.0**doublings, LONGEST_RESEND_S)
 
 
 class Lanes:
@@ -116,10 +85,10 @@ class Lanes:
         self._alone: set[int] = set()
         self._last_flight = 0
         self.unanswered = 0
-        self._backlog_bytes = min(self._limits.first_backlog_bytes, self._limits.bundle_bytes)
+        self._room = Room(self._limits.first_backlog_bytes, self._limits.bundle_bytes)
         self._pace = {
-            Lane.LIVE: _Pace(self._limits.live_resend_s),
-            Lane.BACKLOG: _Pace(self._limits.backlog_resend_s),
+            Lane.LIVE: Pace(self._limits.live_resend_s),
+            Lane.BACKLOG: Pace(self._limits.backlog_resend_s),
         }
 
     @property
@@ -200,13 +169,19 @@ class Lanes:
             items = self._take(self._live, self._limits.bundle_bytes, newest=True)
             dispatches.append(self._depart(Lane.LIVE, items, now))
         while self._backlog and self._clear(Lane.BACKLOG, self._limits.backlog_flights):
-            items = self._take(self._backlog, self._backlog_bytes, newest=False)
+            items = self._take(self._backlog, self._room.size, newest=False)
             dispatches.append(self._depart(Lane.BACKLOG, items, now))
         return dispatches
 
     def wake_at(self) -> float | None:
         """When `due` must be asked again even if nothing happens before; None: never."""
         return min((flight.deadline for flight in self._flights.values()), default=None)
+
+    def carried(self, lane: Lane, now: float) -> None:
+        """The line has carried what flies on `lane` as far as the broker: no answer, but a measure of the line."""
+        for flight in self._flights.values():
+            if flight.lane is lane and flight.carried is None:
+                flight.carried = now
 
     def acked(self, stream: StreamKey, there: Ranges, now: float) -> list[Item]:
         """The other end has `there` of `stream`: the items that left, from wherever they were."""
@@ -295,5 +270,5 @@ class Lanes:
         took_s = now - flight.sent
         self._pace[flight.lane].answered(took_s)
         if flight.lane is Lane.BACKLOG:
-            fits = int(flight.size * self._limits.backlog_share_s / max(took_s, 1e-3))
-            self._backlog_bytes = max(1024, min(self._limits.bundle_bytes, fits, 2 * self._backlog_bytes))
+            line_s = None if flight.carried is None else flight.carried - flight.sent
+            self._room.answered(flight.size, took_s, line_s)

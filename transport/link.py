@@ -45,6 +45,8 @@ class Link:
 
     `on_up` is called on the loop after every subscription was granted, `on_down` after the connection was lost, and
     `on_receive(topic, payload)` for each arrival. A publish while down is not kept: `publish` answers False.
+    `on_carried` is called each time that the broker says it has a publish: it tells how fast the line is, and nothing
+    of delivery.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Link:
         on_receive: Callable[[str, bytes], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
+        on_carried: Callable[[], None] | None = None,
         will: tuple[str, bytes] | None = None,
     ) -> None:
         """Prepare; the connection begins with `async with`."""
@@ -66,6 +69,7 @@ class Link:
         self._on_receive = on_receive
         self._on_up = on_up
         self._on_down = on_down
+        self._on_carried = on_carried
         self._will = will
         self._client: mqtt.Client | None = None
         self._backoff = Backoff(random.uniform, tries=len(broker.addresses))
@@ -195,6 +199,8 @@ class Link:
         client.on_socket_open = _at_once
         client.on_connect = self._connected
         client.on_message = self._arrived
+        if self._on_carried is not None:
+            client.on_publish = self._carried
         # With this set, a publish leaves the writing to our thread.
         client.on_socket_register_write = self._ring
         return client
@@ -231,6 +237,10 @@ class Link:
 
     def _arrived(self, _client: mqtt.Client, _userdata: object, arrival: mqtt.MQTTMessage) -> None:
         self._call(self._on_receive, arrival.topic, arrival.payload)
+
+    def _carried(self, *_: object) -> None:
+        if self._on_carried is not None:
+            self._call(self._on_carried)
 
     def _call(self, callback: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None  # noqa: S101  (the thread is started by __aenter__, which sets it)

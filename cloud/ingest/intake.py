@@ -17,6 +17,7 @@ from cloud.ingest.answers import welcome_to
 from cloud.ingest.charge import BEAT_S, Change
 from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Arrival, Reading, read
+from cloud.ingest.turns import Turns
 from cloud.ledger.admission import Progress
 from cloud.ledger.commit import Commit
 from cloud.ledger.memory import Memory
@@ -42,8 +43,6 @@ CHUNK_PAYLOADS = 32
 QUEUE_BYTES = 64 * 1024 * 1024
 # Unpacked bytes that were read and are not yet committed; beyond it the readers pause.
 AHEAD_BYTES = 4 * 1024 * 1024
-GROUP_ROWS = 10_000
-GROUP_BYTES = 4 * 1024 * 1024
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 5.0
 
@@ -97,7 +96,7 @@ class Intake:
         self._monotonic = monotonic
         self._beat_at = monotonic()
         self._arrivals: dict[Lane, deque[Arrival]] = {"live": deque(), "backlog": deque()}
-        self._read: deque[Reading] = deque()
+        self._read = Turns()
         self._unread_bytes = 0
         self._ahead_bytes = 0
         self._reading = 0
@@ -154,7 +153,7 @@ class Intake:
                 reading = await loop.run_in_executor(pool, read, chunk, self._registry(), self._memory.batches)
                 self._reading -= 1
                 self._unread_bytes -= reading.payload_bytes
-                self._hand_over(reading)
+                self._hand_over(chunk[0].lane, reading)
             elif self._stopping and not self._unread:
                 self._settleable.set()
                 return
@@ -167,20 +166,22 @@ class Intake:
         return any(self._arrivals.values())
 
     def _take_chunk(self) -> list[Arrival]:
-        """The next payloads for one thread, live ones first; none while the committer is far behind."""
+        """The next payloads of one lane for one thread, live ones first; none while the committer is far behind."""
         chunk: list[Arrival] = []
         size = 0
-        if self._ahead_bytes >= AHEAD_BYTES:
+        live = self._arrivals["live"]
+        waiting = live or self._arrivals["backlog"]
+        # What is read of the backlog leaves room for live ratings to be read beside it.
+        if self._ahead_bytes >= (AHEAD_BYTES if live else AHEAD_BYTES // 2):
             return chunk
-        for waiting in self._arrivals.values():
-            while waiting and size < CHUNK_BYTES and len(chunk) < CHUNK_PAYLOADS:
-                chunk.append(waiting.popleft())
-                size += len(chunk[-1].payload)
+        while waiting and size < CHUNK_BYTES and len(chunk) < CHUNK_PAYLOADS:
+            chunk.append(waiting.popleft())
+            size += len(chunk[-1].payload)
         return chunk
 
-    def _hand_over(self, reading: Reading) -> None:
+    def _hand_over(self, lane: Lane, reading: Reading) -> None:
         self._ahead_bytes += reading.kept_bytes
-        self._read.append(reading)
+        self._read.put(lane, reading)
         if reading.words:
             self.on_words(reading.words)
         self._settleable.set()
@@ -192,8 +193,10 @@ class Intake:
             await self._until_available(_nothing_else)
             await self._admit()
             if self._read:
-                group = self._take_group()
+                lane, group = self._read.take()
+                began = self._monotonic()
                 outcome = await self._until_available(partial(self._settle, group))
+                self._read.took(lane, group.rows, self._monotonic() - began)
                 self._ahead_bytes -= group.kept_bytes
                 self._readable.set()
                 self._answer(outcome)
@@ -233,12 +236,6 @@ class Intake:
     async def _settle(self, group: Reading) -> Outcome:
         """Settle what is still in this process's charge; the rest is sent again, to whom it belongs to now."""
         return await self._committer.settle(group.within(self._committer.covers), self._registry())
-
-    def _take_group(self) -> Reading:
-        group = self._read.popleft()
-        while self._read and group.rows < GROUP_ROWS and group.kept_bytes < GROUP_BYTES:
-            group.extend(self._read.popleft())
-        return group
 
     async def _until_available(self, attempt: Callable[[], Awaitable[T]]) -> T:
         pause_s = FIRST_RETRY_S

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import intake as pipeline
+from cloud.ingest import turns
 from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Reading
 from cloud.ledger import admission, store
@@ -298,7 +299,7 @@ async def test_what_arrives_during_a_commit_goes_together_into_the_next(desk: De
 
 async def test_hellos_about_much_are_settled_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking up what they ask about takes time, in which a worker must go on showing that it lives."""
-    monkeypatch.setattr(pipeline, "GROUP_ROWS", 100)
+    monkeypatch.setattr(turns, "GROUP_ROWS", 100)
     groups: list[int] = []
     settle = desk.committer.settle
 

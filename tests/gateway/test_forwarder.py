@@ -94,6 +94,23 @@ async def test_fresh_ratings_go_out_live_and_old_ones_behind(desk: Desk) -> None
     assert [item.first for item in backlog.items] == [1]
 
 
+async def test_the_line_is_measured_by_what_the_broker_has(desk: Desk) -> None:
+    """A city that is busy with all its townships answers late; that is not the line, and bundles stay large."""
+    lanes = desk.forwarder.sender.lanes
+    lanes.welcomed()
+    desk.forwarder.sender.lane_up(Lane.BACKLOG)
+    batches = [batch(first) for first in range(1, 1000)]
+    desk.forwarder.sender.refill(await desk.journal.put(batches))
+    sizes = []
+    for turn in range(3):
+        [sent] = lanes.due(2.0 * turn)
+        sizes.append(sum(item.size for item in sent.items))
+        desk.forwarder._backlog_carried()
+        lanes.acked(STREAM, Ranges((item.first, item.last) for item in sent.items), 2.0 * turn + 2.0)
+
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
 async def test_without_the_time_nothing_counts_as_fresh(desk: Desk) -> None:
     desk.forwarder.sender.lanes.welcomed()
     batches = [batch(1)]

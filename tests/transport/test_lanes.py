@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from contract.batch import StreamKey
 from contract.ranges import Ranges
-from transport.lanes import LONGEST_RESEND_S, Dispatch, Item, Lane, Lanes, Limits
+from transport.lanes import Dispatch, Item, Lane, Lanes, Limits
+from transport.pace import LONGEST_RESEND_S
 
 STREAM = StreamKey("371721121-a1", "q7Zk2wX0aB")
 OTHER = StreamKey("371721121-a2", "Zk2wX0aBq7")
@@ -349,6 +350,22 @@ def test_a_slow_link_gets_small_bundles_but_some() -> None:
     [second] = lanes.due(29.0)
 
     assert sum(taken.size for taken in second.items) <= 1024
+
+
+def test_a_peer_that_answers_late_over_a_quick_line_gets_no_smaller_bundles() -> None:
+    lanes = up()
+    lanes.refill([item(id_, size=1000) for id_ in range(1, 5000)])
+    now, sizes = 0.0, []
+    for _ in range(5):
+        [sent] = lanes.due(now)
+        sizes.append(sum(taken.size for taken in sent.items))
+        lanes.carried(Lane.LIVE, now)  # another lane's says nothing
+        lanes.carried(Lane.BACKLOG, now + 0.01)
+        lanes.carried(Lane.BACKLOG, now + 1.9)  # only the first word counts
+        now += 2.0
+        ack(lanes, *ids(sent), now=now)
+
+    assert sizes == [16_000, 32_000, 64_000, 128_000, 131_000]
 
 
 def test_a_lane_whose_connection_is_gone_sends_nothing_and_loses_nothing() -> None:

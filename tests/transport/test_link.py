@@ -82,6 +82,28 @@ async def test_what_is_published_arrives(mosquitto: Mosquitto, ear: Ear) -> None
     assert (ear.ups, ear.downs) == (1, 0)
 
 
+async def test_what_the_broker_has_is_told_and_only_where_somebody_asks(mosquitto: Mosquitto, ear: Ear) -> None:
+    carried: list[float] = []
+    asking = Link(
+        Broker("127.0.0.1", mosquitto.port),
+        client_id="asking",
+        subscribe=[],
+        on_receive=lambda _topic, _payload: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+        on_carried=lambda: carried.append(time.monotonic()),
+    )
+    async with asking:
+        await until(lambda: asking.up)
+        begun = time.monotonic()
+        for _ in range(3):
+            asking.publish("manyi/1/a/ratings", b"x")
+        await until(lambda: len(carried) == 3)
+
+    assert begun <= carried[0] <= carried[-1] <= time.monotonic()
+    await until(lambda: len(ear.heard) == 3)
+
+
 async def test_large_payloads_both_ways_do_not_mix(mosquitto: Mosquitto) -> None:
     def payload(number: int) -> bytes:
         return b"%03d" % number * 80_000

@@ -1,0 +1,332 @@
+"""The line to the city is back after a day: how fast a million ratings come in, and how long live ones take meanwhile.
+
+170 real gateways whose journals hold a day, in batches of about ten; mosquitto for the city and another for the
+townships; the real city on SQLite with an onlooker at its wall. The line from the gateways to the city's broker is cut
+while they start and people go on pressing. `seconds` run from its return, which all gateways notice within four
+seconds, until the wall has the last old rating.
+
+What is pressed meanwhile is followed from its commit on the node to the city's ack as that passes the broker, and to
+the first diff of the wall's stream that includes its ledger position. Live is what was committed after the city had
+welcomed the township's gateway; what was pressed before is part of the outage. Everything shares the machine's cores,
+so `verify_us` tells what one signature took to verify on them just before.
+"""
+
+import asyncio
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from bench.backlog import Backlog, Day, fill
+from bench.line import Line
+from bench.listening import Ear, Number, Onlooker
+from bench.rig import city, codes, cpu_s, parser, percentile, resident_mb, show
+from cloud.database import open_database, write
+from cloud.registry.store import ADD_TOWNSHIP, seed_places
+from contract.bundle import Signed
+from contract.identity import county_of, township_of
+from contract.signing import Signer, public_key, verify
+from edge.settings import read
+from firmware_sim.broker import Mosquitto
+from firmware_sim.children import Child
+from firmware_sim.cityplan import TownshipPlan, lay_out
+from firmware_sim.fingerlog import Choice, Touch
+from firmware_sim.premises import Habits, Premises, Wires, build, cloud
+from firmware_sim.puppets import Puppets
+from firmware_sim.servers.daemon import free_port
+from firmware_sim.verdict import Row, Verdict, judge
+from proof import ledger, tallies
+from transport.boot import boottime_ms, wall_ms
+from transport.keys import read_key
+
+HABITS = Habits(settle_s=0.0, cooldown_s=0.0, heartbeat_s=60.0)
+TOWNSHIPS = 170
+WINDOWS = 10_000
+A_WINDOW = 100
+DAY_MS = 24 * 3600 * 1000
+A_SECOND = 30.0
+# Processes that the gateways share.
+HOUSES = 2
+CUT_OFF_S = 5.0
+AFTER_S = 5.0
+PATIENCE_S = 600.0
+LOOK_S = 0.2
+VERIFIED = 5000
+
+
+class Lit(NamedTuple):
+    """A live rating: its number, when it was committed (monotonic, s), and what the finger remembers."""
+
+    number: Number
+    at: float
+    choice: Choice
+
+
+class Press:
+    """Somebody presses `per_s` times a second in all, at moments of their own, until `stop`."""
+
+    def __init__(self, puppets: Puppets, per_s: float, seed: int) -> None:
+        self.lit: list[Lit] = []
+        self._puppets = puppets
+        self._per_s = per_s
+        self._random = Random(f"{seed}/live")
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let nobody press any more."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Press until stopped."""
+        random, due = self._random, time.monotonic()
+        while not self._stopping.is_set():
+            due += random.expovariate(self._per_s)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            puppet = random.choice(self._puppets.puppets)
+            window, level = random.choice(puppet.settings.window).id, random.choices((3, 2, 1), (88, 8, 4))[0]
+            touch = Touch(level, wall_ms())
+            await puppet.record(window, level, 1, boottime_ms())
+            at, (node, epoch), seq = time.monotonic(), puppet.outbox.stream, puppet.outbox.last
+            choice = Choice(f"{node}-live-{seq}", f"{node}/{window}", (touch,), Touch(level, wall_ms()))
+            self.lit.append(Lit((node, epoch, seq), at, choice))
+
+
+class Ground(NamedTuple):
+    """What was prepared on disk, and where."""
+
+    folder: Path
+    plan: Sequence[TownshipPlan]
+    premises: Premises
+    wires: Wires
+    day: Day
+    backlog: Backlog
+
+
+class Seen(NamedTuple):
+    """What was seen from the line's return (`begin`) to the last old rating (`end`), monotonic seconds."""
+
+    begin: float
+    end: float
+    lit: Sequence[Lit]
+    ear: Ear
+    wall: Onlooker
+    cpu: Mapping[str, float]
+    resident: Mapping[str, float]
+    verify_us: float
+
+
+async def prepared(folder: Path, wires: Wires, townships: int, windows: int, seed: int) -> Ground:
+    """Lay out the city, register it, and write a day into every journal."""
+    known = codes()
+    # Beyond those that the table of places knows, further ones of its counties, as a report may count them.
+    places = [*known, *(f"{county_of(known[number * 16])}9{number:02d}" for number in range(townships - len(known)))]
+    plan = lay_out(places, windows=windows, townships=townships, seed=seed)
+    premises = build(plan, folder / "city", wires=wires, habits=HABITS)
+    async with await open_database(str(premises.database)) as database:
+        await seed_places(database.writer)
+        async with database.writer.begin() as connection:
+            names = [(code, county_of(code), *[code[-3:]] * 4) for code in places[len(known) :]]
+            await write(connection, ADD_TOWNSHIP, names)
+    now = wall_ms()
+    day = Day(now - DAY_MS, now - 60_000, a_window=A_WINDOW, seed=seed)
+    nodes = {path.parent.name: read_key(path.parent / "node.key") for path in premises.nodes}
+    filled = [
+        await fill(file.with_name("journal.db"), township, day, nodes)
+        for file, township in zip(premises.gateways, plan, strict=True)
+    ]
+    return Ground(folder, plan, premises, wires, day, Backlog(*map(sum, zip(*filled, strict=True))))
+
+
+@asynccontextmanager
+async def gateways(ground: Ground) -> AsyncIterator[list[int]]:
+    """The gateways, in processes of their own; their ids."""
+    async with AsyncExitStack() as stack:
+        houses: list[Child] = []
+        for number in range(HOUSES):
+            spec = ground.folder / f"gateways{number}.json"
+            files = [str(file) for file in ground.premises.gateways[number::HOUSES]]
+            spec.write_bytes(msgspec.json.encode({"gateways": files}))
+            command = [sys.executable, "-m", "bench.line", str(spec)]
+            house = Child(spec.stem, command, log=ground.folder / f"{spec.stem}.log", speaks=True)
+            await house.start()
+            stack.push_async_callback(house.stop)
+            houses.append(house)
+        for house in houses:
+            await house.says("ready")
+        yield [house.pid for house in houses]
+
+
+async def caught_up(
+    ground: Ground, line: Line, high: Mosquitto, low: Mosquitto, pid: int, per_s: float, seed: int
+) -> Seen:
+    """Cut the line, let it come back, and watch until everything is in."""
+    wall, ear = Onlooker(f"http://127.0.0.1:{ground.wires.http}"), Ear()
+    first = {township_of(file.parent.name): file for file in reversed(ground.premises.nodes)}
+    puppets = Puppets([read(file) for file in first.values()], name="live")
+    press = Press(puppets, per_s, seed)
+    async with gateways(ground) as houses, asyncio.TaskGroup() as tasks:
+        living = tasks.create_task(puppets.run(), name="puppets")
+        looking = tasks.create_task(wall.run(), name="onlooker")
+        await puppets.ready.wait()
+        ear.wanted = {puppet.outbox.stream.epoch for puppet in puppets.puppets}
+        pressing = tasks.create_task(press.run(), name="press")
+        await ear.open(high.host, high.port)
+        await asyncio.sleep(CUT_OFF_S)
+        pids = {"city": pid, "broker": high.pid, "townships_broker": low.pid}
+        pids |= {f"gateways{number}": pid for number, pid in enumerate(houses)}
+        print("the line is back", pids, file=sys.stderr, flush=True)
+        took_us = verify_us()
+        begin, before = time.monotonic(), used(pids)
+        await line.open()
+        while wall.total < ground.backlog.ratings + len(ear.settled):
+            if time.monotonic() - begin > PATIENCE_S:
+                break
+            await asyncio.sleep(LOOK_S)
+        end, after = time.monotonic(), used(pids)
+        resident = {name: round(resident_mb(pid)) for name, pid in pids.items()}
+        await asyncio.sleep(AFTER_S)
+        press.stop()
+        await pressing
+        limit = time.monotonic() + PATIENCE_S / 10
+        while wall.total < ground.backlog.ratings + len(press.lit) and time.monotonic() < limit:
+            await asyncio.sleep(LOOK_S)
+        puppets.stop()
+        await living
+        looking.cancel()
+    ear.close()
+    cpu = {name: round(after[name] - used_s, 1) for name, used_s in before.items()}
+    return Seen(begin, end, press.lit, ear, wall, cpu, resident, took_us)
+
+
+def verify_us() -> float:
+    """Microseconds of CPU for one verification of a batch of ten, as this machine is just now."""
+    signer = Signer(bytes(32))
+    entry, key = Signed.of(signer.entry(bytes(300))), public_key(signer.public)
+    begin = time.thread_time()
+    for _ in range(VERIFIED):
+        verify(entry.body, entry.signature, key)
+    return round((time.thread_time() - begin) / VERIFIED * 1e6, 1)
+
+
+def used(pids: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of CPU of each process, and of this one, which plays nodes, fingers, ear and onlooker."""
+    times = os.times()
+    return {name: cpu_s(pid) for name, pid in pids.items()} | {"bench": times.user + times.system}
+
+
+def figures(ground: Ground, seen: Seen) -> dict[str, float | int | str]:
+    """What it came to."""
+    with closing(ledger.connect(ground.premises.database)) as database:
+        positions, last_old = _positions(database, {lit.number[1] for lit in seen.lit})
+    end = seen.wall.seen_at(last_old) or seen.end
+    seconds = end - seen.begin
+    live = [lit for lit in seen.lit if seen.ear.welcomed.get(township_of(lit.number[0]), end) < lit.at < end]
+    to_ledger = [1000 * (seen.ear.settled[lit.number] - lit.at) for lit in live if lit.number in seen.ear.settled]
+    shown = [(seen.wall.seen_at(positions[lit.number]), lit.at) for lit in live if lit.number in positions]
+    to_wall = [1000 * (at - since) for at, since in shown if at is not None]
+    ratings, batches, size = ground.backlog
+    bundles = max(1, seen.ear.bundles)
+    cpu = sum(seen.cpu.values())
+    return {
+        "ratings": ratings,
+        "seconds": round(seconds, 1),
+        "ratings_per_s": round(ratings / seconds),
+        "reconnected_s": round(max(seen.ear.welcomed.values(), default=end) - seen.begin, 1),
+        **_spread("live_wall", to_wall),
+        **_spread("live_ledger", to_ledger),
+        "live": len(live),
+        "live_never_seen": len(live) - min(len(to_wall), len(to_ledger)),
+        "pressed": len(seen.lit),
+        "a_batch": round(ratings / batches, 1),
+        "bytes_a_rating": round(size / ratings, 1),
+        "bundles": seen.ear.bundles,
+        "ratings_a_bundle": round(ratings / bundles),
+        "bundle_bytes": round(seen.ear.bundle_bytes / bundles),
+        "wire_bytes_a_rating": round(seen.ear.bundle_bytes / ratings, 1),
+        **{f"cpu_s_{name}": used_s for name, used_s in seen.cpu.items()},
+        "cpu_us_a_rating": round(cpu / ratings * 1e6),
+        "ratings_a_cpu_s": round(ratings / cpu),
+        **{f"resident_mb_{name}": mb for name, mb in seen.resident.items()},
+        "verify_us": seen.verify_us,
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
+def _positions(database: sqlite3.Connection, live: set[str]) -> tuple[dict[Number, int], int]:
+    """Where each live number stands in the ledger, and where the last old one does."""
+    positions: dict[Number, int] = {}
+    last_old = 0
+    entries = database.execute("SELECT position, node, epoch, first, last FROM ledger_entry WHERE kind = 'batch'")
+    for position, node, epoch, first, last in entries:
+        if epoch not in live:
+            last_old = max(last_old, position)
+            continue
+        for number in range(first, last + 1):
+            positions.setdefault((node, epoch, number), position)
+    return positions, last_old
+
+
+def _spread(name: str, samples: Sequence[float]) -> dict[str, float | int | str]:
+    if not samples:
+        return {f"{name}_p50_ms": "none"}
+    return {
+        f"{name}_p50_ms": percentile(samples, 0.5),
+        f"{name}_p99_ms": percentile(samples, 0.99),
+        f"{name}_max_ms": round(max(samples), 1),
+    }
+
+
+def verdict(ground: Ground, seen: Seen) -> Verdict:
+    """The oracle's judgement on the old ratings and the live ones together."""
+    file = ground.premises.database
+    rows = (
+        Row(one.node, one.epoch, one.seq, one.window, one.level, one.at) for one in ledger.read(file) if one.counted
+    )
+    tallied = sum(sum(counts) for counts in tallies.stored(file, tallies.BY_DAY).values())
+    choices = chain(ground.day.choices(ground.plan), (lit.choice for lit in seen.lit))
+    return judge(choices, rows, tallies=tallied, wall=seen.wall.total)
+
+
+async def measure(townships: int, windows: int, per_s: float, seed: int) -> dict[str, float | int | str]:
+    """Prepare, cut, catch up, judge."""
+    with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
+        folder = Path(name)
+        high, low = Mosquitto(folder / "high"), Mosquitto(folder / "low")
+        async with high, low, Line(high.port) as line:
+            wires = Wires(line.port, low.port, free_port())
+            ground = await prepared(folder, wires, townships, windows, seed)
+            settings = ground.premises.cloud
+            # The city stands beside its broker.
+            settings.write_text(cloud(wires._replace(city_broker=high.port), HABITS), encoding="utf-8")
+            async with city(settings, ground.premises.registration, wires.http) as running:
+                seen = await caught_up(ground, line, high, low, running.pid, per_s, seed)
+        judged = verdict(ground, seen)
+        print("\n".join(judged.examples), end="", file=sys.stderr)
+        counts = {key: value for key, value in asdict(judged).items() if key not in {"examples", "delays"}}
+        return {**figures(ground, seen), **counts, "clean": str(judged.clean).lower()}
+
+
+async def main() -> None:
+    """Measure once."""
+    options = parser(__doc__ or "")
+    options.add_argument("--townships", type=int, default=TOWNSHIPS, help="how many gateways catch up")
+    options.add_argument("--windows", type=int, default=WINDOWS, help="at each of which 100 ratings were made")
+    options.add_argument("--per-s", type=float, default=A_SECOND, help="live ratings a second meanwhile")
+    options.add_argument("--seed", type=int, default=1, help="what was pressed, where and when")
+    chosen = options.parse_args()
+    share = 10 if chosen.quick else 1
+    show(await measure(chosen.townships // share, chosen.windows // share, chosen.per_s, chosen.seed), bare=chosen.json)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
