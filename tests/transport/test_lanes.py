@@ -119,9 +119,10 @@ def test_bounded_flights() -> None:
     lanes = up(Limits(live_flights=2, bundle_bytes=1))
     lanes.offer([item(1), item(2), item(3)])
 
-    assert [ids(sent) for sent in lanes.due(0)] == [[3], [2]]
+    assert [(sent.flight, ids(sent)) for sent in lanes.due(0)] == [(1, [3]), (2, [2])]
     assert lanes.due(0) == []
     assert not lanes.idle
+    assert ack(lanes, 2, 3) == [3, 2]
 
 
 def test_too_much_live_becomes_backlog_from_the_old_end() -> None:
@@ -178,6 +179,13 @@ def test_flights_that_fail_together_count_once() -> None:
     assert lanes.wake_at() == 2.0 + 4.0
 
 
+def test_before_anything_was_measured_the_least_patience_counts() -> None:
+    lanes = up(Limits(live_resend_s=0.5))
+    lanes.offer([item(1)])
+    lanes.due(0)
+    assert lanes.wake_at() == 0.5
+
+
 def test_a_new_connection_begins_with_fresh_patience() -> None:
     lanes = up()
     lanes.offer([item(1)])
@@ -216,6 +224,11 @@ def test_patience_follows_the_measured_time_of_answers() -> None:
     slow.offer([item(2)])
     slow.due(1.9)
     assert slow.wake_at() == pytest.approx(1.9 + 1.9 + 4 * 0.95)
+    # The next one 2 s slower than the mean: an eighth of that goes into the mean, a quarter of the rest into the spread.
+    ack(slow, 2, now=1.9 + 3.9)
+    slow.offer([item(3)])
+    slow.due(6.0)
+    assert slow.wake_at() == pytest.approx(6.0 + (1.9 + 0.25) + 4 * (0.95 + 0.25 * (2.0 - 0.95)))
 
 
 def test_measured_times_cannot_make_patience_endless() -> None:
@@ -238,7 +251,8 @@ def test_a_late_answer_takes_an_item_from_wherever_it_is() -> None:
     lanes.due(2.0)  # expired, and sent again as backlog
     lanes.offer([item(3)])
 
-    assert sorted(ack(lanes, 1, 2, 3, now=2.5)) == [1, 2, 3]
+    lanes.offer([item(4)])
+    assert sorted(ack(lanes, 1, 2, 3, 4, now=2.5)) == [1, 2, 3, 4]
     assert lanes.unacknowledged() == []
     assert lanes.wake_at() is None
 
@@ -251,6 +265,9 @@ def test_only_what_is_covered_whole_leaves() -> None:
     gone = lanes.acked(STREAM, Ranges([(1, 9)]), 0.1)
 
     assert [left.id for left in gone] == [1]
+    lanes.refill([item(4, rows=5)])
+    assert lanes.acked(STREAM, Ranges([(16, 19)]), 0.1) == []
+    assert lanes.acked(STREAM, Ranges([(16, 20)]), 0.1) == [item(4, rows=5)]
     assert [left.id for left in lanes.unacknowledged()] == [2, 7]
 
 
@@ -276,7 +293,7 @@ def test_the_connection_lost_and_all_is_backlog_oldest_first() -> None:
 
     lanes.down()
     assert lanes.due(0) == []
-    assert not lanes.up
+    assert lanes.up is False
     lanes.welcomed()
     [sent] = lanes.due(0)
 
@@ -344,12 +361,39 @@ def test_backlog_bundles_grow_to_a_quarter_of_a_second_of_the_link() -> None:
 
 def test_a_slow_link_gets_small_bundles_but_some() -> None:
     lanes = up()
-    lanes.refill([item(id_, size=400) for id_ in range(1, 200)])
+    lanes.refill([item(id_, size=205) for id_ in range(1, 200)])
     [first] = lanes.due(0)
     ack(lanes, *ids(first), now=29.0)
     [second] = lanes.due(29.0)
 
-    assert sum(taken.size for taken in second.items) <= 1024
+    assert sum(taken.size for taken in second.items) == 820, "one more would be 1025"
+
+
+def test_no_link_is_fast_enough_for_more_than_a_bundle() -> None:
+    lanes = up(Limits(bundle_bytes=2000, first_backlog_bytes=900))
+    lanes.refill([item(id_) for id_ in range(1, 200)])
+    counts = []
+    for _ in range(4):
+        [sent] = lanes.due(0)
+        counts.append(len(sent.items))
+        ack(lanes, *ids(sent), now=0)
+
+    assert counts == [9, 18, 20, 20]
+
+
+def test_who_travels_alone_does_so_whatever_else_is_withdrawn() -> None:
+    lanes = up()
+    lanes.refill([item(1), item(2), item(3)])
+    [together] = lanes.due(0)
+    lanes.unreadable(together.flight)
+
+    lanes.withdrawn([3], 0)
+    assert [ids(sent) for sent in lanes.due(1)] == [[1]]
+    ack(lanes, 1)
+    assert [ids(sent) for sent in lanes.due(1)] == [[2]]
+    ack(lanes, 2)
+    lanes.refill([item(3), item(4)])
+    assert [ids(sent) for sent in lanes.due(1)] == [[3, 4]]
 
 
 def test_a_peer_that_answers_late_over_a_quick_line_gets_no_smaller_bundles() -> None:
