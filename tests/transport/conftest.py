@@ -3,7 +3,7 @@
 from hypothesis import Phase, settings
 
 settings.register_profile("millions", max_examples=20_000)
-# For mutation testing: the same examples each time, and few, since every mutant pays for them; that one fails is enough.
+# For mutation testing: the same examples each time and few, since every mutant pays; that one fails is enough.
 settings.register_profile(
     "mutants",
     max_examples=30,

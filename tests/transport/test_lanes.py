@@ -224,7 +224,7 @@ def test_patience_follows_the_measured_time_of_answers() -> None:
     slow.offer([item(2)])
     slow.due(1.9)
     assert slow.wake_at() == pytest.approx(1.9 + 1.9 + 4 * 0.95)
-    # The next one 2 s slower than the mean: an eighth of that goes into the mean, a quarter of the rest into the spread.
+    # The next one 2 s slower than the mean: an eighth goes into the mean, a quarter of the rest into the spread.
     ack(slow, 2, now=1.9 + 3.9)
     slow.offer([item(3)])
     slow.due(6.0)
