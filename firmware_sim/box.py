@@ -101,8 +101,8 @@ class Box:
         }
         (self._folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
         if ground.postgres is not None:
-            await self._errand("upgrade", "cli.main", "db", "upgrade", "--config", self._config)
-        await self._errand("registration", "cloud", "register", "--config", self._config, self.premises.registration)
+            await self.errand("upgrade", "cli.main", "db", "upgrade", "--config", self._config)
+        await self.errand("registration", "cloud", "register", "--config", self._config, self.premises.registration)
 
     async def open_city(self) -> None:
         """Start the cloud; returns when the wall's page answers, and watches it from then on."""
@@ -169,7 +169,7 @@ class Box:
         """
         database = self.premises.database
         if self.ground.postgres is not None:
-            await self._errand("backup", "cli.main", "backup", "--config", self._config, database)
+            await self.errand("backup", "cli.main", "backup", "--config", self._config, database)
         return Records(database, [] if self.ground.influx is None else await self._reconcile())
 
     async def close(self) -> None:
@@ -184,7 +184,7 @@ class Box:
         await self.cloud.stop()
 
     async def _reconcile(self) -> list[str]:
-        said = await self._errand(
+        said = await self.errand(
             "reconcile", "cli.main", "series", "reconcile", "--config", self._config, "--json", codes=(0, 1)
         )
         found = json.loads(said.splitlines()[-1])
@@ -192,7 +192,7 @@ class Box:
         told = [] if found["equal"] else [f"the series differed from the ledger: {', '.join(found['named'][:3])} ..."]
         return [*told, *([f"the series is {behind} ledger positions behind"] if behind else [])]
 
-    async def _errand(self, name: str, module: str, *words: str | Path, codes: Collection[int] = (0,)) -> str:
+    async def errand(self, name: str, module: str, *words: str | Path, codes: Collection[int] = (0,)) -> str:
         """Run a command of the city's to its end and return what it said; `ChildDied` if it fails."""
         child = self._child(name, module, *words, speaks=True)
         await child.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from firmware_sim.box import Box, Order, answers
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.faults.door import Behind, Door
-from firmware_sim.faults.ear import Bulletin
+from firmware_sim.faults.ear import Bulletin, Cuts
 from firmware_sim.faults.patient import HOUSES, Patient
 from firmware_sim.fingerlog import read
 from firmware_sim.ground import Ground
 from firmware_sim.servers.daemon import HOST, free_port
+from firmware_sim.siege import Evidence
 from proof import ledger
 
 # Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
@@ -26,7 +27,8 @@ _QUARANTINED = "SELECT reason, sum(count) FROM quarantine GROUP BY reason"
 class FaultyCity(Box):
     """A box with two mosquittos whose houses are `patients`, by name: each runs under the implant.
 
-    Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP.
+    Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP. `others`: what became of cities
+    that a strike opened beside this one.
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class FaultyCity(Box):
         group: asyncio.TaskGroup,
         *,
         wall_ms: Callable[[], int],
-        sabotage: dict[str, Sequence[str]] | None = None,
+        sabotage: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Plan it in `folder`, as a `Box` does."""
         self.folder = folder
+        self.others: list[Evidence] = []
         self.now_ms = wall_ms
         self.township_broker = Mosquitto(folder / "township-broker")
         self.city_broker = Mosquitto(folder / "city-broker")
@@ -47,9 +50,11 @@ class FaultyCity(Box):
         self.township_line, self.city_line = townships.door, city.door
         self.bulletin = Bulletin()
         self.city_line.taps.append(self.bulletin)
+        self.cuts = Cuts()
+        self.township_line.taps.append(self.cuts)
         self.wall_line = Door(lambda: (HOST, order.http), framed=False, port=free_port())
-        breach = sabotage or {}
-        self.patients = {name: Patient(name, folder, breach.get(name, ())) for name in HOUSES}
+        self.breach = sabotage or {}
+        self.patients = {name: Patient(name, folder, self.breach.get(name, ())) for name in HOUSES}
         super().__init__(
             order,
             folder,

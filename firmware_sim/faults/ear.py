@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from contract.batch import Batch
 from contract.bundle import digest, unpack
 from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Refused
@@ -59,12 +60,39 @@ class Ear:
         return sum(count - 1 for count in self.batches.values())
 
 
+class Cuts:
+    """A tap before the rules that compares every sending of a batch with its first: law 4."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self.changed: list[str] = []
+        self._first: dict[tuple[str, str, int], str] = {}
+
+    def __call__(self, way: Way, packet: Packet) -> None:
+        """Take a packet in."""
+        if way is Way.DOWN or not carries_ratings(packet):
+            return
+        try:
+            for entry in unpack(packet.payload):
+                if is_batch(entry.body):
+                    self._compare(decode_batch(entry.body), digest(entry.raw))
+        except Refused:
+            return  # a fault's own poison
+
+    def _compare(self, batch: Batch, name: str) -> None:
+        for number in range(batch.first, batch.last + 1):
+            first = self._first.setdefault((*batch.stream, number), name)
+            if first != name:
+                self.changed.append(f"{batch.stream.batch(batch.first)} was sent in other bytes than before")
+
+
 class Bulletin:
     """A tap at the city's broker that keeps what each run of each gateway said last."""
 
     def __init__(self) -> None:
         """Begin with nothing heard."""
         self._newest: dict[tuple[str, str | None], GatewayStatus] = {}
+        self._now: dict[str, GatewayStatus] = {}
 
     def __call__(self, way: Way, packet: Packet) -> None:
         """Take a packet in."""
@@ -74,7 +102,12 @@ class Bulletin:
             except Refused:
                 return
             if status.state == "up":
-                self._newest[status.node, status.epoch] = status
+                self._newest[status.node, status.epoch] = self._now[status.node] = status
+
+    @property
+    def waiting(self) -> int:
+        """How many ratings wait for an ack, as far as nodes and gateways have said."""
+        return sum(status.queue + sum(node.status.queue for node in status.nodes) for status in self._now.values())
 
     @property
     def quarantined(self) -> Counter[str]:

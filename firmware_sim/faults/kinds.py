@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import brokers, deaths, disks, lines, poison, traffic
+from firmware_sim.faults import backups, brokers, deaths, disks, lines, poison, traffic, twins
 from firmware_sim.faults.effect import Fault
 
 KINDS: Mapping[str, Fault] = {
@@ -12,6 +12,8 @@ KINDS: Mapping[str, Fault] = {
         *traffic.FAULTS,
         *poison.FAULTS,
         *brokers.FAULTS,
+        *twins.FAULTS,
+        *backups.FAULTS,
         *deaths.FAULTS,
         *disks.FAULTS,
     )

@@ -1,6 +1,7 @@
 """Which faults strike in which order: a function of the seed, the minutes and the kinds there are. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -16,17 +17,17 @@ class Strike(NamedTuple):
         return Random(f"{seed}/{self.number}/{self.kind}")
 
 
-def draw(seed: int, minutes: float, kinds: Mapping[str, float]) -> list[Strike]:
+def draw(seed: int, minutes: float, kinds: Mapping[str, float], *, first: Sequence[str] = ()) -> list[Strike]:
     """Draw the strikes of a run of so many `minutes`; `kinds` tells how many seconds a strike of each takes.
 
-    All kinds come once, in an order of the seed's own, before any comes again. A kind that does not fit into what is
-    left of the time is passed over for one that does.
+    Those named `first` begin. Then all kinds come once, in an order of the seed's own, before any comes again. A kind
+    that does not fit into what is left of the time is passed over for one that does.
     """
     random = Random(f"{seed}/faults")
     left = minutes * 60
     strikes: list[Strike] = []
-    for kind in _rounds(random, sorted(kinds)):
-        if left < min(kinds.values(), default=left + 1):
+    for kind in chain(first, _rounds(random, sorted(kinds))):
+        if left < min(kinds.values()):
             break
         if kinds[kind] <= left:
             left -= kinds[kind]

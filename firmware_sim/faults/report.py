@@ -6,6 +6,8 @@ from typing import NamedTuple
 from firmware_sim.faults.effect import Effect
 from firmware_sim.siege import Evidence
 
+_EXAMPLES = 10
+
 
 class Struck(NamedTuple):
     """One strike as it went: when it began and how long it took, s; its effect, or why there was none."""
@@ -19,19 +21,24 @@ class Struck(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A run. `evidence`: of each city that was hurt; `planned`: how many strikes there were to be."""
+    """A run. `evidence`: of each city that was hurt; `recut`: batches that were sent in different bytes.
+
+    `planned`: how many strikes there were to be; `breach`: the law that was broken on purpose.
+    """
 
     seed: int
     minutes: float
     planned: int
     struck: tuple[Struck, ...]
     evidence: tuple[Evidence, ...]
+    recut: tuple[str, ...] = ()
     breach: str | None = None
 
     @property
     def clean(self) -> bool:
         """Whether every strike had its effect and no law was broken."""
-        return all(one.effect for one in self.struck) and all(one.clean for one in self.evidence)
+        seen = all(one.effect for one in self.struck)
+        return seen and not self.recut and all(one.clean for one in self.evidence)
 
     def as_json(self) -> dict[str, object]:
         """Return it for a program."""
@@ -41,6 +48,7 @@ class Report(NamedTuple):
             "break": self.breach,
             "clean": self.clean,
             **{key: sum(counts) for key, counts in self._counts().items()},
+            "recut": len(self.recut),
             "planned": self.planned,
             "struck": len(self.struck),
             "faults": self._faults(),
@@ -51,6 +59,12 @@ class Report(NamedTuple):
     @property
     def findings(self) -> list[str]:
         """What was wrong, a line each."""
+        return [
+            *self.recut[:_EXAMPLES],
+            *self._of_the_verdicts(),
+        ]
+
+    def _of_the_verdicts(self) -> list[str]:
         return [
             line
             for one in self.evidence

@@ -14,6 +14,7 @@ from rich.console import Console
 from firmware_sim.box import Order
 from firmware_sim.children import ChildDied
 from firmware_sim.evidence import gather
+from firmware_sim.faults.breach import BREACHES, SHOWN, way
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.effect import Fault, NoEffect
 from firmware_sim.faults.kinds import KINDS
@@ -30,29 +31,33 @@ QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 _WARM_UP_S = 2.0
 # A strike that has not healed after so long does not heal.
 _LONGEST_S = 120.0
-# What no ack came for travels again after 30 s at the latest once nothing is in the way; nobody waits longer in vain.
-_STILL_S = 35.0
+# Nobody has had anything to send for so long: the hello of every minute has found nothing more either.
+_STILL_S = 65.0
+# Where a law is broken that hello must not mend what should not have been.
+_STILL_BROKEN_S = 8.0
+_LONGEST_REST_S = 240.0
 _LEAVE_S = 20.0
 _LOOK_S = 1.0
 
 
 class Options(NamedTuple):
-    """As on the command line. `only`: these kinds; none means all. `keep`: a new folder."""
+    """As on the command line. `only`: these kinds; none means all. `breach`: a law to break. `keep`: a new folder."""
 
     seed: int = 1
     minutes: float = 5.0
     as_json: bool = False
     only: Sequence[str] = ()
+    breach: str | None = None
     keep: Path | None = None
 
 
 def run(options: Options) -> int:
     """Play it: 0 if every fault had its effect and no law was broken, 1 if not, 2 if it cannot begin."""
     console = Console(stderr=True)
-    unknown = [kind for kind in options.only if kind not in KINDS]
-    if unknown:
-        console.print(f"no such fault: {', '.join(unknown)}; there are: {', '.join(KINDS)}", soft_wrap=True)
-        return 2
+    for what, asked, there in (("fault", options.only, KINDS), ("law", _one(options.breach), SHOWN)):
+        if unknown := [name for name in asked if name not in there]:
+            console.print(f"no such {what}: {', '.join(unknown)}; there are: {', '.join(there)}", soft_wrap=True)
+            return 2
     report: Report | None = None
 
     def tell(line: str) -> None:
@@ -72,17 +77,29 @@ def run(options: Options) -> int:
 async def play(options: Options, folder: Path, *, tell: Callable[[str], None]) -> Report:
     """Play it in `folder`; `tell` is called with a line for every strike."""
     kinds = {kind: fault for kind, fault in KINDS.items() if not options.only or kind in options.only}
-    strikes = draw(options.seed, options.minutes, {kind: fault.seconds for kind, fault in kinds.items()})
+    breach = BREACHES[options.breach] if options.breach else None
+    first = [kind for kind in (breach.kinds if breach else ()) if kind in kinds]
+    seconds = {kind: fault.seconds for kind, fault in kinds.items()}
+    strikes = draw(options.seed, options.minutes, seconds, first=first)
     order = Order(_WINDOWS, _TOWNSHIPS, options.seed, _PER_S, free_port(), QUICK)
+    sabotage = {child: way(options.breach) for child in breach.children} if breach and options.breach else {}
 
     def plan(group: asyncio.TaskGroup) -> FaultyCity:
-        return FaultyCity(order, folder / "city", group, wall_ms=wall_ms)
+        return FaultyCity(order, folder / "city", group, wall_ms=wall_ms, sabotage=sabotage)
 
     async with under_siege(plan) as siege:
         await asyncio.sleep(_WARM_UP_S)
         struck = await _strike_all(siege.box, options, strikes, kinds, tell)
-        await _settle(siege.box)
-    return Report(options.seed, options.minutes, len(strikes), tuple(struck), (siege.evidence,))
+        await _settle(siege.box, _STILL_BROKEN_S if breach else _STILL_S)
+    return Report(
+        options.seed,
+        options.minutes,
+        len(strikes),
+        tuple(struck),
+        (siege.evidence, *siege.box.others),
+        tuple(siege.box.cuts.changed),
+        options.breach,
+    )
 
 
 async def _strike_all(
@@ -110,17 +127,22 @@ async def _strike_all(
     return struck
 
 
-async def _settle(city: FaultyCity) -> None:
-    """Wait until the verdict on what is there already is clean, or nothing more comes."""
+async def _settle(city: FaultyCity, still_s: float) -> None:
+    """Wait until the verdict on what is there already is clean, or nobody has had anything to send for `still_s`."""
     await city.hush(within_s=_LEAVE_S)
-    still_since, before = monotonic(), -1
-    while monotonic() - still_since < _STILL_S:
+    begin = busy_at = monotonic()
+    before = -1
+    while monotonic() < min(busy_at + still_s, begin + _LONGEST_REST_S):
         verdict = gather(city.log, city.premises.database, wall=None)
         if verdict.clean:
             return
-        if verdict.ledger != before:
-            still_since, before = monotonic(), verdict.ledger
+        if verdict.ledger != before or city.bulletin.waiting:
+            busy_at, before = monotonic(), verdict.ledger
         await asyncio.sleep(_LOOK_S)
+
+
+def _one(word: str | None) -> list[str]:
+    return [word] if word else []
 
 
 def _first(failure: BaseException) -> BaseException:
