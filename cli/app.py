@@ -8,6 +8,7 @@ import typer
 from cli import backup as backups
 from cli import trace as tracing
 from cli.db import db as databases
+from cli.held import held
 from cli.series import series
 from cli.sim import sim
 from contract.version import __version__
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 app.add_typer(databases, name="db")
+app.add_typer(held, name="held")
 app.add_typer(series, name="series")
 app.add_typer(sim, name="sim")
 app.command()(backups.backup)

@@ -23,13 +23,15 @@ from contract.rating import Quality
 PAGE = 5_000
 
 WAITING_WINDOWS = """
-SELECT DISTINCT "window" FROM uncounted WHERE admitted IS NULL AND reason = :reason AND "window" <> ''
+SELECT DISTINCT "window" FROM uncounted
+WHERE admitted IS NULL AND refused IS NULL AND reason = :reason AND "window" <> ''
 """
 
 WAITING = """
 SELECT uncounted.position, uncounted.row, ledger_entry.raw
 FROM uncounted JOIN ledger_entry ON ledger_entry.position = uncounted.position
-WHERE uncounted.admitted IS NULL AND uncounted.reason = :reason AND uncounted."window" = :window
+WHERE uncounted.admitted IS NULL AND uncounted.refused IS NULL
+  AND uncounted.reason = :reason AND uncounted."window" = :window
   AND (uncounted.position > :position OR (uncounted.position = :same_position AND uncounted.row > :row))
 ORDER BY uncounted.position, uncounted.row LIMIT :limit
 """

@@ -26,7 +26,8 @@ ledger_commit = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `kind`: batch (`raw` is the signed batch as received), or admit (`raw` is JSON, see `cloud.ledger.admission`).
+# `kind`: batch (`raw` is the signed batch as received), or, with JSON as `raw`, admit (see `cloud.ledger.admission`) or
+# refuse (see `cloud.held`).
 # `first`..`last`: its numbers. `received_at`: city time, ms. `lane`: live or backlog.
 # Triggers made by `cloud.migrations` refuse whoever changes or deletes an entry (law 10).
 ledger_entry = Table(

@@ -5,16 +5,16 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-State = Literal["counted", "admitted", "conflict", "held"]
+State = Literal["counted", "admitted", "refused", "conflict", "held"]
 
 
 class Rating(msgspec.Struct, frozen=True):
     """A rating in the ledger.
 
     `at`: when it was pressed; `bounds`: the earliest and the latest of that, where it is an estimate. `state`: counted;
-    admitted after it was held; a conflict, or held for another `reason`. `tallied`: how many ratings its window's
-    minute counts. `in_series`: whether the series has been fed the entry that let it count; None where it does not
-    count, and where the tallies are the series.
+    admitted, or refused for good, after it was held; a conflict, or held for another `reason`. `tallied`: how many
+    ratings its window's minute counts. `in_series`: whether the series has been fed the entry that let it count; None
+    where it does not count, and where the tallies are the series.
     """
 
     position: int

@@ -175,8 +175,8 @@ def _counted(node: str, rating: Rating) -> Iterator[Step]:
         what += f": estimated, up to {earlier / 1000:,.1f} s earlier or {later / 1000:,.1f} s later"
     yield Step("pressed", "edge", node, rating.at, "ledger", what)
     detail = f"position {rating.position}, {rating.lane} lane"
-    if rating.state in {"held", "conflict"}:
-        detail += f", not counted: {rating.reason}"
+    if rating.state in {"held", "conflict", "refused"}:
+        detail += f", not counted: {rating.reason}" + (", refused for good" if rating.state == "refused" else "")
     yield Step("settled", "city", "city", rating.received_at, "ledger", detail)
     if rating.admitted is not None:
         yield Step("admitted", "city", "city", None, "ledger", f"by position {rating.admitted}, after {rating.reason}")

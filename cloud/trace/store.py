@@ -22,7 +22,7 @@ WHERE kind = 'batch' AND node = :node AND first > :after AND first <= :until AND
 ORDER BY position
 """
 
-HELD = "SELECT reason, admitted FROM uncounted WHERE position = :position AND row = :row"
+HELD = "SELECT reason, admitted, refused FROM uncounted WHERE position = :position AND row = :row"
 
 MINUTE = """
 SELECT coalesce(sum(satisfied + basic + dissatisfied), 0) FROM tally_minute
@@ -54,7 +54,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
         row = batch.rows[number - batch.first]
         window = window_id(node, row.window)
         held = await fetch(connection, HELD, (position, number - batch.first))
-        reason, admitted = held[0] if held else (None, None)
+        reason, admitted, refused = held[0] if held else (None, None, None)
         ratings.append(
             Rating(
                 position=int(position),
@@ -68,7 +68,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
                 window=window,
                 level=row.level,
                 presses=row.presses,
-                state=_state(reason, admitted),
+                state=_state(reason, admitted, refused),
                 reason=reason,
                 admitted=admitted,
                 tallied=int(await fetch_value(connection, MINUTE, ((batch.t0 + row.ms) // MINUTE_MS, window))),
@@ -79,7 +79,9 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
     return ratings
 
 
-def _state(reason: str | None, admitted: int | None) -> State:
+def _state(reason: str | None, admitted: int | None, refused: int | None) -> State:
+    if refused is not None:
+        return "refused"
     if admitted is not None:
         return "admitted"
     if reason is None:

@@ -1,0 +1,1 @@
+"""Rows that stand in the ledger uncounted: which, why, and what a person decides about them."""
