@@ -16,6 +16,7 @@ from typing import Self, cast
 import aiosqlite
 
 from contract.errors import StoreDamaged, StoreFull
+from transport import sums, wal
 from transport.histogram import Histogram
 
 RESERVE_BYTES = 32 * 1024 * 1024
@@ -46,6 +47,9 @@ class Disk:
     @classmethod
     async def open(cls, path: Path, schema: str, *, reserve: int = RESERVE_BYTES) -> Self:
         """Open or make `path`; `StoreDamaged` when it is no sound database, `StoreFull` when it cannot be made."""
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and wal.damaged(await asyncio.to_thread(log.read_bytes)):
+            raise StoreDamaged(f"{log}: synced commits in it are damaged")
         connection = aiosqlite.connect(path, isolation_level=None)
         try:
             await connection
@@ -55,6 +59,7 @@ class Disk:
             raise _named(path, failed) from failed
         disk = cls(path, connection, reserve)
         try:
+            await connection.create_function("row_sum", -1, sums.of_row, deterministic=True)
             await connection.executescript(_PRAGMAS + schema)
             await disk._check()
         except sqlite3.Error as failed:

@@ -4,18 +4,26 @@ An epoch is one run of the node's process. Numbers are given in the present epoc
 number is given by the commit that stores its rating. What an older epoch left uncut is still cut under its own name.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.codec import encode
 from contract.rating import MAX_PRESSES, Quality, Row
 from contract.signing import Signer
+from transport import sums
+from transport.checking import Summed
 from transport.dating import Dated
-from transport.disk import Disk, rows
+from transport.disk import Disk, marks, rows
 from transport.lanes import Item
-from transport.shelf import ADD_BATCH, SCHEMA, Shelf
+from transport.salvage import salvage
+from transport.shelf import ADD_BATCH, SCHEMA, SUMMED, Shelf
 from transport.unbroken import unbroken
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA = (
     SCHEMA
@@ -37,12 +45,23 @@ CREATE TABLE IF NOT EXISTS rating (
     q INTEGER,
     earliest INTEGER,
     latest INTEGER,
+    sum INTEGER,                         -- of node, epoch, seq, the boot's name and what stands behind it here
     PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID;
 """
 )
 
-_ADD_RATING = "INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_VALUES = ("boottime", "window", "level", "presses", "at", "q", "earliest", "latest")
+_SUMMED = {
+    **SUMMED,
+    "rating": Summed(
+        ("s.node", "s.epoch", "t.seq", "b.name", *(f"t.{column}" for column in _VALUES)),
+        "rating t LEFT JOIN stream s ON s.id = t.stream LEFT JOIN boot b ON b.id = t.boot",
+        "t.stream = rating.stream AND t.seq = rating.seq",
+    ),
+}
+
+_ADD_RATING = "INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_BOOT = """
 INSERT INTO boot (name, last_boottime) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET last_boottime = max(last_boottime, excluded.last_boottime)
@@ -65,10 +84,10 @@ AND seq < coalesce((SELECT min(seq) FROM rating WHERE stream = :stream AND at IS
 ORDER BY seq LIMIT :most
 """
 _UNDATED = """
-SELECT r.stream, r.seq, b.name, r.boottime FROM rating r JOIN boot b ON b.id = r.boot
+SELECT r.stream, r.seq, b.name, r.boottime, r.window, r.level, r.presses FROM rating r JOIN boot b ON b.id = r.boot
 WHERE r.at IS NULL AND (r.stream, r.seq) > (?, ?) ORDER BY r.stream, r.seq LIMIT ?
 """
-_DATE = "UPDATE rating SET at = ?, q = ?, earliest = ?, latest = ? WHERE stream = ? AND seq = ?"
+_DATE = "UPDATE rating SET at = ?, q = ?, earliest = ?, latest = ?, sum = ? WHERE stream = ? AND seq = ?"
 
 
 class Settled(NamedTuple):
@@ -85,6 +104,7 @@ class Outbox(Shelf):
     """`uncut` and `undated` count the ratings that are not in a batch yet, and those without a time."""
 
     schema = _SCHEMA
+    summed = _SUMMED
 
     def __init__(self, disk: Disk) -> None:
         """Use `open`, then `begin`."""
@@ -101,12 +121,26 @@ class Outbox(Shelf):
         self._signer = signer
         await self.disk.write(_ADD_BOOT, (boot, 0))
         self._boot = (await self.disk.read("SELECT id FROM boot WHERE name = ?", (boot,)))[0][0]
+        self._boot_name = boot
         self._stream = await self.stream_id(stream)
         for (stream_row,) in [*await self.disk.read(_CUTTABLE), (self._stream,)]:
             before = await self.disk.read(_BEFORE, (stream_row,))
             if before:
                 self._before[stream_row] = (before[0][0], before[0][1])
         self.uncut, self.undated = (await self.disk.read(_UNCUT))[0]
+
+    async def recover(self, aside: Path) -> None:
+        """Take over every sound row of the damaged store `aside`; what is lost is declared in `void`."""
+        found = await asyncio.to_thread(salvage, aside)
+        async with self.disk.transaction() as db:
+            for table, kept in found.rows.items():
+                if kept:
+                    await db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks(kept[0])})", kept)  # noqa: S608  (salvage's own names)
+            lost = [(*stream, first, last) for stream, numbers in found.void.items() for first, last in numbers]
+            await db.executemany("INSERT INTO void VALUES (?, ?, ?, ?)", lost)
+        for node, epoch, first, last in lost:
+            logger.error("%s: %s/%s: numbers %d..%d are destroyed", self.disk.path, node, epoch, first, last)
+        await self._load()
 
     async def append(self, choice: Settled, *, cut: bool) -> list[Item]:
         """Commit one settled choice under the next number; it is on disk when this returns.
@@ -126,17 +160,14 @@ class Outbox(Shelf):
             if cut and choice.dated is not None and not self.uncut:
                 batch, raw = self._sign(self.stream, seq, [self._row(choice, choice.dated)])
                 id_ = self._last_id + 1
-                await self.disk.write(ADD_BATCH, (id_, self._stream, seq, seq, raw))
+                await self.disk.write(ADD_BATCH, (id_, self._stream, seq, seq, raw, _sum_of(batch, raw)))
                 self.last = seq
                 return [self.shelved(id_, batch, len(raw))]
             dated = choice.dated
-            await self.disk.write(
-                _ADD_RATING,
-                (
-                    *(self._stream, seq, self._boot, choice.boottime, choice.window, choice.level, choice.presses),
-                    *((dated.at, dated.q, *(dated.bounds or (None, None))) if dated else (None, None, None, None)),
-                ),
-            )
+            moment = (dated.at, dated.q, *(dated.bounds or (None, None))) if dated else (None, None, None, None)
+            values = (choice.boottime, choice.window, choice.level, choice.presses, *moment)
+            sum_ = sums.of_row(*self.stream, seq, self._boot_name, *values)
+            await self.disk.write(_ADD_RATING, (self._stream, seq, self._boot, *values, sum_))
             self.last = seq
             self.uncut += 1
             self.undated += dated is None
@@ -151,10 +182,12 @@ class Outbox(Shelf):
             found: list[tuple[object, ...]] = []
             after = (0, 0)
             while len(found) < most and (undated := await self.disk.read(_UNDATED, (*after, most))):
-                for stream, seq, boot, boottime in undated:
+                for stream, seq, boot, boottime, *choice in undated:
                     dated = later(boot, boottime)
                     if dated is not None:
-                        found.append((dated.at, dated.q, *(dated.bounds or (None, None)), stream, seq))
+                        moment = (dated.at, dated.q, *(dated.bounds or (None, None)))
+                        sum_ = sums.of_row(*self._keys[stream], seq, boot, boottime, *choice, *moment)
+                        found.append((*moment, sum_, stream, seq))
                 after = undated[-1][:2]
             if found:
                 async with self.disk.transaction() as db:
@@ -201,7 +234,8 @@ class Outbox(Shelf):
                             break
                         batch, raw = self._sign(self._keys[stream], run[0].seq, run)
                         id_ = self._last_id + len(made) + 1
-                        await db.execute(ADD_BATCH, (id_, stream, batch.first, batch.last, raw))
+                        numbers = (batch.first, batch.last, raw)
+                        await db.execute(ADD_BATCH, (id_, stream, *numbers, _sum_of(batch, raw)))
                         await db.execute("DELETE FROM rating WHERE stream = ? AND seq <= ?", (stream, batch.last))
                         made.append((id_, batch, raw))
             self.uncut -= sum(len(batch.rows) for _, batch, _ in made)
@@ -232,6 +266,10 @@ class Outbox(Shelf):
             bounds=bounds,
         )
         return batch, self._signer.entry(encode(batch))
+
+
+def _sum_of(batch: Batch, raw: bytes) -> int:
+    return sums.of_row(*batch.stream, batch.first, batch.last, raw)
 
 
 class _Uncut(NamedTuple):

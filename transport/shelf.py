@@ -14,6 +14,8 @@ from typing import Self
 from contract.batch import Batch, StreamKey
 from contract.errors import StoreDamaged
 from contract.ranges import Ranges
+from transport import sums
+from transport.checking import Summed, check
 from transport.dating import Anchor, Dating, Tie
 from transport.disk import RESERVE_BYTES, Disk, marks, rows, set_aside
 from transport.lanes import Item
@@ -41,10 +43,16 @@ CREATE TABLE IF NOT EXISTS batch (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     settled_at INTEGER,                  -- the city's time of the receipt, ms
-    raw BLOB NOT NULL
+    raw BLOB NOT NULL,
+    sum INTEGER                          -- of node, epoch, first, last and raw; see sums.py
 );
-CREATE TABLE IF NOT EXISTS anchor (boot TEXT, boottime INTEGER, at INTEGER, error INTEGER);
-CREATE TABLE IF NOT EXISTS tie (boot TEXT, boottime INTEGER, peer_boot TEXT, peer_boottime INTEGER, error INTEGER);
+CREATE TABLE IF NOT EXISTS anchor (boot TEXT, boottime INTEGER, at INTEGER, error INTEGER, sum INTEGER);
+CREATE TABLE IF NOT EXISTS tie (
+    boot TEXT, boottime INTEGER, peer_boot TEXT, peer_boottime INTEGER, error INTEGER, sum INTEGER
+);
+CREATE TABLE IF NOT EXISTS void (
+    node TEXT, epoch TEXT, first INTEGER, last INTEGER  -- numbers that were given and that damage made unreadable
+);
 CREATE TABLE IF NOT EXISTS paper (
     name TEXT PRIMARY KEY,               -- what it is about: "config", "roster", "receipt node epoch"
     raw BLOB NOT NULL                    -- as signed by the city
@@ -53,7 +61,19 @@ CREATE INDEX IF NOT EXISTS batch_numbers ON batch (stream, first);
 CREATE INDEX IF NOT EXISTS batch_settled ON batch (settled_at) WHERE settled_at IS NOT NULL;
 """
 
-ADD_BATCH = "INSERT INTO batch (id, stream, first, last, raw) VALUES (?, ?, ?, ?, ?)"
+SUMMED = {
+    "batch": Summed(
+        ("s.node", "s.epoch", "t.first", "t.last", "t.raw"),
+        "batch t LEFT JOIN stream s ON s.id = t.stream",
+        "t.id = batch.id",
+    ),
+    "anchor": Summed(("t.boot", "t.boottime", "t.at", "t.error"), "anchor t", "t.rowid = anchor.rowid"),
+    "tie": Summed(
+        ("t.boot", "t.boottime", "t.peer_boot", "t.peer_boottime", "t.error"), "tie t", "t.rowid = tie.rowid"
+    ),
+}
+
+ADD_BATCH = "INSERT INTO batch (id, stream, first, last, raw, sum) VALUES (?, ?, ?, ?, ?, ?)"
 _ADD_STREAM = "INSERT INTO stream (node, epoch) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _STREAMS = "SELECT id, node, epoch FROM stream"
 _NUMBERS = "SELECT stream, first, last FROM batch ORDER BY stream, first"
@@ -80,6 +100,7 @@ class Shelf:
     """`kept` tells, at any time and without reading the disk, which numbers of which stream are here."""
 
     schema = SCHEMA
+    summed = SUMMED
 
     def __init__(self, disk: Disk) -> None:
         """Use `open`."""
@@ -96,6 +117,7 @@ class Shelf:
         """Open or make the store at `path`; see `Disk.open` for the errors."""
         shelf = cls(await Disk.open(path, cls.schema, reserve=reserve))
         try:
+            await check(shelf.disk, shelf.summed)
             await shelf._load()
         except BaseException:
             await shelf.close()
@@ -110,7 +132,12 @@ class Shelf:
         except StoreDamaged as damaged:
             aside = set_aside(path)
             logger.error("%s; it is kept as %s, a new store is begun", damaged, aside)  # noqa: TRY400  (all is said)
-            return await cls.open(path, reserve=reserve)
+            shelf = await cls.open(path, reserve=reserve)
+            await shelf.recover(aside)
+            return shelf
+
+    async def recover(self, aside: Path) -> None:
+        """Take over what is sound in the damaged store `aside`. Here nothing: whoever sent it still has it."""
 
     async def _load(self) -> None:
         for id_, node, epoch in await self.disk.read(_STREAMS):
@@ -120,6 +147,10 @@ class Shelf:
             pairs.setdefault(stream, []).append((first, last))
         self._kept = {self._keys[stream]: Ranges(numbers) for stream, numbers in pairs.items()}
         self._last_id = (await self.disk.read(_LAST_ID))[0][0]
+        self.void: dict[StreamKey, Ranges] = {}
+        for node, epoch, first, last in await self.disk.read("SELECT * FROM void"):
+            stream = StreamKey(node, epoch)
+            self.void[stream] = self.void.get(stream, Ranges()) | Ranges([(first, last)])
 
     async def close(self) -> None:
         """Close the file."""
@@ -151,7 +182,9 @@ class Shelf:
             self.disk.require_room()
             rows = []
             for place, (batch, raw) in enumerate(batches, self._last_id + 1):
-                rows.append((place, await self.stream_id(batch.stream), batch.first, batch.last, raw))
+                numbers = (batch.first, batch.last, raw)
+                sum_ = sums.of_row(*batch.stream, *numbers)
+                rows.append((place, await self.stream_id(batch.stream), *numbers, sum_))
             async with self.disk.transaction() as db:
                 await db.executemany(ADD_BATCH, rows)
             return [self.shelved(row[0], batch, len(row[4])) for row, (batch, _) in zip(rows, batches, strict=True)]
@@ -264,10 +297,11 @@ class Shelf:
         """Keep what was learnt about time, and forget what is long past."""
         table = "anchor" if isinstance(learnt, Anchor) else "tie"
         async with self.disk.transaction() as db:
-            await db.execute(f"INSERT INTO {table} VALUES ({marks(learnt)})", learnt)  # noqa: S608  (one of two names)
+            row = (*learnt, sums.of_row(*learnt))
+            await db.execute(f"INSERT INTO {table} VALUES ({marks(row)})", row)  # noqa: S608  (one of two names)
             await db.execute(f"DELETE FROM {table} WHERE rowid <= last_insert_rowid() - ?", (_LESSONS,))  # noqa: S608
 
     async def dating(self) -> Dating:
         """All that was learnt about time, in this run and earlier ones."""
-        anchors = [Anchor(*row) for row in await self.disk.read("SELECT * FROM anchor ORDER BY rowid")]
-        return Dating(anchors, [Tie(*row) for row in await self.disk.read("SELECT * FROM tie ORDER BY rowid")])
+        anchors = [Anchor(*row[:-1]) for row in await self.disk.read("SELECT * FROM anchor ORDER BY rowid")]
+        return Dating(anchors, [Tie(*row[:-1]) for row in await self.disk.read("SELECT * FROM tie ORDER BY rowid")])

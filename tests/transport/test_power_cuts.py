@@ -16,6 +16,7 @@ import pytest
 from contract.batch import Batch, StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_batch
+from contract.errors import StoreDamaged
 from contract.ranges import Ranges
 from contract.rating import Quality
 from contract.signing import Signer
@@ -32,7 +33,7 @@ NOON = 1_790_000_000_000
 SIGNER = Signer(bytes(32))
 EPOCH = StreamKey(NODE, "0000000001")
 # How many ways the disk comes back from each cut.
-WAYS = 4
+WAYS = 2
 SHM = Path("/dev/shm")  # noqa: S108  (a folder in memory)
 
 State = dict[str, list[tuple[object, ...]]]
@@ -201,7 +202,11 @@ async def test_without_syncs_committed_ratings_are_lost_which_this_test_can_see(
     lost = 0
     async for place, path in cuts(memory, reel):
         if place >= reel.steps[0].ops:
-            outbox = await Outbox.open(path, reserve=0)
+            try:
+                outbox = await Outbox.open(path, reserve=0)
+            except StoreDamaged:
+                lost += 1  # and even noticed: with syncs no two commits can be torn
+                continue
             lost += await held(outbox) not in reel.allowed(place)
             await outbox.close()
     assert lost > 0

@@ -258,7 +258,7 @@ async def test_what_was_learnt_about_time_survives(shelf: Shelf) -> None:
 
 async def test_what_is_long_past_is_forgotten(shelf: Shelf) -> None:
     async with shelf.disk.transaction() as db:
-        await db.executemany("INSERT INTO anchor VALUES ('b', ?, 5, 5)", [(n,) for n in range(_LESSONS + 50)])
+        await db.executemany("INSERT INTO anchor VALUES ('b', ?, 5, 5, NULL)", [(n,) for n in range(_LESSONS + 50)])
     await shelf.remember(Anchor("b", -1, NOON, 2))
     await shelf.remember(Tie("b", 5, "g", 50, 1))
 

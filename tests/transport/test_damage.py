@@ -1,0 +1,222 @@
+"""Synced bytes of a store are damaged while nobody runs: it is seen on opening, and exactly what was lost is said."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from contract.batch import StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_batch
+from contract.errors import StoreDamaged
+from contract.ranges import Ranges
+from contract.rating import Quality
+from contract.signing import Signer
+from transport.dating import Anchor, Dated
+from transport.outbox import Outbox, Settled
+from transport.salvage import missing
+from transport.shelf import Shelf
+
+NODE = "371721121-a1"
+NOON = 1_790_000_000_000
+SIGNER = Signer(bytes(32))
+FIRST, SECOND = StreamKey(NODE, "0000000001"), StreamKey(NODE, "0000000002")
+
+
+def choice(number: int) -> Settled:
+    return Settled("01", 1 + number % 3, 1, number, Dated(NOON + number, Quality.SYNCHRONISED, 3))
+
+
+async def lived(path: Path, *, checkpoint: bool = True) -> None:
+    """A node has cut numbers 1 to 10, one a batch, and has 11 to 20 uncut."""
+    outbox = await Outbox.open(path, reserve=0)
+    await outbox.begin(FIRST, SIGNER, "boot 1")
+    await outbox.remember(Anchor("boot 1", 4, NOON, 3))
+    for number in range(1, 21):
+        await outbox.append(choice(number), cut=number <= 10)
+    if checkpoint:
+        await outbox.close()
+        return
+    # As `kill -9` leaves it: closing would write the log back.
+    for tail in ("", "-wal"):
+        shutil.copyfile(f"{path}{tail}", f"{path}.copy{tail}")
+    await outbox.close()
+    for tail in ("", "-wal"):
+        shutil.move(f"{path}.copy{tail}", f"{path}{tail}")
+
+
+def flip(path: Path, needle: bytes, random: Random) -> None:
+    """Flip a bit of the last place where `needle` stands."""
+    content = bytearray(path.read_bytes())
+    at = content.rindex(needle) + random.randrange(len(needle))
+    content[at] ^= 1 << random.randrange(8)
+    path.write_bytes(content)
+
+
+async def numbers(outbox: Outbox) -> Ranges:
+    cut = await outbox.disk.read("SELECT first, last FROM batch")
+    uncut = await outbox.disk.read("SELECT seq, seq FROM rating")
+    return Ranges([(row[0], row[1]) for row in (*cut, *uncut)])
+
+
+def raw_of(path: Path, number: int) -> bytes:
+    with closing(sqlite3.connect(path)) as looking:
+        return bytes(looking.execute("SELECT raw FROM batch WHERE first = ?", (number,)).fetchone()[0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("number", [1, 7, 10])
+async def test_a_flipped_bit_of_a_batch_costs_that_batch_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int, seed: int
+) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    flip(path, raw_of(path, number), Random(seed))
+    with pytest.raises(StoreDamaged, match="1 rows of 'batch' are not what was written"):
+        await Outbox.open(path, reserve=0)
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert outbox.void == {FIRST: Ranges([(number, number)])}
+    assert await numbers(outbox) == Ranges([(1, 20)]) - Ranges([(number, number)])
+    assert f"{NODE}/{FIRST.epoch}: numbers {number}..{number} are destroyed" in caplog.text
+    await outbox.begin(SECOND, SIGNER, "boot 2")
+    assert len(await outbox.cut()) == 1
+    await outbox.close()
+    again = await Outbox.open(path, reserve=0)
+    assert again.void == {FIRST: Ranges([(number, number)])}
+    await again.close()
+
+
+@pytest.mark.parametrize("seed", range(16))
+async def test_a_flipped_bit_of_an_uncut_rating_costs_that_rating_and_says_so(tmp_path: Path, seed: int) -> None:
+    path, random = tmp_path / "outbox.db", Random(seed)
+    await lived(path)
+    number = random.randint(11, 20)
+    with closing(sqlite3.connect(path)) as looking:
+        at = looking.execute("SELECT at FROM rating WHERE seq = ?", (number,)).fetchone()[0]
+    flip(path, int(at).to_bytes(6, "big"), random)
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert outbox.void == {FIRST: Ranges([(number, number)])}
+    assert await numbers(outbox) == Ranges([(1, 20)]) - Ranges([(number, number)])
+    await outbox.close()
+
+
+async def test_a_level_that_flips_does_not_pass_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    with closing(sqlite3.connect(path)) as hand:
+        # What one flipped bit can do, in any place of the file.
+        hand.execute("UPDATE rating SET level = level % 3 + 1 WHERE seq = 15")
+        hand.commit()
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert outbox.void == {FIRST: Ranges([(15, 15)])}
+    await outbox.close()
+
+
+async def test_an_anchor_that_flips_dates_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    with closing(sqlite3.connect(path)) as hand:
+        hand.execute("UPDATE anchor SET at = at + (1 << 33)")
+        hand.commit()
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert not outbox.void
+    assert await numbers(outbox) == Ranges([(1, 20)])
+    assert (await outbox.dating()).now("boot 1", 5) is None
+    await outbox.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_damage_in_the_log_is_no_silent_end_of_it(tmp_path: Path, seed: int) -> None:
+    path, random = tmp_path / "outbox.db", Random(seed)
+    await lived(path, checkpoint=False)
+    log = path.with_name("outbox.db-wal")
+    content = bytearray(log.read_bytes())
+    frame = random.randrange(8, (len(content) - 32) // 4120 - 4)
+    content[32 + frame * 4120 + 24 + random.randrange(4096)] ^= 1 << random.randrange(8)
+    log.write_bytes(content)
+    outbox = await Outbox.open_sound(path, reserve=0)
+    kept = await numbers(outbox)
+    # The frames behind hold the same pages with all that was written since: nothing is lost, or it is said.
+    assert kept | outbox.void.get(FIRST, Ranges()) == Ranges([(1, 20)])
+    assert len(kept) > 15
+    await outbox.close()
+
+
+async def test_a_torn_last_commit_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path, checkpoint=False)
+    log = path.with_name("outbox.db-wal")
+    log.write_bytes(log.read_bytes()[:-9])
+    outbox = await Outbox.open(path, reserve=0)
+    assert await numbers(outbox) == Ranges([(1, 19)])
+    await outbox.close()
+
+
+async def test_a_page_that_cannot_be_read_costs_what_stood_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = await Outbox.open(path, reserve=0)
+    await outbox.begin(FIRST, SIGNER, "boot 1")
+    for number in range(1, 201):
+        await outbox.append(choice(number), cut=True)
+    await outbox.close()
+    content = bytearray(path.read_bytes())
+    # The page on which number 100 stands is overwritten.
+    at = content.rindex(raw_of(path, 100)) // 4096 * 4096
+    content[at : at + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+    outbox = await Outbox.open_sound(path, reserve=0)
+    lost = outbox.void[FIRST]
+    assert 100 in lost
+    assert len(lost.pairs) == 1
+    assert len(lost) < 40
+    assert await numbers(outbox) == Ranges([(1, 200)]) - lost
+    await outbox.close()
+
+
+async def test_a_gateway_begins_anew_and_declares_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    outbox = await Outbox.open(tmp_path / "outbox.db", reserve=0)
+    await outbox.begin(FIRST, SIGNER, "boot 1")
+    shelf = await Shelf.open(path, reserve=0)
+    items = [item for number in range(1, 6) for item in await outbox.append(choice(number), cut=True)]
+    raws = await outbox.raws([item.id for item in items])
+    await shelf.put([(decode_batch(Signed.of(raw).body), raw) for raw in raws.values()])
+    await shelf.close()
+    await outbox.close()
+    flip(path, raw_of(path, 3), Random(1))
+    shelf = await Shelf.open_sound(path, reserve=0)
+    assert not shelf.kept
+    assert not shelf.void
+    await shelf.close()
+
+
+async def test_a_store_without_sums_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    with closing(sqlite3.connect(path)) as old:
+        for table in ("batch", "rating", "anchor", "tie"):
+            old.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+        old.execute("DROP TABLE void")
+        old.commit()
+    for _ in range(2):
+        outbox = await Outbox.open(path, reserve=0)
+        assert await numbers(outbox) == Ranges([(1, 20)])
+        await outbox.close()
+    flip(path, raw_of(path, 3), Random(1))
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert outbox.void == {FIRST: Ranges([(3, 3)])}
+    await outbox.close()
+
+
+def test_what_is_missing_is_what_was_given_and_neither_kept_nor_pruned() -> None:
+    assert missing(Ranges([(1, 3), (5, 9)]), [], 0) == Ranges([(4, 4)])
+    # Below what was pruned a gap proves nothing, but for what a damaged row says itself.
+    assert missing(Ranges([(5, 9)]), [], 4) == Ranges()
+    assert missing(Ranges([(5, 9)]), [(2, 3)], 4) == Ranges([(2, 3)])
+    assert missing(Ranges([(1, 9)]), [(10, 11)], 0) == Ranges([(10, 11)])
+    assert missing(Ranges(), [(1, 2)], 0) == Ranges([(1, 2)])
+    # What damage made of a number is no claim.
+    assert missing(Ranges([(1, 9)]), [(1 << 40, 1 << 40), (5, 1 << 40), ("x", None), (-3, 2)], 0) == Ranges()
