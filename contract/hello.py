@@ -14,16 +14,21 @@ Boot = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 MAX_STREAMS = 500
 
 
-class Stream(msgspec.Struct, frozen=True):
-    """What the sender still keeps of one stream, whether acknowledged or not."""
+class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the sender still keeps of one stream, whether acknowledged or not.
+
+    `void`: numbers that it gave and can no longer read, because its disk damaged them. Whoever has them keeps them.
+    """
 
     node: NodeName
     epoch: EpochName
     has: list[Pair]
+    void: list[Pair] = []
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         check_pairs(self.has)
+        check_pairs(self.void)
 
     @property
     def key(self) -> StreamKey:

@@ -17,6 +17,7 @@ class NodeStatus(msgspec.Struct, frozen=True, tag_field="kind", tag="node", omit
     `queue`: ratings not yet known to be at the gateway; `oldest_ms`: age of the oldest of them; `disk_free`: bytes;
     `stuck`: "window/level" of buttons held for 60 s or more; `full`: the outbox refuses ratings; `clock_error_ms`: None
     while the node does not know the time. `ignored` counts presses in cooldowns, `settled` choices since start.
+    `destroyed`: ratings that its disk has damaged, ever; its hellos say which.
     """
 
     node: NodeName
@@ -33,6 +34,7 @@ class NodeStatus(msgspec.Struct, frozen=True, tag_field="kind", tag="node", omit
     clock_error_ms: Count | None = None
     settled: Count = 0
     ignored: Count = 0
+    destroyed: Count = 0
 
 
 class NodeHealth(msgspec.Struct, frozen=True):

@@ -197,6 +197,7 @@ class Node:
             clock_error_ms=now.error if now else None,
             settled=self._settled_before + self._panel.settled,
             ignored=self._ignored_before + self._panel.ignored,
+            destroyed=sum(map(len, self._outbox.void.values())),
         )
 
     async def vitals(self) -> Vitals:

@@ -1,5 +1,6 @@
 """Reads what a run left behind, after everything stopped: the fingers' log and the city's database file."""
 
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,8 +12,13 @@ from proof import ledger, tallies
 RECEIVED = "SELECT position, received_at FROM ledger_entry"
 
 
-def gather(log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS) -> Verdict:
-    """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw."""
+def gather(
+    log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS, destroyed: Iterable[Row] = ()
+) -> Verdict:
+    """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw.
+
+    `destroyed`: rows whose only copy was damaged on purpose.
+    """
     with closing(ledger.connect(database)) as connection:
         received: dict[int, int] = dict(connection.execute(RECEIVED))
     rows = [
@@ -30,7 +36,21 @@ def gather(log: Path, database: Path, *, wall: int | None, tolerance_ms: int = T
         if one.counted
     ]
     tallied = sum(sum(counts) for counts in tallies.stored(database, tallies.BY_DAY).values())
-    return judge(choices(read(log)), rows, tallies=tallied, wall=wall, tolerance_ms=tolerance_ms)
+    declared = {
+        (*stream, number)
+        for stream, numbers in ledger.void(database).items()
+        for lo, hi in numbers
+        for number in range(lo, hi + 1)
+    }
+    return judge(
+        choices(read(log)),
+        rows,
+        tallies=tallied,
+        wall=wall,
+        tolerance_ms=tolerance_ms,
+        destroyed=destroyed,
+        declared=declared,
+    )
 
 
 def contradictions(database: Path, zone: ZoneInfo) -> list[str]:

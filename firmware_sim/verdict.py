@@ -8,7 +8,7 @@ first, so no pairing could have made the verdict better.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -16,6 +16,9 @@ from firmware_sim.fingerlog import Choice
 
 TOLERANCE_MS = 2_000
 _EXAMPLES = 10
+
+# Node, epoch, number.
+Number = tuple[str, str, int]
 
 Law = Literal["lost", "twice", "misdated", "altered", "strange", "misled"]
 
@@ -58,8 +61,9 @@ class Verdict:
     `pressed`: visits; `settled`: of them lit; `refused`: answered loudly with "full"; `in_flight`: pressed and never
     lit; `surfaced`: those of them found in the ledger. Violations: `lost`: lit and not in the ledger; `twice`: a second
     row for one choice, or one number twice; `misdated`: there, at another time; `altered`: there, with another level;
-    `strange`: rows that nobody pressed; `misled`: a light that nobody's press explains. `delays`: of each lit choice
-    found, ms from its light to the city's taking it, in no order.
+    `strange`: rows that nobody pressed; `misled`: a light that nobody's press explains. `destroyed` is none: the only
+    copy was damaged on purpose, and the node declared it lost. `delays`: of each lit choice found, ms from its light to
+    the city's taking it, in no order.
     """
 
     pressed: int
@@ -76,6 +80,7 @@ class Verdict:
     altered: int
     strange: int
     misled: int
+    destroyed: int = 0
     examples: tuple[str, ...] = ()
     delays: tuple[int, ...] = ()
 
@@ -88,7 +93,7 @@ class Verdict:
     def clean(self) -> bool:
         """Return whether nothing was violated and ledger, tallies and wall say the same number."""
         agree = self.ledger == self.tallies and self.wall in {None, self.ledger}
-        return agree and self.violations == 0 and self.ledger == self.settled + self.surfaced
+        return agree and self.violations == 0 and self.ledger + self.destroyed == self.settled + self.surfaced
 
 
 def judge(
@@ -98,8 +103,14 @@ def judge(
     tallies: int,
     wall: int | None,
     tolerance_ms: int = TOLERANCE_MS,
+    destroyed: Iterable[Row] = (),
+    declared: Collection[Number] = (),
 ) -> Verdict:
-    """Pair `choices` with the counted `rows`; `tallies` and `wall` are total counts."""
+    """Pair `choices` with the counted `rows`; `tallies` and `wall` are total counts.
+
+    `destroyed`: rows whose only copy was damaged on purpose; `declared`: the numbers that nodes say they lost. One that
+    was damaged in silence is lost like any other, and one that was declared and not damaged is strange.
+    """
     asked: defaultdict[str, list[Choice]] = defaultdict(list)
     pressed = settled = refused = 0
     for choice in choices:
@@ -111,6 +122,10 @@ def judge(
     known: set[tuple[str, str, int]] = set()
     findings: list[Finding] = []
     ledger = 0
+    gone = {row[:3]: row for row in destroyed if row[:3] in declared}
+    findings += [Finding("strange", f"declared to be lost: {number}") for number in declared if number not in gone]
+    for row in gone.values():
+        stored[row.window].append(row)
     for row in rows:
         ledger += 1
         if row[:3] in known:
@@ -119,10 +134,11 @@ def judge(
             known.add(row[:3])
             stored[row.window].append(row)
     delays: list[int] = []
-    surfaced = 0
+    surfaced = taken = 0
     for name in sorted(asked.keys() | stored.keys()):
         window = _Window(asked[name], stored[name], tolerance_ms)
         surfaced += window.surfaced
+        taken += window.paired(gone)
         findings.extend(window.findings())
         delays.extend(window.delays())
     count = Counter(finding.law for finding in findings)
@@ -141,6 +157,7 @@ def judge(
         altered=count["altered"],
         strange=count["strange"],
         misled=count["misled"],
+        destroyed=taken,
         examples=tuple(f"{law}: {text}" for law, text in findings[:_EXAMPLES]),
         delays=tuple(delays),
     )
@@ -165,6 +182,10 @@ class _Window:
     def surfaced(self) -> int:
         """Return how many choices stand in the ledger though nobody saw their light."""
         return sum(self._choices[choice].lit is None for choice in self._row_of)
+
+    def paired(self, gone: Collection[Number]) -> int:
+        """Return how many choices, lit or surfaced, have a row with one of the numbers `gone`."""
+        return sum(self._rows[row][:3] in gone for row in self._choice_of)
 
     def delays(self) -> Iterator[int]:
         """Yield how long after its light each lit choice was taken by the city."""

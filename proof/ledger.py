@@ -6,15 +6,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.batch import Batch
-from contract.codec import stored_batch
+from contract.batch import Batch, StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_as, stored_batch
 from contract.errors import Refused, StoreDamaged
+from contract.hello import Hello
 from contract.identity import window_id
+from contract.ranges import Ranges
 from contract.rating import Quality
 
 ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
 # A row that was admitted later counts.
 UNCOUNTED = "SELECT position, row FROM uncounted WHERE admitted IS NULL"
+HELLOS = "SELECT raw FROM hello"
+GIVEN = "SELECT node, epoch, first, last FROM ledger_entry WHERE kind = 'batch' AND node = ? AND epoch = ?"
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
 
 
@@ -85,6 +90,24 @@ def bounds_of(batch: Batch, ms: int) -> tuple[int, int] | None:
         return None
     earliest, latest = batch.bounds or (batch.t0, batch.t0)
     return earliest + ms, latest + ms
+
+
+def void(path: Path) -> dict[StreamKey, Ranges]:
+    """By stream, the numbers that their node signed to have lost to a damaged disk, and that are not in the ledger.
+
+    A loss that is declared is no tail withheld. What arrives after all, from a gateway that had it, is no loss.
+    """
+    declared: dict[StreamKey, Ranges] = {}
+    with closing(connect(path)) as connection:
+        for (raw,) in connection.execute(HELLOS):
+            hello = decode_as(Signed.of(raw).body, Hello)
+            for stream in hello.streams:
+                if stream.void and stream.node == hello.node:
+                    declared[stream.key] = declared.get(stream.key, Ranges()) | Ranges(stream.void)
+        for stream_key, numbers in declared.items():
+            given = Ranges((first, last) for *_, first, last in connection.execute(GIVEN, stream_key))
+            declared[stream_key] = numbers - given
+    return {stream_key: numbers for stream_key, numbers in declared.items() if numbers}
 
 
 def gapless(path: Path) -> bool:

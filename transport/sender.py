@@ -295,6 +295,10 @@ class Sender:
         self._greeting.sent(hello, now)
         for nonce, page in hello.items():
             asked_in = self._station.hello(
-                nonce, page, last=self._owner.last_number(), config=self._owner.config_version()
+                nonce,
+                page,
+                last=self._owner.last_number(),
+                config=self._owner.config_version(),
+                void=self._shelf.void,
             )
             self._publish(Lane.LIVE, pack([self._station.signer.entry(encode(asked_in))]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from contract.batch import StreamKey
-from contract.hello import Hello, Stream
+from contract.hello import MAX_STREAMS, Hello, Stream
 from contract.ranges import Ranges
 from contract.signing import Signer
 from transport.timepiece import Timepiece
@@ -19,8 +19,15 @@ class Station(NamedTuple):
     city_key: bytes
     timepiece: Timepiece
 
-    def hello(self, nonce: str, asked: Mapping[StreamKey, Ranges], *, last: int, config: int) -> Hello:
-        """One page of a hello, said now: asking about `asked`, after giving number `last`, under version `config`."""
+    def hello(
+        self, nonce: str, asked: Mapping[StreamKey, Ranges], *, last: int, config: int, void: Mapping[StreamKey, Ranges]
+    ) -> Hello:
+        """One page of a hello, said now: asking about `asked`, after giving number `last`, under version `config`.
+
+        `void` is declared on every page, as far as there is room: a gateway passes on one of them.
+        """
+        declared = [key for key in void if key not in asked][: MAX_STREAMS - len(asked)]
+        named = {**asked, **dict.fromkeys(declared, Ranges())}
         clock = self.timepiece.clock()
         return Hello(
             v=1,
@@ -32,7 +39,10 @@ class Station(NamedTuple):
             boot=clock.boot,
             boottime=clock.boottime,
             wall=self.timepiece.wall_ms(),
-            streams=[Stream(key.node, key.epoch, list(numbers.pairs)) for key, numbers in asked.items()],
+            streams=[
+                Stream(key.node, key.epoch, list(numbers.pairs), list(void.get(key, Ranges()).pairs))
+                for key, numbers in named.items()
+            ],
             at=clock.at,
             error=clock.error,
         )

@@ -28,7 +28,8 @@ class Device(msgspec.Struct, frozen=True):
 
     `queue`: ratings waiting in it, the oldest `oldest_ms` old; `disk_free`: bytes; `stuck`: "window/level" of buttons
     held down; `clock_error_ms`: null while it does not know the time; `clock_off_ms`: by how much at least its time
-    disagrees with the city's (negative: behind), null while it agrees or says nothing.
+    disagrees with the city's (negative: behind), null while it agrees or says nothing; `destroyed`: ratings that its
+    disk damaged.
     """
 
     node: str
@@ -45,6 +46,7 @@ class Device(msgspec.Struct, frozen=True):
     stuck: list[str]
     clock_error_ms: int | None
     clock_off_ms: int | None = None
+    destroyed: int = 0
 
 
 class _Heard(NamedTuple):
@@ -184,4 +186,5 @@ def _device(
         disk_free=status.disk_free,
         stuck=stuck,
         clock_error_ms=status.clock_error_ms,
+        destroyed=status.destroyed if isinstance(status, NodeStatus) else 0,
     )

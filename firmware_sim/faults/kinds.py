@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import backups, brokers, deaths, disks, lines, poison, traffic, twins
+from firmware_sim.faults import backups, brokers, damage, deaths, disks, lines, poison, traffic, twins
 from firmware_sim.faults.effect import Fault
 
 KINDS: Mapping[str, Fault] = {
@@ -16,5 +16,6 @@ KINDS: Mapping[str, Fault] = {
         *backups.FAULTS,
         *deaths.FAULTS,
         *disks.FAULTS,
+        *damage.FAULTS,
     )
 }

@@ -89,7 +89,7 @@ class Report(NamedTuple):
 
     def _counts(self) -> dict[str, list[int]]:
         verdicts = [one.verdict for one in self.evidence]
-        names = ("pressed", "settled", "refused", "surfaced", "ledger", "tallies")
+        names = ("pressed", "settled", "refused", "surfaced", "ledger", "tallies", "destroyed")
         laws = ("lost", "twice", "misdated", "altered", "strange", "misled")
         return {name: [getattr(verdict, name) for verdict in verdicts] for name in (*names, *laws)}
 

@@ -208,3 +208,29 @@ def test_examples_are_few_however_much_is_lost() -> None:
     said = verdict([visit(number) for number in range(500)], [])
     assert said.lost == 500
     assert len(said.examples) == 10
+
+
+def test_what_was_damaged_and_declared_is_destroyed_and_no_violation() -> None:
+    choices = [visit(n) for n in range(5)]
+    rows = [row_of(choice, seq) for seq, choice in enumerate(choices, 1)]
+    gone = rows.pop(2)
+    said = judge(choices, rows, tallies=4, wall=4, tolerance_ms=TOLERANCE, destroyed=[gone], declared={gone[:3]})
+    assert said.clean
+    assert (said.destroyed, said.violations) == (1, 0)
+
+
+def test_what_was_damaged_in_silence_is_lost() -> None:
+    choices = [visit(n) for n in range(5)]
+    rows = [row_of(choice, seq) for seq, choice in enumerate(choices, 1)]
+    gone = rows.pop(2)
+    said = judge(choices, rows, tallies=4, wall=4, tolerance_ms=TOLERANCE, destroyed=[gone])
+    assert not said.clean
+    assert (said.destroyed, said.lost) == (0, 1)
+
+
+def test_what_is_declared_and_was_not_damaged_is_strange() -> None:
+    choices = [visit(n) for n in range(5)]
+    rows = [row_of(choice, seq) for seq, choice in enumerate(choices, 1)]
+    said = judge(choices, rows, tallies=5, wall=5, tolerance_ms=TOLERANCE, declared={(NODE, "epoch-of-it", 9)})
+    assert not said.clean
+    assert said.strange == 1

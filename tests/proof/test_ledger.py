@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from contract.batch import Batch
+from contract.batch import Batch, StreamKey
 from contract.codec import encode
 from contract.errors import StoreDamaged
+from contract.hello import Hello, Stream
+from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from proof import ledger, tallies
 
@@ -157,3 +159,27 @@ def test_an_estimate_carries_its_bounds_and_is_counted_apart(path: Path) -> None
     assert tallies.differences(path, ZONE) == []
     change(path, "UPDATE tally_estimated SET ratings = 1")
     assert tallies.differences(path, ZONE) == [f"{NODE}/01 at 29921279: tally [1], ledger [2]"]
+
+
+def test_a_declared_loss_is_what_its_node_signed_for_and_nobody_has(path: Path) -> None:
+    other = "371721121-b2"
+
+    def hello(node: str, *streams: Stream) -> bytes:
+        return encode(Hello(1, node, EPOCH, 9, "n", 0, "boot", 5, 5, list(streams))) + b"\nsignature"
+
+    with closing(sqlite3.connect(path)) as city:
+        city.execute("CREATE TABLE hello (node TEXT, epoch TEXT, raw BLOB)")
+        for column in ("node TEXT", "epoch TEXT", "first INTEGER", "last INTEGER"):
+            city.execute(f"ALTER TABLE ledger_entry ADD COLUMN {column}")
+        city.execute("UPDATE ledger_entry SET node = ?, epoch = ?, first = 3, last = 4", (NODE, EPOCH))
+        city.executemany(
+            "INSERT INTO hello VALUES (?, ?, ?)",
+            [
+                (NODE, EPOCH, hello(NODE, Stream(NODE, EPOCH, [(1, 1)], [(4, 6)]))),
+                # Another process of the same node found more damage; nobody signs for somebody else.
+                (NODE, "BBBBBBBBBB", hello(NODE, Stream(NODE, EPOCH, [], [(8, 8)]), Stream(NODE, "CCCCCCCCCC", []))),
+                (other, EPOCH, hello(other, Stream(NODE, EPOCH, [], [(9, 9)]))),
+            ],
+        )
+        city.commit()
+    assert ledger.void(path) == {StreamKey(NODE, EPOCH): Ranges([(5, 6), (8, 8)])}
