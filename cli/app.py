@@ -9,6 +9,7 @@ from cli import backup as backups
 from cli import trace as tracing
 from cli.db import db as databases
 from cli.held import held
+from cli.misuse import misuse
 from cli.series import series
 from cli.sim import sim
 from contract.version import __version__
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(databases, name="db")
 app.add_typer(held, name="held")
 app.add_typer(series, name="series")
+app.add_typer(misuse, name="misuse")
 app.add_typer(sim, name="sim")
 app.command()(backups.backup)
 app.command()(backups.restore)

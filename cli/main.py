@@ -8,7 +8,7 @@ from contract.version import __version__
 
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
-_OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "trace")
+_OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "trace")
 _EXTRAS = {"edge": "edge", "gateway": "gateway", "demo": "sim", "sim": "sim", **dict.fromkeys(_OF_THE_CITY, "cloud")}
 # For an installation without typer, which has houses alone.
 _USAGE = f"manyi {__version__}; usage: manyi edge|gateway|cloud --help; manyi demo needs: pip install 'manyi[sim]'\n"

@@ -12,6 +12,7 @@ from cloud.copy.copier import Tell
 
 _STEPS = {"upgrade": "copying, to upgrade that", "copy": "copying", "verify": "verifying", "recount": "recounting"}
 _STEPS |= {"feed": "feeding", "compare": "comparing townships", "sums": "sums by day"}
+_STEPS |= {"see": "reading the ledger", "judge": "judging nodes"}
 
 
 class _Speed(ProgressColumn):

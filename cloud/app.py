@@ -9,8 +9,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.estimates import routes as estimates
+from cloud.filtered.rules import SideBySide
 from cloud.guard import Guard
 from cloud.health import routes as health
+from cloud.hours.routes import OfficeHours
+from cloud.misuse import routes as misuse
 from cloud.openapi import problem, publish
 from cloud.quarantine import routes as quarantine
 from cloud.registry import routes as registry_routes
@@ -36,6 +39,9 @@ STRUCTS = (
     health.Health,
     *quarantine.ANSWERS,
     *estimates.ANSWERS,
+    OfficeHours,
+    SideBySide,
+    *misuse.ANSWERS,
 )
 
 

@@ -39,6 +39,20 @@ class Calendar:
         """Return when `day` ends (ms), which is when the next one begins."""
         return self._midnight(date.fromisoformat(day) + timedelta(days=1))
 
+    def moment(self, day: str, minute: int) -> int:
+        """Return when the clocks show `minute` (0 to 1440, counted from midnight) on `day` (ms)."""
+        ahead, minute = divmod(minute, 24 * 60)
+        local = date.fromisoformat(day) + timedelta(days=ahead)
+        return int(datetime.combine(local, time(*divmod(minute, 60)), self._info).timestamp()) * 1000
+
+    def later(self, day: str, count: int) -> str:
+        """Return the day `count` days after `day`; before it where `count` is negative."""
+        return (date.fromisoformat(day) + timedelta(days=count)).isoformat()
+
+    def weekday(self, day: str) -> int:
+        """Return the day of the week of `day`, 0 for Monday to 6 for Sunday."""
+        return date.fromisoformat(day).weekday()
+
     def hour(self, at: int) -> int:
         """Return when the hour begins that `at` (ms) falls in; zones half an hour off UTC have their own full hours."""
         offset = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).utcoffset() or timedelta(0)

@@ -18,15 +18,22 @@ from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
 from cloud.estimates import routes as estimates_routes
 from cloud.estimates.store import Minutes
+from cloud.filtered import routes as filtered_routes
+from cloud.filtered import store as filtered
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
+from cloud.hours import routes as hours_routes
+from cloud.hours.holder import OfficesHolder
 from cloud.http import Server, address_of, bind
 from cloud.ingest.charge import Charge, Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
 from cloud.ledger.follower import Follower
+from cloud.misuse import policy
+from cloud.misuse import routes as misuse_routes
+from cloud.misuse.worker import Filter
 from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
@@ -117,11 +124,22 @@ class City:
         """What this process does; what ends first stands first."""
         roles: list[Role] = []
         ingest = None
+        offices = OfficesHolder(lambda: holder.current.offices, self._calendar, now=self._now)
         if self._only != "web":
             ingest = self._ingest(database, holder, charge)
-            roles.append(Ingesting(ingest, database, series.feeder))
+            judging = Filter(
+                database,
+                filtered,
+                policy=policy.shipped(),
+                calendar=self._calendar,
+                offices=offices.current,
+                registry=partial(_current, holder),
+                now=self._now,
+                may_judge=lambda: charge.feeds_series,
+            )
+            roles.append(Ingesting(ingest, database, series.feeder, judging, offices))
         if self._only != "ingest":
-            roles.append(await self._serving(database, holder, series.reader, ingest))
+            roles.append(await self._serving(database, holder, series.reader, ingest, offices))
         return roles
 
     def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:
@@ -137,7 +155,14 @@ class City:
             monotonic=self._monotonic,
         )
 
-    async def _serving(self, database: Database, holder: RegistryHolder, series: Series, ingest: Ingest | None) -> Role:
+    async def _serving(
+        self,
+        database: Database,
+        holder: RegistryHolder,
+        series: Series,
+        ingest: Ingest | None,
+        offices: OfficesHolder,
+    ) -> Role:
         fresh_board = partial(self._load, database, holder)
         board = await fresh_board()
         stream = Stream(board, clock=self._now, load=fresh_board)
@@ -157,12 +182,17 @@ class City:
         elif ingest is not None:
             ingest.listeners.append(stream.committed)
         registry = partial(_current, holder)
+        reader, calendar, clock = database.reader, self._calendar, self._now
+        version, estimated = policy.shipped().version, Minutes(reader)
         further = (
-            series_routes.router(
-                series, Minutes(database.reader), registry=registry, calendar=self._calendar, clock=self._now
+            series_routes.router(series, estimated, registry=registry, calendar=calendar, clock=clock),
+            estimates_routes.router(reader),
+            filtered_routes.router(
+                reader, estimated, version=version, registry=registry, calendar=calendar, clock=clock
             ),
-            estimates_routes.router(database.reader),
-            registry_routes.router(registry, city=HEZE, clock=self._now),
+            misuse_routes.router(reader, registry=registry, calendar=calendar, clock=clock),
+            registry_routes.router(registry, city=HEZE, clock=clock),
+            hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
         )
         return Serving(stream, status, clocks, database, follower, further)
 

@@ -1,4 +1,4 @@
-"""The ingesting role of a city's process: from the broker to the ledger, and from the ledger to the series."""
+"""The ingesting role of a city's process: from the broker to the ledger, and from the ledger to series and flags."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,9 @@ from cloud.database import Database
 from cloud.health import checks
 from cloud.health.metrics import Ledger, Source, counties, counts, gauges
 from cloud.health.routes import Check
+from cloud.hours.holder import OfficesHolder
 from cloud.ingest.worker import Ingest
+from cloud.misuse.worker import Filter
 
 if TYPE_CHECKING:
     # It brings InfluxDB's client, which a city without one does not load.
@@ -24,9 +26,12 @@ class Ingesting:
 
     routers: Sequence[APIRouter] = ()
 
-    def __init__(self, ingest: Ingest, database: Database, feeder: "Feeder | None") -> None:
+    def __init__(
+        self, ingest: Ingest, database: Database, feeder: "Feeder | None", judging: Filter, offices: OfficesHolder
+    ) -> None:
         self._ingest = ingest
         self._feeder = feeder
+        self._judging = judging
         self._ledger = Ledger()
         ingest.listeners.append(self._ledger.committed)
         watched: list[tuple[str, Check]] = [
@@ -35,7 +40,10 @@ class Ingesting:
             ("ingest", partial(checks.untroubled, lambda: ingest.trouble)),
             ("clock", partial(checks.untroubled, lambda: ingest.clock.trouble, vital=False)),
             ("counties", partial(checks.charged, lambda: ingest.counties)),
+            ("misuse", partial(checks.untroubled, lambda: judging.trouble, vital=False)),
+            ("holidays", partial(checks.untroubled, lambda: offices.trouble, vital=False)),
         ]
+        ingest.listeners.append(judging.wake)
         if feeder is not None:
             ingest.listeners.append(feeder.wake)
             watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
@@ -43,7 +51,8 @@ class Ingesting:
         self.sources: Sequence[Source] = (self._ledger.families, self._figures, self._counties)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to settle, and to feed."""
+        """Begin to settle, to feed, and to judge."""
+        self._watching = tasks.create_task(self._judging.run(), name="misuse")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
         tasks.create_task(self._settle(), name="ingest")
@@ -54,7 +63,8 @@ class Ingesting:
 
     async def _settle(self) -> None:
         await self._ingest.run()
-        # Not before: the feeder's cursor is written on the session that commits, which ends with a cancelled statement.
+        # Not before: their cursors are written on the session that commits, which ends with a cancelled statement.
+        self._watching.cancel()
         if self._feeder is not None:
             self._feeding.cancel()
 
@@ -76,6 +86,12 @@ class Ingesting:
                     "series_skipped": ("Ratings older than what is kept one by one", feeder.skipped),
                 }
             )
+        yield from gauges(
+            {
+                "misuse_behind": ("Ledger positions that were not looked at for misuse yet", self._judging.behind),
+                "misuse_troubled": ("Whether misuse cannot be judged", self._judging.trouble is not None),
+            }
+        )
         yield from counts(
             {
                 "ingest_dropped_payloads": ("Payloads that found the queue full; they come again", ingest.dropped),

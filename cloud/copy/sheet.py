@@ -7,7 +7,10 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.clocks.tables
+import cloud.filtered.tables
+import cloud.hours.tables
 import cloud.ledger.tables
+import cloud.misuse.tables
 import cloud.quarantine.tables
 import cloud.registry.tables
 import cloud.series.tables

@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import cloud.ledger.tables
 import cloud.tallies.tables  # noqa: F401  (the tables belong to the schema)
 from cloud.database import fetch
-from cloud.series.embedded import windows_of
-from cloud.series.port import CITY
+from cloud.registry.snapshot import names_of
 
 RANGES = """
 SELECT position, node, epoch, first, last, at, earliest, latest FROM estimate
@@ -38,7 +37,7 @@ class Minutes:
 
     async def __call__(self, place: str, first: int, last: int) -> Mapping[int, int]:
         """Return the counts of `place` by minute number from `first` to `last`."""
-        low, high = ("", _BEYOND) if place == CITY else windows_of(place)
+        low, high = names_of(place)
         values = {"first": first, "last": last, "low": low, "high": high}
         async with self._reader.connect() as connection:
             found = await connection.execute(MINUTES, values)

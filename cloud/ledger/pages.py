@@ -102,13 +102,18 @@ async def head(connection: AsyncConnection) -> int:
     return int(await fetch_value(connection, HEAD) or 0)
 
 
-async def following(connection: AsyncConnection, after: int, streams: Streams) -> tuple[int, list[Rows]] | None:
-    """The next entries behind `after`: up to which position, and which of their rows count; None at the head."""
-    ((first, most),) = await fetch(connection, UNTIL, (ROWS_A_PAGE, after, ENTRIES_A_PAGE))
+async def following(
+    connection: AsyncConnection, after: int, streams: Streams, *, most: int | None = None
+) -> tuple[int, list[Rows]] | None:
+    """The next entries behind `after`: up to which position, and which of their rows count; None at the head.
+
+    A page has at most so many entries, by default `ENTRIES_A_PAGE`.
+    """
+    ((first, last),) = await fetch(connection, UNTIL, (ROWS_A_PAGE, after, most or ENTRIES_A_PAGE))
     if first is None:
         return None
     # An entry that is larger than a page is one.
-    until = int(first if most is None else most)
+    until = int(first if last is None else last)
     entries = [entry_of(row) for row in await fetch(connection, ENTRIES, (after, until))]
     given = await earlier(connection, await streams.doubtful(connection, entries, after))
     held = defaultdict(list)

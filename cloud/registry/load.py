@@ -1,10 +1,13 @@
-"""Registering nodes, gateways and windows from a JSON document.
+"""Registering nodes, gateways, windows and the time of offices from a JSON document.
 
 ```
 {"nodes": [{"node": "371721121-a1", "key": "...", "windows": ["01", {"id": "02", "to": "2027-01-01T00:00:00+08:00"}],
             "config": {"windows": [...], "settle_ms": 800, "cooldown_ms": 3000}}],
- "gateways": [{"node": "371721121-g0", "key": "..."}]}
+ "gateways": [{"node": "371721121-g0", "key": "..."}],
+ "hours": [...], "closures": [...], "days": [...]}
 ```
+
+The last three are `cloud.hours.forms`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
 ratings pressed before it count; another key holds from now on.
@@ -18,6 +21,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.database import write
+from cloud.hours import store as hours
+from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
+from cloud.hours.rules import CITY
 from cloud.registry import store
 from cloud.registry.snapshot import Kind, RegisteredNode
 from contract.batch import NodeName
@@ -67,16 +73,23 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     nodes: list[NodeForm] = []
     gateways: list[GatewayForm] = []
+    hours: list[HoursForm] = []
+    closures: list[ClosureForm] = []
+    days: list[DayForm] = []
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What the registry holds of the document now: `added` are new names or new keys; `version` is the registry's."""
+    """What the registry holds of the document now: `added` are new names or new keys; `version` is the registry's.
+
+    `offices`: hours, closures and days together.
+    """
 
     nodes: int
     gateways: int
     windows: int
     added: int
     version: int
+    offices: int = 0
 
 
 def read(text: str | bytes) -> Registration:
@@ -105,12 +118,16 @@ def read(text: str | bytes) -> Registration:
 async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
     """Register what `text` names, at city time `now` (ms). Raises `SettingsError`; then nothing has changed."""
     document = read(text)
+    office_hours, closures, days = hours_of(document.hours), closures_of(document.closures), days_of(document.days)
     await store.seed_places(engine)
     async with engine.begin() as connection:
         before = await store.load(connection, now)
         for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
             if township_of(name) not in before.townships:
                 raise SettingsError(f"registration: {name}: there is no township {township_of(name)}")
+        for place in (*(form.place for form in document.hours), *(form.place for form in document.closures)):
+            if place != CITY and place not in before.places:
+                raise SettingsError(f"registration: hours and closures: there is no place {place}")
         version = await store.raise_version(connection, now)
         known = {row.node: row for row in await store.nodes(connection) if row.valid_to is None}
         added = await _put_nodes(connection, document.nodes, "node", known, now)
@@ -119,7 +136,15 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         await write(connection, store.PUT_WINDOW, windows)
         configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
         await write(connection, store.PUT_CONFIG, configs)
-    return Summary(len(document.nodes), len(document.gateways), len(windows), added, version)
+        await hours.put(connection, office_hours, closures, days)
+    return Summary(
+        len(document.nodes),
+        len(document.gateways),
+        len(windows),
+        added,
+        version,
+        offices=len(office_hours) + len(closures) + len(days),
+    )
 
 
 async def _put_nodes(

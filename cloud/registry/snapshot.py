@@ -1,9 +1,10 @@
 """The registry as everybody looks at it: an immutable snapshot with dictionary look-ups. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from cloud.hours.rules import CITY, NOTHING, Registered
 from contract.identity import township_of
 
 Kind = Literal["node", "gateway"]
@@ -55,7 +56,9 @@ class RegisteredConfig(NamedTuple):
 class Registry:
     """All that was registered at `version`, by name. `places` are those valid when it was loaded."""
 
-    __slots__ = ("_keys", "_periods", "configs", "counties", "gateways", "nodes", "places", "townships", "version")
+    __slots__ = (
+        "_keys", "_periods", "configs", "counties", "gateways", "nodes", "offices", "places", "townships", "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Registry:
         nodes: Iterable[RegisteredNode] = (),
         windows: Iterable[RegisteredWindow] = (),
         configs: Iterable[RegisteredConfig] = (),
+        offices: Registered = NOTHING,
     ) -> None:
         """Index everything by name. A node may have several keys and a window several periods, one after the other."""
         self.version = version
@@ -84,6 +88,8 @@ class Registry:
             periods[window.id].append((window.valid_from, window.valid_to))
         self._periods = dict(periods)
         self.configs: Mapping[str, RegisteredConfig] = {config.node: config for config in configs}
+        # When offices are open; `cloud.hours` says what follows from it.
+        self.offices = offices
 
     def node(self, name: str) -> RegisteredNode | None:
         """The newest registration of node or gateway `name`."""
@@ -101,6 +107,10 @@ class Registry:
             if start <= at and (end is None or at < end):
                 return True
         return False
+
+    def periods(self, window: str) -> Sequence[tuple[int, int | None]]:
+        """From when (ms) until before when the city-wide `window` was registered; None: until further notice."""
+        return self._periods.get(window, ())
 
     def knows_window(self, window: str) -> bool:
         """Whether the city-wide `window` was ever registered."""
@@ -123,3 +133,13 @@ class Registry:
     def served_townships(self) -> set[str]:
         """The townships with a node or a gateway."""
         return {township_of(name) for name in self._keys}
+
+
+def names_of(place: str) -> tuple[str, str]:
+    """Return between which names, both included, the nodes and windows of `place` lie and no others.
+
+    `place` is "city", a county (6 digits), a township (9 digits) or one window. A code's successor is nobody's name.
+    """
+    if place == CITY:
+        return "0", ":"
+    return (place, place) if "/" in place else (place, str(int(place) + 1))

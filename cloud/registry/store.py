@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import cloud.registry.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
+from cloud.hours import store as hours
 from cloud.registry.snapshot import County, Place, RegisteredConfig, RegisteredNode, RegisteredWindow, Registry
 from contract.signing import public_key
 
@@ -103,6 +104,7 @@ async def load(connection: AsyncConnection, at: int) -> Registry:
         nodes=await nodes(connection),
         windows=[RegisteredWindow(*row) for row in await fetch(connection, WINDOWS)],
         configs=[RegisteredConfig(node, body.encode()) for node, body in await fetch(connection, CONFIGS)],
+        offices=await hours.load(connection),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.calendar import MINUTE_MS, Calendar
+from cloud.registry.snapshot import names_of
 from cloud.series.port import CITY
 from cloud.series.rules import by_hour
 from proof.scores import Counts, plus
@@ -70,7 +71,7 @@ class Embedded:
         """Return counts by minute number, as the port says."""
         if place == CITY:
             return await self._counts(CITY_MINUTES, first=first, last=last)
-        low, high = windows_of(place)
+        low, high = names_of(place)
         return await self._counts(PLACE_MINUTES, first=first, last=last, low=low, high=high)
 
     async def hours(self, place: str, first: int, last: int) -> Mapping[int, Counts]:
@@ -108,14 +109,6 @@ class Embedded:
         async with self._reader.begin() as connection:
             rows = await connection.execute(statement, values)
             return {key: (int(s), int(b), int(d)) for key, s, b, d in rows}
-
-
-def windows_of(place: str) -> tuple[str, str]:
-    """Return between which names, both inclusive, the windows of `place` lie and no others.
-
-    A code's successor is no window's name, and no locale sorts a window otherwise.
-    """
-    return (place, place) if "/" in place else (place, str(int(place) + 1))
 
 
 def townships_of(place: str) -> tuple[str, str]:

@@ -57,15 +57,14 @@ def router(
         wanted = count or USUAL[by]
         if wanted > MOST[by]:
             return problem(400, f"count: at most {MOST[by]} by {by}, got {wanted}")
-        if not _known(place, registry()):
+        if not is_known(place, registry()):
             return problem(404, f"place: {place} is not registered")
         now = clock()
         last = now if until is None else until
         firsts = starts(by, last, wanted, calendar)
         try:
-            counts = await _counts(series, by, place, firsts, calendar)
-            end = calendar.end(calendar.day(firsts[-1])) if by == "day" else firsts[-1] + HOUR_MS
-            guesses = by_start(by, await estimated(place, firsts[0] // MINUTE_MS, end // MINUTE_MS), calendar)
+            counts = await counts_of(series, by, place, firsts, calendar)
+            guesses = await estimates_of(estimated, by, place, firsts, calendar)
         except Unavailable as away:
             return _away(away)
         found = buckets(firsts, counts, guesses, now=now, veiled="/" in place)
@@ -98,20 +97,29 @@ def router(
     return trends
 
 
-def _known(place: str, registry: Registry) -> bool:
+def is_known(place: str, registry: Registry) -> bool:
+    """Whether `place` ("city", a county, a township or a window) is registered."""
     if place == "city":
         return True
     return place in registry.windows if "/" in place else place in registry.places
 
 
-async def _counts(series: Series, by: Scale, place: str, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
-    """Counts by the start (ms) of each of the buckets that begin at `firsts`."""
+async def counts_of(series: Series, by: Scale, place: str, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
+    """Return counts by the start (ms) of each of the buckets that begin at `firsts`."""
     if by == "day":
         days = await series.days(place, calendar.day(firsts[0]), calendar.day(firsts[-1]))
         return {calendar.start(day): n for day, n in days.items()}
     first, last = firsts[0] // MINUTE_MS, firsts[-1] // MINUTE_MS
     found = await (series.hours if by == "hour" else series.minutes)(place, first, last)
     return {minute * MINUTE_MS: n for minute, n in found.items()}
+
+
+async def estimates_of(
+    estimated: Estimated, by: Scale, place: str, firsts: list[int], calendar: Calendar
+) -> dict[int, int]:
+    """Return how many stand by an estimate in each of the buckets that begin at `firsts`, by its start (ms)."""
+    end = calendar.end(calendar.day(firsts[-1])) if by == "day" else firsts[-1] + HOUR_MS
+    return by_start(by, await estimated(place, firsts[0] // MINUTE_MS, end // MINUTE_MS), calendar)
 
 
 def _away(away: Unavailable) -> Response:

@@ -10,6 +10,10 @@ from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import Mark, Sum, goes_on, in_order
 from cloud.copy.target import check_finished
 from cloud.database import metadata, open_database, write
+from cloud.filtered import store as filtered
+from cloud.hours import store as hours
+from cloud.hours.rules import Closure, Hours, SpecialDay
+from cloud.misuse import store as misuse
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import store as registry
@@ -39,6 +43,14 @@ async def city(desk: Desk) -> Desk:
         await registry.raise_version(connection, NOW)
         await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
         await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
+        await write(connection, "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')")
+        await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
+        await write(connection, misuse.KEEP, [("n", "2026-11-21", b"\x80")])
+        await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
+        await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
+        day = "2026-11-21"
+        closures, days = [Closure("city", day, day, "停电")], [SpecialDay(day, "rest", "x")]
+        await hours.put(connection, [Hours("city", day, None, ())], closures, days)
     for number in range(12):
         await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
     await desk.exchange(entry(36, ("01", 3), ("02", 2)), hello(NODE), b'{"noise":\xff}\nx')

@@ -14,6 +14,7 @@ from cloud.database import Database
 from cloud.health.metrics import Ledger, Metrics, counties, fleet, gauges
 from cloud.health.rules import GRACE_MS, SILENT_MS, Device, Fleet, tile
 from cloud.health.worker import Listener
+from cloud.hours.holder import OfficesHolder
 from cloud.ingest.charge import Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
@@ -28,6 +29,7 @@ from contract.codec import encode
 from contract.errors import Reason
 from contract.signing import Signer
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
+from tests.cloud.watching import CALENDAR, filter_of
 from transport.broker import Broker
 
 NOW = 1_795_370_494_364
@@ -270,7 +272,9 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         monotonic=time.monotonic,
     )
     await charge.renew(able=True)
-    families = [family for source in Ingesting(ingest, database, None).sources for family in source()]
+    offices = OfficesHolder(lambda: holder.current.offices, CALENDAR, now=lambda: NOW)
+    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), offices)
+    families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value
         for family in families
