@@ -1,6 +1,7 @@
 # The only entry points; CI calls the same ones.
 #   make demo    the city in a box, with nothing but git, make and Python 3.11
 #   make test    every test, with its own set-up
+#   make model   the stateful model for a night
 #   make check   lint, format, types, import contracts
 #   make coverage  every line and branch of contract/ and transport/
 #   make bench   the figures of docs/performance.md
@@ -11,7 +12,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 # Debian keeps mosquitto where an ordinary user does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test check coverage bench setup lock clean
+.PHONY: demo test model check coverage bench setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -19,6 +20,9 @@ demo: .venv/.run
 test: .venv/.dev
 	@.ci/system
 	@.venv/bin/pytest $(ARGS)
+
+model: .venv/.dev
+	.venv/bin/pytest tests/model/test_model.py --hypothesis-profile=thorough $(ARGS)
 
 check: .venv/.dev
 	.venv/bin/ruff check .

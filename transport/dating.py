@@ -57,7 +57,7 @@ class _Known(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    """A moment in the city's time, right within `error`; `bracketed`: there are anchors on both sides of it."""
+    """A moment in the city's time, right within `error`; `bracketed`: there are good anchors on both sides of it."""
 
     at: int
     error: int
@@ -136,8 +136,9 @@ class Dating:
         earliest = max(known.at + boottime - known.boottime - error_of(known) for known in anchors)
         latest = min(known.at + boottime - known.boottime + error_of(known) for known in anchors)
         best = min(anchors, key=error_of)
-        before = next((known for known in reversed(anchors) if known.boottime <= boottime), None)
-        after = next((known for known in anchors if known.boottime > boottime), None)
+        sure = [known for known in anchors if _brackets(known)]
+        before = next((known for known in reversed(sure) if known.boottime <= boottime), None)
+        after = next((known for known in sure if known.boottime > boottime), None)
         bracketed = before is not None and after is not None
         at = best.at + boottime - best.boottime
         if before is not None and after is not None and error_of(best) >= FREEZE_BELOW_MS:
@@ -160,8 +161,8 @@ class Dating:
     def later(self, boot: str, boottime: int, *, running: bool) -> Dated | None:
         """A moment that could not be dated when it happened.
 
-        None when nothing at all dates that boot, or while it is `running` and the next anchor will bracket the moment.
-        Nothing better can come for a moment before the first anchor.
+        None when nothing at all dates that boot, or while it is `running` and the next good anchor will bracket the
+        moment. Nothing better can come for a moment before the last good one.
         """
         moment = self._at(boot, boottime)
         if moment is None:
@@ -169,7 +170,7 @@ class Dating:
         at, error, bracketed = moment
         if bracketed or error < FREEZE_BELOW_MS:
             return Dated(at, Quality.CORRECTED, error)
-        if running and boottime > self._anchors[boot][-1].boottime:
+        if running and boottime > max((k.boottime for k in self._anchors[boot] if _brackets(k)), default=-1):
             return None
         return Dated(at, Quality.ESTIMATED, error, (at - error, at + error))
 
@@ -183,6 +184,11 @@ class Dating:
         """The latest city time at which `boot` can have begun."""
         moment = self._at(boot, 0)
         return moment.at + moment.error if moment else None
+
+
+def _brackets(known: _Known) -> bool:
+    """Whether a moment beside `known` is better dated by it: not by a tie to who last knew the time months ago."""
+    return known.direct or known.error < FREEZE_BELOW_MS
 
 
 def drift(elapsed: int) -> int:

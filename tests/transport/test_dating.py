@@ -104,6 +104,28 @@ def test_a_tie_becomes_an_anchor_once_the_other_boot_is_dated(*, tie_first: bool
     assert dating.now("node", 6_000) == Dated(NOON - 99_000, Quality.SYNCHRONISED, 12 + 8 + 7)
 
 
+def test_a_gateway_that_has_not_known_the_time_for_months_dates_nothing_that_can_still_be_dated_well() -> None:
+    # The gateway's own crystal is 20 ppm fast and it last knew the time 180 days ago: 311 s off, 777 s of error.
+    dating = Dating([Anchor("boot", 0, NOON, 25), Anchor("gateway", 0, NOON, 14)])
+    later = 180 * DAY
+    dating.tie(Tie("boot", later, "gateway", later + 311_040, 11))
+
+    assert dating.later("boot", later - 80, running=True) is None
+
+    dating.learn(Anchor("boot", later + 3000, NOON + later + 3000, 494))
+    dated = dating.later("boot", later - 80, running=True)
+    assert dated is not None
+    assert (dated.at, dated.q) == (NOON + later - 80, Quality.CORRECTED)
+
+
+def test_a_tie_is_worth_the_best_that_is_known_of_the_other_boot() -> None:
+    dating = Dating([Anchor("gateway", 0, NOON, 14)])
+    dating.tie(Tie("boot", 5000, "gateway", 180 * DAY, 11))
+    dating.learn(Anchor("gateway", 180 * DAY + 1000, NOON + 180 * DAY + 1000, 14))
+
+    assert dating.now("boot", 5000) == Dated(NOON + 180 * DAY, Quality.SYNCHRONISED, 26)
+
+
 def test_ties_survive_in_a_store_and_chain() -> None:
     ties = [Tie("node", 10, "gateway", 1_000, 1), Tie("gateway", 2_000, "city", 50_000, 1)]
     dating = Dating(ties=ties)
