@@ -89,6 +89,8 @@ def _cells(stream: list[Stored], spill: Spill) -> tuple[Cells, int]:
         if rating.counted:
             cells.setdefault((rating.window, rating.at // MINUTE_MS), [0, 0, 0])[3 - rating.level] += 1
             number += 1
+            if rating.bounds is not None:
+                spill.guess(rating.window, rating.at // MINUTE_MS)
     return cells, number
 
 

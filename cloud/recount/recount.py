@@ -15,7 +15,20 @@ from cloud.database import Database, fetch, fetch_value, unavailable, write
 from cloud.ledger.rules import BUTTON
 from cloud.recount import ledger
 from cloud.recount.spill import Counts, Difference, Spill, spilling
-from cloud.recount.tally import CITY, DAY, MINUTE, TALLIES, TOWNSHIP, Key, Tally, keyed, next_span, repair, stored
+from cloud.recount.tally import (
+    CITY,
+    DAY,
+    ESTIMATED,
+    MINUTE,
+    TALLIES,
+    TOWNSHIP,
+    Key,
+    Tally,
+    keyed,
+    next_span,
+    repair,
+    stored,
+)
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 HOUR_MINUTES = 60
@@ -128,10 +141,12 @@ class _Comparison:
             begin = max(at, self._calendar.hour(minute * MINUTE_MS) // MINUTE_MS)
             at = begin + HOUR_MINUTES
             cells = self._spill.cells(begin, at)
+            guesses = [(minute, window, BUTTON, n, 0, 0) for minute, window, n in self._spill.guesses(begin, at)]
             for tally, rows in (
                 (MINUTE, minute_rows(cells, BUTTON)),
                 (TOWNSHIP, township_rows(cells, BUTTON, self._calendar.hour)),
                 (CITY, city_rows(cells, BUTTON)),
+                (ESTIMATED, guesses),
             ):
                 self._compare(tally, keyed(tally, rows), await stored(self._connection, tally, begin, at))
             for key, counts in keyed(DAY, day_rows(cells, BUTTON, self._calendar.day)).items():
@@ -143,7 +158,7 @@ class _Comparison:
 
     async def _next(self, at: int) -> int | None:
         """The first minute from `at` on of which ledger or tallies tell anything."""
-        spans = [await next_span(self._connection, tally, at) for tally in (MINUTE, TOWNSHIP, CITY)]
+        spans = [await next_span(self._connection, tally, at) for tally in (MINUTE, TOWNSHIP, CITY, ESTIMATED)]
         return min((span for span in (*spans, self._spill.next_minute(at)) if isinstance(span, int)), default=None)
 
     async def _count_day(self, key: Key, counts: Counts) -> None:

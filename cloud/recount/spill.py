@@ -5,6 +5,7 @@ all nodes, read one after the other, into the order of time.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from types import TracebackType
@@ -82,6 +83,8 @@ class Spill:
         self._connection.executescript(SCHEMA)
         self._places: dict[str, int] = {}
         self._any_held = False
+        # So few that they need no file.
+        self._estimated: Counter[tuple[int, str]] = Counter()
 
     def __enter__(self) -> Self:
         """For `with`."""
@@ -107,6 +110,14 @@ class Spill:
         self._places.update(new)
         self._many(PLACE, ((id_, window) for window, id_ in new.items()))
         self._many(PART, ((minute, self._places[window], *count) for (window, minute), count in cells.items()))
+
+    def guess(self, window: str, minute: int) -> None:
+        """Count one rating of `window` that stands in `minute` by an estimate of its time."""
+        self._estimated[minute, window] += 1
+
+    def guesses(self, begin: int, end: int) -> list[tuple[int, str, int]]:
+        """How many stand so in the minutes from `begin` until before `end`: (minute, window, count)."""
+        return [(minute, window, n) for (minute, window), n in self._estimated.items() if begin <= minute < end]
 
     def damage(self, position: int, told: str) -> None:
         """Keep what is wrong with the entry at `position`, which is left out of the counts."""

@@ -1,4 +1,4 @@
-"""The four tallies as a recount sees them: how each is read, and how it is set right."""
+"""The tallies as a recount sees them: how each is read, and how it is set right."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -64,7 +64,20 @@ CITY = Tally(
     drop="DELETE FROM tally_city WHERE minute = :minute AND channel = :channel "
     "AND satisfied = 0 AND basic = 0 AND dissatisfied = 0",
 )
-TALLIES = (MINUTE, DAY, TOWNSHIP, CITY)
+# One number a cell: in place of the satisfied, with nothing beside it.
+ESTIMATED = Tally(
+    "tally_estimated",
+    placed=True,
+    next="SELECT min(minute) FROM tally_estimated WHERE minute >= :at",
+    between='SELECT minute, "window", channel, ratings, 0, 0 FROM tally_estimated '
+    "WHERE minute >= :begin AND minute < :end",
+    add='INSERT INTO tally_estimated (minute, "window", channel, ratings) VALUES (:minute, :window, :channel, '
+    "CAST(:ratings AS BIGINT) + CAST(:nothing AS BIGINT) + CAST(:neither AS BIGINT)) "
+    'ON CONFLICT (minute, "window", channel) DO UPDATE SET ratings = tally_estimated.ratings + excluded.ratings',
+    drop='DELETE FROM tally_estimated WHERE minute = :minute AND "window" = :window AND channel = :channel '
+    "AND ratings = 0",
+)
+TALLIES = (MINUTE, DAY, TOWNSHIP, CITY, ESTIMATED)
 
 
 async def next_span(connection: AsyncConnection, tally: Tally, at: Span) -> Span | None:

@@ -13,7 +13,8 @@ from cloud.recount.recount import Account, mend, recount
 from cloud.recount.spill import Spill
 from contract.errors import Unavailable
 from proof import tallies
-from tests.cloud.conftest import NOW, Desk, entry, ranges, registry_of
+from tests.cloud.conftest import NODE, NOW, Desk, entry, ranges, registry_of
+from tests.cloud.test_estimates import guess
 
 # A PostgreSQL of one's own begins with making it, on a busy machine.
 pytestmark = pytest.mark.timeout(60)
@@ -207,3 +208,23 @@ def test_the_spill_sorts_what_comes_in_any_order() -> None:
         assert kept.next_minute(10) is None
         assert kept.cells(3, 9) == {("a/1", 3): [0, 0, 1]}
         assert kept.cells(0, 60) == {("a/1", 3): [0, 0, 1], ("a/1", 9): [0, 1, 0], ("b/1", 9): [2, 0, 2]}
+
+
+async def test_how_many_stand_by_an_estimate_is_counted_again_and_repaired_too(desk: Desk) -> None:
+    await desk.exchange(entry(1, ("01", 3)), guess(1, (0, "01", 3), (5, "02", 1), t0=NOW - DAY_MS, early=9, late=9))
+    assert (await account(desk)).equal
+    minute = (NOW - DAY_MS) // 60_000
+    await change(
+        desk,
+        "DELETE FROM tally_estimated WHERE \"window\" LIKE '%/01'",
+        "INSERT INTO tally_estimated VALUES (7, 'x/1', 'button', 4)",
+    )
+
+    before, after = await mend(desk.database, Calendar(ZONE), untold)
+
+    assert before.differing == {**dict.fromkeys(after.differing, 0), "tally_estimated": 2}
+    assert after.equal
+    assert desk.query('SELECT minute, "window", ratings FROM tally_estimated ORDER BY "window"') == [
+        (minute, f"{NODE}/01", 1),
+        (minute, f"{NODE}/02", 1),
+    ]
