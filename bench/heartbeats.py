@@ -108,6 +108,8 @@ def hello(who: Node | Gateway, last: int, kept: Sequence[Node], now: int) -> byt
         boottime=secrets.randbelow(_UP_MS),
         wall=now,
         streams=[Stream(node.name, node.epoch, [(1, last)]) for node in kept],
+        at=now,
+        error=100,
     )
     return who.signer.entry(encode(said))
 

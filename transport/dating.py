@@ -187,8 +187,12 @@ class Dating:
 
 
 def _brackets(known: _Known) -> bool:
-    """Whether a moment beside `known` is better dated by it: not by a tie to who last knew the time months ago."""
-    return known.direct or known.error < FREEZE_BELOW_MS
+    """Whether a moment beside `known` is better dated by it.
+
+    Not by a tie to who last knew the time months ago, nor by an answer that took a minute: what lies between such has
+    bounds, and is to say so.
+    """
+    return known.error < FREEZE_BELOW_MS
 
 
 def drift(elapsed: int) -> int:

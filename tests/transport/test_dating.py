@@ -164,18 +164,28 @@ def test_ten_seconds_are_too_much_and_a_millisecond_less_is_not() -> None:
     assert (before.q, before.error) == (Quality.ESTIMATED, FREEZE_BELOW_MS)
 
     # From there on the line between two anchors is taken, and not the nearer one.
-    dating.learn(Anchor("boot", 400_000, NOON + 401_000, 20_000))
+    dating.learn(Anchor("boot", 400_000, NOON + 401_000, 9_990))
     assert dating.later("boot", just, running=True) == Dated(NOON + 79_996, Quality.CORRECTED, 9_999)
-    assert dating.later("boot", just + 1, running=True) == Dated(NOON + 80_197, Quality.CORRECTED, 10_200)
+    assert dating.later("boot", just + 1, running=True) == Dated(NOON + 80_197, Quality.CORRECTED, 9_800)
 
 
-def test_the_very_moment_of_a_poor_anchor_is_bracketed_by_it_and_the_next() -> None:
-    dating = Dating([Anchor("boot", 1000, NOON, 20_000), Anchor("boot", 3000, NOON + 2000, 20_000)])
+def test_the_very_moment_of_an_anchor_is_bracketed_by_it_and_the_next_unless_they_are_poor() -> None:
+    # Far from each other, so that the middle is not dated by one of them alone.
+    far, error = 400_000, FREEZE_BELOW_MS - 1
+    good = Dating([Anchor("boot", 1000, NOON, error), Anchor("boot", 1000 + far, NOON + far, error)])
+    between = good.later("boot", 1000 + far // 2, running=False)
+    assert between is not None
+    assert (between.at, between.q, between.bounds) == (NOON + far // 2, Quality.CORRECTED, None)
+    assert between.error >= FREEZE_BELOW_MS
 
-    assert dating.later("boot", 1000, running=False) == Dated(NOON, Quality.CORRECTED, 20_000)
-    last = dating.later("boot", 3000, running=False)
-    assert last is not None
-    assert (last.at, last.q) == (NOON + 2000, Quality.ESTIMATED)
+    poor = Dating([Anchor("boot", 1000, NOON, 20_000), Anchor("boot", 3000, NOON + 2000, 20_000)])
+    for boottime in (1000, 2000, 3000):
+        dated = poor.later("boot", boottime, running=False)
+        assert dated is not None
+        assert (dated.at, dated.q) == (NOON + boottime - 1000, Quality.ESTIMATED)
+        assert dated.bounds == (dated.at - dated.error, dated.at + dated.error)
+        # While the boot runs a better anchor may come.
+        assert poor.later("boot", boottime, running=True) is None
 
 
 def test_a_tie_still_counts_where_the_boot_has_an_anchor_of_another_moment() -> None:
