@@ -16,11 +16,13 @@ from cloud.app import create_app
 from cloud.city import City
 from cloud.guard import HEADERS
 from cloud.ingest.worker import Ingest
+from cloud.misuse.worker import Filter
 from cloud.registry.load import register
 from cloud.settings import Http, SeriesSettings, Settings
 from cloud.wall import pages
 from cloud.wall.pages import TYPES
 from contract.signing import Signer
+from tests.cloud.watching import DAY, at, batches, commit, one
 from tests.cloud.where import Where
 from transport.broker import Broker
 
@@ -266,6 +268,36 @@ async def test_a_database_that_cannot_be_read_is_a_503(client: httpx.AsyncClient
     assert reply.status_code == 503
     assert reply.json() == {"detail": "the store of this answer does not answer now; please ask again in a moment"}
     assert (await client.get("/api/board")).status_code == 200
+
+
+# On PostgreSQL a process without a broker has no duties; `test_misuse_worker` judges there.
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+async def test_a_running_city_flags_and_shows_raw_and_filtered_side_by_side(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Filter.__init__, "__kwdefaults__", {**(Filter.__init__.__kwdefaults__ or {}), "pace_s": 0.05})
+    ratings = [one(at("10:00") + 5_000 * index) for index in range(40)]
+    async with await where.open() as database:
+        await register(database.writer, REGISTRATION, NOW)
+        await commit(database, batches(ratings, [1 + index % 3 for index in range(40)]))
+    city = city_of(where.database)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+            asked = {"place": "371721121-a1/01", "first": DAY}
+            async with asyncio.timeout(15):
+                while not (await client.get("/api/flags", params=asked)).json()["flags"]:
+                    await asyncio.sleep(0.05)
+            flags = (await client.get("/api/flags", params=asked)).json()
+            assert {flag["rule"] for flag in flags["flags"]} == {"double", "mash", "burst", "children"}
+            fits(await schema_of(client), "/api/flags", await client.get("/api/flags", params=asked))
+            hour: dict[str, str | int] = {"place": "371721121-a1/01", "until": at("10:30"), "count": 1}
+            both = (await client.get("/api/filtered/hour", params=hour)).json()["spans"][0]
+            assert (both["raw"]["n"], both["filtered"]["count"], both["flagged"]) == ([13, 13, 14], 0, 40)
+            assert (await client.get("/api/trends/hour", params=hour)).json()["buckets"][0] == both["raw"]
+            assert (await client.get("/health")).json()["parts"]["misuse"]["ok"]
+        city.stop()
 
 
 async def test_windows_come_page_by_page(where: Where) -> None:
