@@ -13,10 +13,12 @@ from cloud.database import metadata, open_database, write
 from cloud.filtered import store as filtered
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
+from cloud.ledger import store as ledger
 from cloud.misuse import store as misuse
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import store as registry
+from cloud.tallies import store as tallies
 from contract.errors import Reason, SettingsError, Unavailable
 from tests.cloud.conftest import NODE, NOW, TOWNSHIP, Desk, entry, hello
 from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, opened, untold
@@ -43,6 +45,9 @@ async def city(desk: Desk) -> Desk:
         await registry.raise_version(connection, NOW)
         await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
         await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
+        await write(connection, "INSERT INTO skewed_clock (node, off_ms, since, seen) VALUES ('n', 5000, 1, 2)")
+        await write(connection, ledger.BOUND, [(999, "n", "e", 1, 2, 5, 4, 6)])
+        await tallies.add_estimated(connection, {(f"{NODE}/01", 5): 2}, "button")
         await write(connection, "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')")
         await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
         await write(connection, misuse.KEEP, [("n", "2026-11-21", b"\x80")])
