@@ -1,5 +1,7 @@
 """How often the filter flags honest people: the simulated crowd over weeks, as it comes and through a queue.
 
+And the latter where the power fails once a day for 20 to 60 minutes, at any time between half past eight and five.
+
 Usage: python -m bench.misuse [--windows N] [--weeks N] [--a-day N] [--seed N]
 """
 
@@ -28,6 +30,8 @@ SERVICE_S, SERVICE_SIGMA, SHORTEST_S = 240.0, 0.7, 45.0
 # The mean of the office profile over a day: what is asked for a day becomes a rate at the busiest hour.
 _MEAN = sum(OFFICE.at(minute * 60.0) for minute in range(1440)) / 1440
 
+# The hours of a day between which the power may fail, and for how long it does (s).
+CUTS_H, CUT_S = (8.5, 17.0), (1200.0, 3600.0)
 # By window, when people press (seconds from the first midnight), and how often.
 Ratings = dict[str, list[tuple[float, int]]]
 
@@ -68,7 +72,14 @@ def through_a_queue(came: Sequence[tuple[float, int]], seed: str) -> Iterator[tu
             yield free, presses
 
 
-def flags_of(windows: Sequence[str], ratings: Ratings, days: int) -> tuple[list[Flag], int, int]:
+def power_cuts(window: str, days: int) -> list[tuple[float, float]]:
+    """Return from when until when (seconds from the first midnight) the power fails, once a day."""
+    own = Random(f"cuts/{window}")
+    begins = [day * DAY_S + 3600 * own.uniform(*CUTS_H) for day in range(days)]
+    return [(begin, begin + own.uniform(*CUT_S)) for begin in begins]
+
+
+def flags_of(windows: Sequence[str], ratings: Ratings, days: int, *, cut: bool) -> tuple[list[Flag], int, int]:
     """Return every flag over the working days, and how many window-days and ratings were judged."""
     offices = offices_of(NOTHING, CALENDAR)
     start = CALENDAR.start(FIRST)
@@ -77,10 +88,14 @@ def flags_of(windows: Sequence[str], ratings: Ratings, days: int) -> tuple[list[
     for window in windows:
         node, _, short = window.partition("/")
         by_day: dict[str, list[Seen]] = {}
+        cuts = power_cuts(window, days) if cut else [(DAY_S * (days + 1), 0.0)] * days
         for number, (at, presses) in enumerate(ratings[window], 1):
+            begin, end = cuts[min(int(at // DAY_S), days - 1)]
+            if begin <= at < end:
+                continue
             day = CALENDAR.later(FIRST, int(at // DAY_S))
             if offices.day(township_of(node), day).open:
-                run = f"run{at // DAY_S:07.0f}"
+                run = f"{'after' if at >= begin else 'since'}{at // DAY_S:05.0f}"
                 seen = Seen(start + int(at * 1000), short, run, number, presses, sure=True)
                 by_day.setdefault(day, []).append(seen)
                 total += 1
@@ -108,13 +123,15 @@ def main() -> None:
     windows = [f"371721121-a{number}/01" for number in range(asked.windows)]
     days = asked.weeks * 7
     came = arrivals(asked.seed, windows, asked.a_day, days)
+    queued = {window: list(through_a_queue(found, window)) for window, found in came.items()}
     ways = {
-        "as they come": {window: list(as_they_come(found)) for window, found in came.items()},
-        "through a queue": {window: list(through_a_queue(found, window)) for window, found in came.items()},
+        "as they come": ({window: list(as_they_come(found)) for window, found in came.items()}, False),
+        "through a queue": (queued, False),
+        "through a queue, with a power cut a day": (queued, True),
     }
-    for way, ratings in ways.items():
+    for way, (ratings, cut) in ways.items():
         began = time.process_time()
-        flags, judged, total = flags_of(windows, ratings, days)
+        flags, judged, total = flags_of(windows, ratings, days, cut=cut)
         took = time.process_time() - began
         print(f"{way}: {total:,} ratings, {judged:,} window-days, {1000 * took / judged:.1f} ms of CPU a window-day")
         counts = Counter(flag.rule for flag in flags)
