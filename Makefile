@@ -4,6 +4,7 @@
 #   make model   the stateful model for a night
 #   make check   lint, format, types, import contracts
 #   make coverage  every line and branch of contract/ and transport/
+#   make chaos   the fault simulator, seeds 1 to 20 at five minutes each; ARGS="7 8" for these seeds
 #   make bench   the figures of docs/performance.md
 #   make setup   .venv with everything a developer needs
 
@@ -12,7 +13,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 # Debian keeps mosquitto where an ordinary user does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test model check coverage bench setup lock clean
+.PHONY: demo test model check coverage chaos bench setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -35,6 +36,11 @@ coverage: .venv/.dev
 	@.ci/system
 	@.venv/bin/pytest -q -m "not hypothesis and not bulk" --cov --cov-report= tests/contract tests/transport $(ARGS)
 	@.venv/bin/coverage report --include="contract/*,transport/*" --fail-under=100
+
+chaos: .venv/.dev
+	@for seed in $(or $(ARGS),$(shell seq 20)); do \
+		echo "manyi sim faults --seed $$seed --minutes 5" && \
+		.venv/bin/manyi sim faults --seed $$seed --minutes 5 --json || exit 1; done
 
 bench: .venv/.dev
 	.venv/bin/python -m bench.latency $(ARGS)

@@ -16,7 +16,7 @@ from firmware_sim.children import Child
 from firmware_sim.cityplan import lay_out
 from firmware_sim.ground import Ground
 from firmware_sim.onlooker import Onlooker
-from firmware_sim.premises import Habits, Premises, build
+from firmware_sim.premises import Habits, Premises, Wires, build
 from firmware_sim.verdict import Row
 
 # Beyond so many nodes, the others are played by their protocol alone.
@@ -65,8 +65,8 @@ class Box:
         in place of `-m`: a script and its words, which damages the child on purpose and then runs it. `door`: the port
         where the wall is looked at, if there is something between it and `order.http`.
         """
-        self._order = order
-        self._folder = folder
+        self.order = order
+        self.folder = folder
         self._group = group
         self._sabotage = sabotage or {}
         self._config = folder / "city" / "cloud" / "cloud.toml"
@@ -86,13 +86,12 @@ class Box:
 
     async def lay_foundation(self) -> None:
         """Start the servers; write keys and settings, and register every node with the city."""
-        ground, order = self.ground, self._order
+        ground, order = self.ground, self.order
         await ground.start()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        wires = ground.wires(order.http)
-        self.premises = build(self.plan, self._folder / "city", wires=wires, habits=order.habits, stores=ground.stores)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.premises = self._build(self.folder / "city", ground.wires(order.http))
         nodes, gateways = [*map(str, self.premises.nodes)], [*map(str, self.premises.gateways)]
-        (self._folder / "gateways.json").write_text(json.dumps({"gateways": gateways}), encoding="utf-8")
+        (self.folder / "gateways.json").write_text(json.dumps({"gateways": gateways}), encoding="utf-8")
         step = max(1, -(-len(nodes) // REAL_NODES))  # every so many is real, so that each township has some
         puppets = [node for number, node in enumerate(nodes) if number % step]
         fleet = {
@@ -102,7 +101,7 @@ class Box:
             "seed": order.seed,
             "per_s": order.per_s,
         }
-        (self._folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
+        (self.folder / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
         if ground.postgres is not None:
             await self.errand("upgrade", "cli.main", "db", "upgrade", "--config", self._config)
         await self.errand("registration", "cloud", "register", "--config", self._config, self.premises.registration)
@@ -180,6 +179,9 @@ class Box:
         await self.close_houses()
         await self.ground.stop()
 
+    def _build(self, folder: Path, wires: Wires) -> Premises:
+        return build(self.plan, folder, wires=wires, habits=self.order.habits, stores=self.ground.stores)
+
     async def _open_cloud(self) -> None:
         await self._start(self.cloud)
 
@@ -202,7 +204,7 @@ class Box:
         return await child.finish(codes=codes)
 
     def _child(self, name: str, module: str, *words: str | Path, speaks: bool = False) -> Child:
-        log = self._folder / f"{name}.log"
+        log = self.folder / f"{name}.log"
         way = self._sabotage.get(name, ("-m",))
         return Child(name, [sys.executable, *way, module, *map(str, words)], log=log, speaks=speaks)
 

@@ -87,7 +87,7 @@ class Cluster(Box):
         await super().lay_foundation()
         for process in (*self.workers, *self.apis):
             wires = self.ground.wires(process.port)
-            settings = cloud(wires, self._order.habits, self.ground.stores)
+            settings = cloud(wires, self.order.habits, self.ground.stores)
             self._settings(process.child.name).write_text(settings, encoding="utf-8")
 
     async def _open_cloud(self) -> None:

@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -36,6 +38,10 @@ class Inline:
         """Return all rows of a query."""
         return self._connection.execute(statement, values).fetchall()
 
+    def fill(self, pages: bytes) -> None:
+        """Be a database of these `pages`."""
+        self._connection.deserialize(pages)
+
     async def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -44,6 +50,25 @@ class Inline:
 async def open_outbox(path: Path) -> Outbox:
     """Open or make the outbox at `path` as a node does, then use it without a thread."""
     await (await Outbox.open(path)).close()
-    outbox = Outbox(Disk(path, cast("aiosqlite.Connection", Inline(path)), RESERVE_BYTES))
+    return await _load(path, Inline(path))
+
+
+async def new_outbox_in_memory(folder: Path) -> Outbox:
+    """Make an outbox that no disk holds, in pages so small that ten thousand fit; `folder` tells what room there is."""
+    inline = Inline(Path(":memory:"))
+    inline.fill(_new_outbox())
+    return await _load(folder, inline)
+
+
+@cache
+def _new_outbox() -> bytes:
+    """Return the pages of an outbox without anything in it; making them takes longer than copying them."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(f"PRAGMA page_size = 512; {Outbox.schema}")
+        return connection.serialize()
+
+
+async def _load(path: Path, inline: Inline) -> Outbox:
+    outbox = Outbox(Disk(path, cast("aiosqlite.Connection", inline), RESERVE_BYTES))
     await outbox._load()  # noqa: SLF001  (what `open` does after opening the disk)
     return outbox

@@ -1,7 +1,7 @@
 """A planned city on disk: keys, settings files and the registration, as an installer would leave them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,9 +60,18 @@ class Premises(NamedTuple):
 
 
 def build(
-    plan: Sequence[TownshipPlan], folder: Path, *, wires: Wires, habits: Habits = USUAL, stores: Stores = FILES
+    plan: Sequence[TownshipPlan],
+    folder: Path,
+    *,
+    wires: Wires,
+    habits: Habits = USUAL,
+    stores: Stores = FILES,
+    key_of: Callable[[str], str] | None = None,
 ) -> Premises:
-    """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside."""
+    """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside.
+
+    `key_of`: the public keys of nodes that somebody else looks after; then none has files here.
+    """
     city = _new_folder(folder / "cloud")
     city_key = new_key(city / "city.key")
     gateways: list[Path] = []
@@ -72,8 +81,11 @@ def build(
     for township in plan:
         roster = []
         for node in township.nodes:
-            file, key = _node(node, _new_folder(folder / "nodes" / node.name), city_key, wires, habits)
-            nodes.append(file)
+            if key_of is None:
+                file, key = _node(node, _new_folder(folder / "nodes" / node.name), city_key, wires, habits)
+                nodes.append(file)
+            else:
+                key = key_of(node.name)
             roster.append({"node": node.name, "key": key})
             windows = [pins.id for pins in node.wiring]
             registered_nodes.append({"node": node.name, "key": key, "windows": windows})

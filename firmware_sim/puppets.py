@@ -8,7 +8,7 @@ nodes like any other, but for the will: no broker announces a puppet's death.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -126,14 +126,18 @@ class Puppet:
         return True
 
 
+Opened = Callable[[Settings, Publish], Awaitable[Puppet]]
+
+
 class Puppets:
     """Many puppets behind one connection to one broker; `run` until `stop`."""
 
-    def __init__(self, settings: Sequence[Settings], *, name: str) -> None:
-        """Prepare; `name` is the connection's own at the broker."""
+    def __init__(self, settings: Sequence[Settings], *, name: str, opened: Opened | None = None) -> None:
+        """Prepare; `name` is the connection's own at the broker, `opened` makes a puppet (`Puppet.open`)."""
         self.ready = asyncio.Event()
         self.puppets: list[Puppet] = []
         self._settings = settings
+        self._open = opened or Puppet.open
         self._stopping = asyncio.Event()
         self._by_node: dict[str, Puppet] = {}
         self._link = Link(
@@ -149,13 +153,18 @@ class Puppets:
         """Make `run` end."""
         self._stopping.set()
 
+    async def open(self) -> None:
+        """Open all outboxes; `run` does it where nobody did before."""
+        for one in self._settings:
+            puppet = await self._open(one, self._publish)
+            self.puppets.append(puppet)
+            self._by_node[one.node] = puppet
+
     async def run(self) -> None:
         """Open all outboxes, connect, work."""
         try:
-            for one in self._settings:
-                puppet = await Puppet.open(one, self._publish)
-                self.puppets.append(puppet)
-                self._by_node[one.node] = puppet
+            if not self.puppets:
+                await self.open()
             async with self._link, asyncio.TaskGroup() as group:
                 tasks = [group.create_task(p.sender.run(), name=f"sender {p.settings.node}") for p in self.puppets]
                 tasks.append(group.create_task(self._beat(), name="heartbeats"))

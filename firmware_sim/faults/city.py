@@ -41,7 +41,6 @@ class FaultyCity(Box):
         sabotage: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Plan it in `folder`, as a `Box` does."""
-        self.folder = folder
         self.others: list[Evidence] = []
         self.now_ms = wall_ms
         self.township_broker = Mosquitto(folder / "township-broker")

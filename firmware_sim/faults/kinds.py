@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import backups, brokers, damage, deaths, disks, lines, poison, traffic, twins
+from firmware_sim.faults import backups, brokers, damage, deaths, disks, lines, poison, storm, traffic, twins
 from firmware_sim.faults.effect import Fault
 
 KINDS: Mapping[str, Fault] = {
@@ -14,6 +14,7 @@ KINDS: Mapping[str, Fault] = {
         *brokers.FAULTS,
         *twins.FAULTS,
         *backups.FAULTS,
+        *storm.FAULTS,
         *deaths.FAULTS,
         *disks.FAULTS,
         *damage.FAULTS,

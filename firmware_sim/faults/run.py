@@ -29,8 +29,9 @@ from transport.boot import wall_ms
 _WINDOWS, _TOWNSHIPS, _PER_S = 24, 3, 8.0
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 _WARM_UP_S = 2.0
-# A strike that has not healed after so long does not heal.
+# A strike that has not healed after so long, and so many times its time on a quiet machine, does not heal.
 _LONGEST_S = 120.0
+_LONGEST_TIMES = 10
 # Nobody has had anything to send for so long: the hello of every minute has found nothing more either.
 _STILL_S = 65.0
 # Where a law is broken that hello must not mend what should not have been.
@@ -114,13 +115,15 @@ async def _strike_all(
         at_s = monotonic() - begin
         if at_s > options.minutes * 60:
             break  # a slow machine: the report says how many were planned
+        fault = kinds[strike.kind]
+        longest_s = max(_LONGEST_S, _LONGEST_TIMES * fault.seconds)
         try:
-            async with asyncio.timeout(_LONGEST_S):
-                effect, why = await kinds[strike.kind].strike(city, strike.random(options.seed)), ""
+            async with asyncio.timeout(longest_s):
+                effect, why = await fault.strike(city, strike.random(options.seed)), ""
         except NoEffect as nothing:
             effect, why = None, str(nothing)
         except TimeoutError:
-            effect, why = None, f"it had not ended after {_LONGEST_S:.0f} s"
+            effect, why = None, f"it had not ended after {longest_s:.0f} s"
         struck.append(Struck(*strike, round(at_s, 1), round(monotonic() - begin - at_s, 1), effect, why))
         said = f"{effect.target}: {effect.observed}" if effect else f"NO EFFECT: {why}"
         tell(f"{at_s:6.1f} s  {strike.kind}: {said}")

@@ -1,5 +1,9 @@
 """The plan of a run: all of it follows from the seed, and no kind is forgotten."""
 
+from collections import Counter
+
+from firmware_sim.faults.breach import BREACHES, SHOWN
+from firmware_sim.faults.kinds import KINDS as REAL
 from firmware_sim.faults.plan import draw
 
 KINDS = {"short": 4.0, "middling": 8.0, "long": 45.0}
@@ -32,3 +36,16 @@ def test_what_a_strike_draws_depends_on_nothing_but_seed_number_and_kind() -> No
     first, again = draw(1, 5, KINDS)[3].random(1), draw(1, 5, KINDS)[3].random(1)
     assert first.random() == again.random()
     assert draw(1, 5, KINDS)[3].random(2).random() != draw(1, 5, KINDS)[3].random(1).random()
+
+
+def test_every_kind_there_is_strikes_within_seeds_1_to_20() -> None:
+    seconds = {kind: fault.seconds for kind, fault in REAL.items()}
+    struck = Counter(strike.kind for seed in range(1, 21) for strike in draw(seed, 5, seconds))
+    assert struck.keys() == REAL.keys()
+    assert all(len(draw(seed, 5, seconds)) >= 25 for seed in range(1, 21))
+
+
+def test_what_shows_a_broken_law_begins() -> None:
+    assert [strike.kind for strike in draw(1, 5, KINDS, first=("long", "short"))][:2] == ["long", "short"]
+    for law in SHOWN:
+        assert set(BREACHES[law].kinds) <= REAL.keys()
