@@ -13,7 +13,7 @@ from contract.config import RosterNode, WindowPins
 from contract.errors import Reason
 from contract.hello import Clock, Stream
 from contract.status import NodeHealth
-from transport import backoff, dating, disk, greeting, lanes, resting, sender, shelf
+from transport import backoff, dating, disk, greeting, lanes, pace, resting, sender, shelf
 from transport.lanes import Limits
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,7 +74,7 @@ def test_the_example_is_the_golden_one() -> None:
 def test_figures() -> None:
     told = {cells[0].strip("`"): float(cells[1]) for cells in table("figure")}
     known: dict[str, float] = {**Limits._field_defaults}
-    for module in (backoff, dating, disk, greeting, lanes, resting, sender, shelf):
+    for module in (backoff, dating, disk, greeting, lanes, pace, resting, sender, shelf):
         known |= {name: value for name, value in vars(module).items() if isinstance(value, int | float)}
     assert len(told) == 15
     assert told == {name: known[name] for name in told}
