@@ -252,7 +252,7 @@ async def test_what_was_learnt_about_time_survives(shelf: Shelf) -> None:
     await shelf.remember(Anchor("gateway", 60, NOON, 2))
     again = await reopened(shelf)
 
-    assert (await again.dating()).now("node", 5) == Dated(NOON - 10, Quality.SYNCHRONISED, 3)
+    assert (await again.dating()).now("node", 5) == Dated(NOON - 10, Quality.SYNCHRONISED, 4)
     await again.close()
 
 
@@ -284,8 +284,36 @@ async def test_a_damaged_store_is_kept_aside_and_a_new_one_begun(
 
     assert dict(again.kept) == {ONE: Ranges([(1, 1)])}
     assert (tmp_path / "shelf.db.damaged-1").read_bytes() == b"rubbish" * 2000
-    assert "shelf.db.damaged-1" in caplog.text
+    [said] = [record.getMessage() for record in caplog.records if record.name == "transport.shelf"]
+    assert said.startswith(f"{path}: ")
+    assert said.endswith(f"; it is kept as {path}.damaged-1, a new store is begun")
     await again.close()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_a_store_keeps_the_reserve_it_was_opened_with(tmp_path: Path, *, damaged: bool) -> None:
+    path = tmp_path / "shelf.db"
+    if damaged:
+        path.write_bytes(b"rubbish" * 2000)
+    shelf = await Shelf.open_sound(path, reserve=1 << 60)
+    full, known = shelf.disk.free() == 0, dict(shelf.kept)
+    await shelf.close()
+    assert (full, known) == (True, {})
+
+
+async def test_a_receipt_of_several_ranges_settles_the_batches_of_each(shelf: Shelf) -> None:
+    await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 5), signed(ONE, 6, 9)])
+    assert numbers(await shelf.settle(ONE, Ranges([(1, 3), (6, 9)]), NOON)) == [(1, 3), (6, 9)]
+    assert numbers(await shelf.unsettled()) == [(4, 5)]
+
+
+async def test_the_highest_number_that_was_deleted_stays_known(shelf: Shelf) -> None:
+    first, second, other = await shelf.put([signed(TWO, 1, 3), signed(TWO, 4, 9), signed(ONE, 1, 1)])
+    for gone, last in ((second, 9), (first, 9)):
+        await shelf.drop([gone])
+        kept = await shelf.disk.read("SELECT node, epoch, last FROM stream ORDER BY last DESC")
+        assert [tuple(row) for row in kept] == [(*TWO, last), (*ONE, 0)]
+    assert await shelf.unsettled() == [other]
 
 
 async def test_a_store_that_cannot_be_loaded_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
