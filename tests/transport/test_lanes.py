@@ -36,6 +36,7 @@ def ack(lanes: Lanes, *sent: int, now: float = 0.1) -> list[int]:
 
 def test_nothing_is_sent_before_the_other_end_answered() -> None:
     lanes = Lanes()
+    assert lanes.up is False
     lanes.offer([item(1)])
 
     assert not lanes.idle
@@ -595,3 +596,5 @@ def test_flights_without_an_answer_are_counted() -> None:
     assert lanes.unanswered == 0
     lanes.due(2.0)
     assert lanes.unanswered == 1
+    lanes.due(200.0)
+    assert lanes.unanswered == 2
