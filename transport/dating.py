@@ -102,10 +102,10 @@ class Dating:
             for tie in [tie for tie in unused if tie.peer_boot == peer and tie.boot != peer]:
                 unused.remove(tie)
                 moment = self._at(peer, tie.peer_boottime)
-                if moment is not None:
-                    error = moment.error + tie.error
-                    if self._keep(Anchor(tie.boot, tie.boottime, moment.at, error), direct=False):
-                        waiting.append(tie.boot)
+                if moment is not None and self._keep(
+                    Anchor(tie.boot, tie.boottime, moment.at, moment.error + tie.error), direct=False
+                ):
+                    waiting.append(tie.boot)
 
     def _keep(self, anchor: Anchor, *, direct: bool) -> bool:
         """Keep an anchor in the place of those that it contradicts; whether it is news."""

@@ -199,8 +199,9 @@ class Link:
         client.on_socket_open = _at_once
         client.on_connect = self._connected
         client.on_message = self._arrived
-        if self._on_carried is not None:
-            client.on_publish = self._carried
+        on_carried = self._on_carried
+        if on_carried is not None:
+            client.on_publish = lambda *_: self._call(on_carried)
         # With this set, a publish leaves the writing to our thread.
         client.on_socket_register_write = self._ring
         return client
@@ -237,10 +238,6 @@ class Link:
 
     def _arrived(self, _client: mqtt.Client, _userdata: object, arrival: mqtt.MQTTMessage) -> None:
         self._call(self._on_receive, arrival.topic, arrival.payload)
-
-    def _carried(self, *_: object) -> None:
-        if self._on_carried is not None:
-            self._call(self._on_carried)
 
     def _call(self, callback: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None  # noqa: S101  (the thread is started by __aenter__, which sets it)
