@@ -13,19 +13,23 @@ from cloud.database import metadata, open_database, write
 from cloud.filtered import store as filtered
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
-from cloud.ledger import store as ledger
 from cloud.misuse import store as misuse
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import store as registry
-from cloud.tallies import store as tallies
+from contract.batch import Batch
+from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
-from tests.cloud.conftest import NODE, NOW, TOWNSHIP, Desk, entry, hello
+from contract.rating import Quality, Row
+from tests.cloud.conftest import NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello
 from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, opened, untold
 from tests.cloud.where import OnServer, Where
 
 # A PostgreSQL of one's own begins with making it, on a busy machine.
 pytestmark = pytest.mark.timeout(60)
+
+# Another run of the node.
+OTHER = "q7Zk2wX0aC"
 
 
 @pytest.fixture
@@ -46,8 +50,6 @@ async def city(desk: Desk) -> Desk:
         await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
         await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
         await write(connection, "INSERT INTO skewed_clock (node, off_ms, since, seen) VALUES ('n', 5000, 1, 2)")
-        await write(connection, ledger.BOUND, [(999, "n", "e", 1, 2, 5, 4, 6)])
-        await tallies.add_estimated(connection, {(f"{NODE}/01", 5): 2}, "button")
         await write(connection, "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')")
         await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
         await write(connection, misuse.KEEP, [("n", "2026-11-21", b"\x80")])
@@ -58,6 +60,8 @@ async def city(desk: Desk) -> Desk:
         await hours.put(connection, [Hours("city", day, None, ())], closures, days)
     for number in range(12):
         await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
+    guessed = Batch(1, NODE, OTHER, 1, NOW - 9000, Quality.ESTIMATED, [Row(0, "01", 3, 1)], bounds=(NOW - 10_000, NOW))
+    await desk.exchange(SIGNERS[NODE].entry(encode(guessed)))
     await desk.exchange(entry(36, ("01", 3), ("02", 2)), hello(NODE), b'{"noise":\xff}\nx')
     return desk
 
@@ -78,7 +82,7 @@ async def test_every_table_of_the_city_is_copied_and_verified(city: Desk, target
     assert set(copied.rows) == set(metadata.tables)
     assert {name for name, rows in copied.rows.items() if not rows} <= {"ledger_commit"}
     assert account is not None
-    assert (account.equal, account.counted) == (True, 25)
+    assert (account.equal, account.counted) == (True, 26)
     async with await opened(target) as database:
         assert await content(database) == await content(city.database)
 
