@@ -175,6 +175,7 @@ class City:
             clock=self._now,
             tell=stream.tell,
             skews=lambda: clocks.skews,
+            city=lambda: None if ingest is None else ingest.ailment,
         )
         follower = None
         if database.shared:

@@ -6,6 +6,7 @@ SQLAlchemy's own handling of a dictionary for each row took longer than SQLite's
 """
 
 import asyncio
+import errno
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
 from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_looker
 from cloud.migrations import HEAD, beyond, revision_of
-from contract.errors import SettingsError, Unavailable
+from contract.errors import OutOfRoom, SettingsError, Unavailable
 
 CLOSE_S = 2.0
 # Every room of the city describes its tables here; they are made by `cloud.migrations`.
@@ -62,7 +63,8 @@ def unavailable() -> Iterator[None]:
     except Exception as bad:
         if not _is_trouble(bad):
             raise
-        raise Unavailable(f"database: {_told(bad)}") from bad
+        kind = OutOfRoom if _is_full(bad) else Unavailable
+        raise kind(f"database: {_told(bad)}") from bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,13 @@ def _is_trouble(bad: BaseException) -> bool:
     """
     ours = isinstance(bad, SQLAlchemyError | OSError | sqlite3.Error)
     return ours or type(bad).__module__.startswith("asyncpg.")
+
+
+def _is_full(bad: BaseException) -> bool:
+    """Whether the database says that its disk has no room: SQLite, PostgreSQL (53100), or the system under either."""
+    cause = bad.orig if isinstance(bad, DBAPIError) else bad
+    named = getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(cause, "sqlstate", "") == "53100"
+    return named or (isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT})
 
 
 def _told(bad: BaseException) -> str:

@@ -6,6 +6,7 @@
 | `SettingsError`       | prints the one line and exits with code 2; nothing was started         |
 | `Refused`             | quarantines the input with its reason and goes on                      |
 | `Unavailable`         | waits and tries again; nothing was lost                                |
+| `OutOfRoom`           | the same, and says so: somebody must make room                         |
 | `StoreFull`           | refuses new ratings visibly, keeps what it has, tries again            |
 | `StoreDamaged`        | stops, preserves the file for examination, starts a new store beside it |
 """
@@ -50,6 +51,10 @@ class Refused(ManyiError):
 
 class Unavailable(ManyiError):
     """A peer, broker or database that does not answer now."""
+
+
+class OutOfRoom(Unavailable):
+    """A database whose disk is full."""
 
 
 class StoreFull(ManyiError):

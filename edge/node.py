@@ -139,7 +139,12 @@ class Node:
     async def _record(self, choice: Choice) -> None:
         boottime = choice.pressed_ns // 1_000_000
         dated = self._timepiece.at(boottime)
-        await self._uplink.record(Settled(choice.window, choice.level, choice.presses, boottime, dated))
+        try:
+            await self._uplink.record(Settled(choice.window, choice.level, choice.presses, boottime, dated))
+        except StoreFull:
+            # Who is turned away saw it blink; the wall is to know as soon.
+            self._report_due.set()
+            raise
 
     def _take_config(self, config: NodeConfig, raw: bytes) -> None:
         self._new_config = (config, raw)
@@ -154,12 +159,14 @@ class Node:
         last: tuple[object, ...] = ()
         due = 0.0
         while True:
+            # Before it is looked: what happens meanwhile is for the next report.
+            asked = self._report_due.is_set()
+            self._report_due.clear()
             status = await self._status()
             condition = (status.full, status.stuck, status.clock_error_ms is None, status.config)
-            if condition != last or self._report_due.is_set() or time.monotonic() >= due:
+            if condition != last or asked or time.monotonic() >= due:
                 self._uplink.report(status)
                 last, due = condition, time.monotonic() + self._settings.heartbeat_s
-            self._report_due.clear()
             if status.clock_error_ms is None:
                 await self._note_the_boot()
             try:
@@ -193,7 +200,7 @@ class Node:
             oldest_ms=max(0, *ages, 0),
             disk_free=free,
             stuck=self._panel.stuck(),
-            full=not free,
+            full=self._outbox.disk.full,
             clock_error_ms=now.error if now else None,
             settled=self._settled_before + self._panel.settled,
             ignored=self._ignored_before + self._panel.ignored,
@@ -210,6 +217,7 @@ class Node:
     async def _prune(self) -> None:
         due = 0.0
         while True:
+            await self._outbox.disk.probe()
             if time.monotonic() >= due or not self._outbox.disk.free():
                 due = time.monotonic() + PRUNE_S
                 now = self._timepiece.now()

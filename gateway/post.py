@@ -175,7 +175,7 @@ class Gateway:
             queue=queue,
             oldest_ms=max(0, now.at - oldest) if now and oldest else 0,
             disk_free=free,
-            full=not free,
+            full=self._journal.disk.full,
             clock_error_ms=now.error if now else None,
             quarantined=dict(self._reception.counts),
             nodes=self._health.of(self._papers.nodes),
@@ -196,6 +196,7 @@ class Gateway:
     async def _prune(self) -> None:
         due = 0.0
         while True:
+            await self._journal.disk.probe()
             if time.monotonic() >= due or not self._journal.disk.free():
                 due = time.monotonic() + PRUNE_S
                 now = self._timepiece.now()

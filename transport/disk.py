@@ -43,6 +43,7 @@ class Disk:
         self._connection = connection
         self._reserve = reserve
         self._lock = asyncio.Lock()
+        self._failed = False
 
     @classmethod
     async def open(cls, path: Path, schema: str, *, reserve: int = RESERVE_BYTES) -> Self:
@@ -80,6 +81,17 @@ class Disk:
         """Finish what is queued and close."""
         await self._connection.close()
 
+    @property
+    def full(self) -> bool:
+        """Whether it takes no ratings: no room beyond the reserve, or what was written last did not get there."""
+        return self._failed or not self.free()
+
+    async def probe(self) -> None:
+        """Where a write failed, see whether the disk takes one again: nobody else may come to write."""
+        if self._failed:
+            with suppress(StoreFull):
+                await self.write("PRAGMA user_version = 0")
+
     def free(self) -> int:
         """Bytes that ordinary writes may still take on this disk, beyond the reserve; 0 when full."""
         room = os.statvfs(self.path.parent)
@@ -112,10 +124,10 @@ class Disk:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 await self._connection.execute("COMMIT")
-                self.commits.add(perf_counter() - begun)
+                self._committed(begun)
             except sqlite3.Error as failed:
                 await self._undo()
-                raise _named(self.path, failed) from failed
+                raise self._refused(failed) from failed
             except BaseException:
                 await self._undo()
                 raise
@@ -126,9 +138,19 @@ class Disk:
             begun = perf_counter()
             try:
                 await self._connection.execute(statement, values)
-                self.commits.add(perf_counter() - begun)
+                self._committed(begun)
             except sqlite3.Error as failed:
-                raise _named(self.path, failed) from failed
+                raise self._refused(failed) from failed
+
+    def _committed(self, begun: float) -> None:
+        self._failed = False
+        self.commits.add(perf_counter() - begun)
+
+    def _refused(self, failed: sqlite3.Error) -> Exception:
+        """What `failed` is called; a disk that does not take what is written is full, whatever room it says it has."""
+        named = _named(self.path, failed)
+        self._failed = self._failed or isinstance(named, StoreFull)
+        return named
 
     async def read(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
         """All rows of a query, of what is committed: it waits for a transaction under way."""

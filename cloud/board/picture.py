@@ -11,7 +11,9 @@ from msgspec import UNSET, UnsetType
 
 from proof.scores import Counts
 
-Trouble = Literal["offline", "full", "stuck", "skewed", "unsynced"]
+Trouble = Literal["failing", "full", "offline", "stuck", "skewed", "unsynced"]
+# The city itself among what is in trouble; its township is "".
+CITY = "city"
 # Start of the bucket, score (null where nobody rated), count.
 Point = tuple[int, float | None, int]
 
@@ -92,7 +94,7 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Ailing(msgspec.Struct, frozen=True):
-    """A device in trouble since `since`; `windows` is how many windows it serves."""
+    """A device in trouble since `since`; `windows` is how many windows it serves. `CITY` is the city's own ledger."""
 
     node: str
     township: str
@@ -102,12 +104,16 @@ class Ailing(msgspec.Struct, frozen=True):
 
 
 class Nodes(msgspec.Struct, frozen=True, rename={"worst": "list"}):
-    """Devices: `waiting` ratings not yet in the ledger, the oldest `oldest_ms` old; `worst` is `list` in JSON."""
+    """Devices: `waiting` ratings not yet in the ledger, the oldest `oldest_ms` old; `worst` is `list` in JSON.
+
+    `full`: devices that take no ratings because they have no room.
+    """
 
     online: int = 0
     offline: int = 0
     waiting: int = 0
     oldest_ms: int | None = None
+    full: int = 0
     worst: list[Ailing] = []
 
 

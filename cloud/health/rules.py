@@ -20,7 +20,18 @@ SILENT_MS = 180_000
 # Time to say the first word after the city started, and to learn the time after a node did.
 GRACE_MS = 60_000
 LISTED = 4
-_RANK: Mapping[State, int] = {"offline": 0, "full": 1, "stuck": 2, "skewed": 3, "unsynced": 4, "online": 5}
+# Who is full turns people away this minute, however many others are merely offline.
+_RANK: Mapping[State | Trouble, int] = {
+    "failing": 0,
+    "full": 1,
+    "offline": 2,
+    "stuck": 3,
+    "skewed": 4,
+    "unsynced": 5,
+    "online": 6,
+}
+# A database that stumbles is no news before it has done so for this long.
+STUMBLE_MS = 5_000
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -125,8 +136,11 @@ class Fleet:
         return before[1]
 
 
-def tile(devices: Iterable[Device], now: int) -> Nodes:
-    """Return the wall's tile: how many nodes are online, what waits, and the worst few devices, longest first."""
+def tile(devices: Iterable[Device], now: int, city: Ailing | None = None) -> Nodes:
+    """Return the wall's tile: how many nodes are online, what waits, and the worst few devices, longest first.
+
+    `city`: what is wrong with the city's own ledger, which comes before all devices.
+    """
     devices = list(devices)
     nodes = [device for device in devices if device.kind == "node"]
     waiting = [device for device in devices if device.queue]
@@ -136,8 +150,18 @@ def tile(devices: Iterable[Device], now: int) -> Nodes:
         offline=sum(device.state == "offline" for device in nodes),
         waiting=sum(device.queue for device in waiting),
         oldest_ms=max(ages, default=None),
-        worst=sorted(_ailing(devices, now), key=lambda one: (_RANK[one.state], one.since, one.node))[:LISTED],
+        full=sum(device.state == "full" for device in devices),
+        worst=[*_told(city, now), *sorted(_ailing(devices, now), key=_urgency)][:LISTED],
     )
+
+
+def _urgency(one: Ailing) -> tuple[int, int, str]:
+    return _RANK[one.state], one.since, one.node
+
+
+def _told(city: Ailing | None, now: int) -> list[Ailing]:
+    passing = city is None or (city.state == "failing" and now - city.since < STUMBLE_MS)
+    return [] if city is None or passing else [city]
 
 
 def _ailing(devices: list[Device], now: int) -> Iterator[Ailing]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from cloud.board.picture import Nodes
+from cloud.board.picture import CITY, Ailing, Nodes, Trouble
 from cloud.clocks.rules import Skew
 from cloud.health.rules import Device, Fleet, tile
 from cloud.registry.snapshot import Registry
@@ -29,7 +29,7 @@ _SHARE = 10
 class Listener:
     """One connection for all statuses. `clock` gives the city's time in ms, `tell` takes each new tile.
 
-    `skews` tells whose clocks disagree.
+    `skews` tells whose clocks disagree, `city` what keeps the city's own ledger from taking anything.
 
     It looks at all devices every `look_s`, whatever came and whether anything did, since silence is news too; with so
     many that a look takes a tenth of that, less often.
@@ -44,12 +44,15 @@ class Listener:
         clock: Callable[[], int],
         tell: Callable[[Nodes], None],
         skews: Callable[[], Mapping[str, Skew]] = dict,
+        city: Callable[[], Trouble | None] = lambda: None,
         look_s: float = LOOK_S,
     ) -> None:
         self._registry = registry
         self._clock = clock
         self._tell = tell
         self._skews = skews
+        self._city = city
+        self._ailing: Ailing | None = None
         self._fleet = Fleet(clock())
         self._look_s = look_s
         self._stop = asyncio.Event()
@@ -100,7 +103,12 @@ class Listener:
         return self._fleet.devices(self._clock(), registry.nodes.keys(), registry.gateways.keys(), self._skews())
 
     def _look(self) -> None:
-        shown = tile(self.devices(), self._clock())
+        now, trouble = self._clock(), self._city()
+        if trouble is None:
+            self._ailing = None
+        elif self._ailing is None or self._ailing.state != trouble:
+            self._ailing = Ailing(CITY, "", 0, trouble, now)
+        shown = tile(self.devices(), now, self._ailing)
         if shown != self._shown:
             self._shown = shown
             self._tell(shown)

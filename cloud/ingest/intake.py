@@ -27,7 +27,7 @@ from contract import topics
 from contract.batch import StreamKey
 from contract.bundle import pack
 from contract.codec import encode
-from contract.errors import Unavailable
+from contract.errors import OutOfRoom, Unavailable
 from contract.hello import Clock
 from contract.identity import township_of
 from contract.ranges import Ranges
@@ -85,6 +85,7 @@ class Intake:
         self.able: Callable[[], bool] = lambda: True
         self.on_change: Callable[[Change], None] = lambda _change: None
         self.trouble: str | None = None
+        self.out_of_room = False
         self.dropped = 0
         self._committer = committer
         self._memory = memory
@@ -247,6 +248,7 @@ class Intake:
                 if self.trouble is None:
                     logger.error("nothing is acknowledged until this is over: %s", trouble)  # noqa: TRY400
                 self.trouble = str(trouble)
+                self.out_of_room = isinstance(trouble, OutOfRoom)
                 # The charge may be what was lost: it is seen to before anything else is tried.
                 self._beat_at = self._monotonic()
                 await asyncio.sleep(pause_s)
@@ -255,6 +257,7 @@ class Intake:
                 if self.trouble is not None:
                     logger.info("the database takes commits again")
                 self.trouble = None
+                self.out_of_room = False
                 return done
 
     def _answer(self, outcome: Outcome) -> None:

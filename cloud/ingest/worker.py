@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+from cloud.board.picture import Trouble
 from cloud.calendar import Calendar
 from cloud.clocks.rules import Watch
 from cloud.clocks.worker import Keeper
@@ -141,6 +142,13 @@ class Ingest:
     def trouble(self) -> str | None:
         """What keeps the database from taking commits, if anything does."""
         return self._intake.trouble
+
+    @property
+    def ailment(self) -> Trouble | None:
+        """What keeps the ledger from taking anything, in the word that the wall has for it."""
+        if self._intake.trouble is None:
+            return None
+        return "full" if self._intake.out_of_room else "failing"
 
     @property
     def dropped(self) -> int:

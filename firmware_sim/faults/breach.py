@@ -135,6 +135,27 @@ def full(flag: str) -> None:
     transport.disk.Disk.free = lambda self: 0 if Path(flag).exists() else free(self)  # type: ignore[method-assign]
 
 
+def full_city(flag: str) -> None:
+    """No breach: the file of the city's database cannot grow for as long as there is a file `flag`."""
+    from sqlalchemy import event  # noqa: PLC0415  (only the city carries its weight)
+    from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415
+
+    from cloud import engines  # noqa: PLC0415
+
+    furnish = engines._furnish
+
+    def limited(engine: AsyncEngine, *, begin: str, pragmas: Sequence[str]) -> None:
+        furnish(engine, begin=begin, pragmas=pragmas)
+
+        def begun(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  (not exported)
+            # Fewer pages than there are means as many as there are.
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if Path(flag).exists() else 1 << 30}")
+
+        event.listen(engine.sync_engine, "begin", begun)
+
+    engines._furnish = limited
+
+
 def thank_when_full(flag: str = "") -> None:
     """Law 9: what finds no room is thrown away, and thanked for; the disk is full as in `full`, if there is a flag."""
     if flag:
@@ -169,6 +190,7 @@ BREACHES: dict[str, Breach] = {
         Breach(date_on_arrival, ("fleet",), ("partition",)),
         Breach(one_queue, ("fleet", "gateways")),
         Breach(full, ("fleet", "gateways")),
+        Breach(full_city, ("cloud",)),
         Breach(thank_when_full, ("fleet",), ("disk-full",)),
     )
 }

@@ -274,8 +274,23 @@ async def test_law_7_in_one_queue_they_do_not(tmp_path: Path, order: Order) -> N
     assert await overtaking(tmp_path, order, "one-queue") == 0
 
 
-# A gateway that is full for longer leaves its nodes waiting 30 s, until they try again what was not live any more.
-FULL_S = {"fleet": LOAD_S, "gateways": 1.0}
+# How long it stays full after the wall has said so. A gateway that is full for longer leaves its nodes waiting 30 s,
+# until they try again what was not live any more.
+FULL_S = {"fleet": LOAD_S, "gateways": 0.0, "cloud": LOAD_S}
+WHO = {"fleet": "-a", "gateways": "-g", "cloud": "city"}
+
+
+ALARMED_S = 20.0
+
+
+async def alarmed(box: Box, *, who: str, on: bool) -> bool:
+    """Wait until the wall has, or has no longer, an alarm for a `who`: "-a" a node, "-g" a gateway, or "city"."""
+    async with asyncio.timeout(ALARMED_S):
+        while True:
+            listed = box.onlooker.picture["nodes"]["list"]
+            if any(who in one["node"] and one["state"] == "full" for one in listed) == on:
+                return True
+            await asyncio.sleep(0.05)
 
 
 async def filled(tmp_path: Path, order: Order, house: str, law: str) -> Evidence:
@@ -286,12 +301,14 @@ async def filled(tmp_path: Path, order: Order, house: str, law: str) -> Evidence
         tmp_path / "city",
         wall_ms=wall_ms,
         sabotage=breaking(house, f"{law}:{flag}"),
-        drain_s=20.0 if law == "full" else IMPATIENT_S,
+        drain_s=60.0 if law in {"full", "full-city"} else IMPATIENT_S,
     ) as city:
         await asyncio.sleep(LOAD_S)
         flag.touch()
+        assert await alarmed(city.box, who=WHO[house], on=True)
         await asyncio.sleep(FULL_S[house])
         flag.unlink()
+        assert await alarmed(city.box, who=WHO[house], on=False)
         room_again = city.lit
         await asyncio.sleep(LOAD_S)
         assert city.lit > room_again  # it serves people again
@@ -307,6 +324,12 @@ async def test_law_9_a_full_node_refuses_loudly_and_recovers(tmp_path: Path, ord
 async def test_law_9_a_full_gateway_takes_nothing_and_loses_nothing(tmp_path: Path, order: Order) -> None:
     evidence = await filled(tmp_path, order, "gateways", "full")
     assert evidence.verdict.refused == 0  # the nodes have room
+    assert evidence.clean, str(evidence)
+
+
+async def test_law_9_a_full_city_takes_nothing_and_loses_nothing(tmp_path: Path, order: Order) -> None:
+    evidence = await filled(tmp_path, order, "cloud", "full-city")
+    assert evidence.verdict.refused == 0  # nodes and gateways have room
     assert evidence.clean, str(evidence)
 
 

@@ -1,14 +1,16 @@
 """Opening the database: durable by default, one writer, one text of SQL."""
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from cloud.database import Database, fetch, fetch_value, open_database, unavailable, write
 from cloud.tallies.store import ADD_MINUTE
-from contract.errors import SettingsError, Unavailable
+from contract.errors import OutOfRoom, SettingsError, Unavailable
 
 WINDOWS = 'SELECT id FROM "window"'
 ADD_WINDOW = 'INSERT INTO "window" (id, valid_from) VALUES (:id, 0)'
@@ -55,6 +57,24 @@ async def test_an_exception_rolls_everything_back(database: Database) -> None:
             await write(writing, ADD_WINDOW, [("371721121-a1/01",), ("371721121-a1/02",), ("371721121-a1/01",)])
     async with database.reader.connect() as reading:
         assert await fetch_value(reading, 'SELECT count(*) FROM "window"') == 0
+
+
+def out_of_room() -> list[Exception]:
+    """What SQLite says of a full disk, what PostgreSQL does, and what the system does under either."""
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorname = "SQLITE_FULL"
+    server = sqlite3.OperationalError("could not extend file: No space left on device")
+    server.sqlstate = "53100"  # type: ignore[attr-defined]
+    return [full, DBAPIError("INSERT", None, server), OSError(errno.ENOSPC, "no space"), OSError(errno.EDQUOT, "quota")]
+
+
+@pytest.mark.parametrize("said", out_of_room(), ids=str)
+def test_a_full_disk_is_told_apart_from_other_trouble(said: Exception) -> None:
+    with pytest.raises(OutOfRoom, match="database: "), unavailable():
+        raise said
+    with pytest.raises(Unavailable, match="database: ") as caught, unavailable():
+        raise OSError(errno.ECONNRESET, "gone")
+    assert not isinstance(caught.value, OutOfRoom)
 
 
 async def test_thousands_of_rows_are_one_statement(database: Database) -> None:

@@ -4,15 +4,16 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from cloud.board.picture import Nodes
+from cloud.board.picture import CITY, Ailing, Nodes, Trouble
 from cloud.calendar import Calendar
 from cloud.database import Database
 from cloud.health.metrics import Ledger, Metrics, counties, fleet, gauges
-from cloud.health.rules import GRACE_MS, SILENT_MS, Device, Fleet, tile
+from cloud.health.rules import GRACE_MS, LISTED, SILENT_MS, STUMBLE_MS, Device, Fleet, tile
 from cloud.health.worker import Listener
 from cloud.hours.holder import OfficesHolder
 from cloud.ingest.charge import Shared, Whole
@@ -124,11 +125,59 @@ def test_the_tile_lists_the_worst_first_and_gives_a_fresh_node_time_to_learn_the
     fleet.hear(gateway(*map(NodeHealth, states, since)), NOW)
     now = NOW + GRACE_MS - 1
     shown = tile(fleet.devices(now, (), (), {}), now)
-    assert [one.node for one in shown.worst] == [names[4], names[3], names[2], names[1]]
+    # Who is full turns people away; then who has been gone longest.
+    assert [one.node for one in shown.worst] == [names[2], names[4], names[3], names[1]]
+    assert shown.full == 1
     assert (shown.online, shown.offline) == (4, 2)
     assert names[0] not in {one.node for one in tile([seen(fleet, now)[names[0]]], now).worst}
     later = NOW + GRACE_MS
     assert names[0] in {one.node for one in tile([seen(fleet, later)[names[0]]], later).worst}
+
+
+def test_many_that_are_gone_do_not_hide_one_that_is_full() -> None:
+    fleet = Fleet(NOW)
+    gone = [NodeHealth(node(f"371721121-b{number}", "down"), NOW - 9) for number in range(LISTED + 1)]
+    fleet.hear(gateway(*gone, NodeHealth(node(full=True), NOW), full=True), NOW)
+    shown = tile(fleet.devices(NOW, (), (), {}), NOW)
+    assert [(one.node, one.state) for one in shown.worst[:2]] == [(NODE, "full"), (GATEWAY, "full")]
+    assert (shown.full, shown.offline) == (2, LISTED + 1)
+
+
+def test_the_citys_own_trouble_comes_before_all_devices() -> None:
+    fleet = Fleet(NOW)
+    gone = [NodeHealth(node(f"371721121-b{number}", "down"), NOW - 9) for number in range(LISTED + 1)]
+    fleet.hear(gateway(*gone, NodeHealth(node(full=True), NOW)), NOW)
+    devices = fleet.devices(NOW, (), (), {})
+    full = Ailing(CITY, "", 0, "full", NOW)
+    assert tile(devices, NOW, full).worst[:2] == [full, *tile(devices, NOW).worst[:1]]
+    assert len(tile(devices, NOW, full).worst) == LISTED
+    stumbling = Ailing(CITY, "", 0, "failing", NOW)
+    assert stumbling not in tile(devices, NOW + STUMBLE_MS - 1, stumbling).worst
+    assert tile(devices, NOW + STUMBLE_MS, stumbling).worst[0] == stumbling
+
+
+def test_since_when_the_city_takes_nothing_and_that_it_is_over() -> None:
+    told: list[Nodes] = []
+    now, trouble = NOW, cast("Trouble | None", "failing")
+    heard = Listener(
+        Broker("127.0.0.1", 1),
+        client_id="test",
+        registry=Registry,
+        clock=lambda: now,
+        tell=told.append,
+        city=lambda: trouble,
+    )
+    for at, is_, seen_ in (
+        (0, "failing", None),
+        (STUMBLE_MS, "failing", (NOW, "failing")),
+        (STUMBLE_MS + 1, "full", (NOW + STUMBLE_MS + 1, "full")),
+        (STUMBLE_MS + 9000, "full", (NOW + STUMBLE_MS + 1, "full")),
+        (STUMBLE_MS + 9001, None, None),
+    ):
+        now, trouble = NOW + at, cast("Trouble | None", is_)
+        heard._look()
+        found = next(((one.since, one.state) for one in told[-1].worst if one.node == CITY), None) if told else None
+        assert found == seen_
 
 
 def listener(

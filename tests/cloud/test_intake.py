@@ -161,6 +161,7 @@ async def test_a_full_disk_is_told_and_waited_out(desk: Desk, monkeypatch: pytes
         await asyncio.sleep(0.001)
 
     assert "full" in desk.intake.trouble
+    assert desk.intake.out_of_room
     assert desk.said == []
     assert desk.query("SELECT count(*) FROM ledger_entry") == [(0,)]
 
@@ -168,6 +169,7 @@ async def test_a_full_disk_is_told_and_waited_out(desk: Desk, monkeypatch: pytes
         await connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     assert ranges(await desk.settled())[0] == [(1, 600)]
     assert desk.tallied == (200, 200, 200)
+    assert not desk.intake.out_of_room
 
 
 async def test_somebody_elses_entry_is_noticed_and_read_before_anything_is_judged(

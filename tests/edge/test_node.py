@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from gpiozero.pins.mock import MockFactory
 
@@ -94,6 +95,30 @@ async def test_a_void_configuration_on_disk_does_not_stop_the_node(
     assert caplog.text.count("is void") == 2
 
 
+async def test_who_is_turned_away_is_told_to_the_gateway_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the next look, ten seconds later; and whatever room the disk says it has."""
+    slow = msgspec.structs.replace(settings(tmp_path), heartbeat_s=3600.0)
+    monkeypatch.setattr(node_module, "LOOK_S", 3600.0)
+    pins = MockFactory()
+    node = Node(slow, factory=pins, signer=KEY)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(node.run(), name="node")
+        await node.ready.wait()
+        reported: list[bool] = []
+        monkeypatch.setattr(node._uplink, "report", lambda status: reported.append(status.full))
+
+        def read_only(*_: object) -> None:
+            monkeypatch.setattr(Disk, "full", property(lambda _: True))
+            raise StoreFull("attempt to write a readonly database")
+
+        monkeypatch.setattr(node._outbox.disk, "require_room", read_only)
+        pins.pin(2).drive_low()
+        await until(lambda: reported and reported[-1])
+        node.stop()
+
+
 async def test_a_full_disk_does_not_stop_the_heartbeat_and_is_pruned_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,6 +133,8 @@ async def test_a_full_disk_does_not_stop_the_heartbeat_and_is_pruned_at_once(
         raise StoreFull("not even for that")
 
     async with running(tmp_path) as (node, pins):
+        reported: list[bool] = []
+        monkeypatch.setattr(node._uplink, "report", lambda status: reported.append(status.full))
         monkeypatch.setattr(Outbox, "lived", full)
         monkeypatch.setattr(Shelf, "make_room", make_room)
         monkeypatch.setattr(Disk, "free", lambda _: 0)
@@ -118,4 +145,9 @@ async def test_a_full_disk_does_not_stop_the_heartbeat_and_is_pruned_at_once(
         pins.pin(2).drive_low()
         await until(lambda: node._panel.refused == 1)
         assert node._outbox.last == 0
+
+        # And over by itself.
+        monkeypatch.setattr(Disk, "free", lambda _: 1)
+        pins.pin(3).drive_low()
+        await until(lambda: node._outbox.last == 1 and True in reported and not reported[-1])
     assert "not even for that" in caplog.text

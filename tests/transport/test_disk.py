@@ -147,6 +147,51 @@ async def test_a_write_that_finds_no_room_is_none_and_the_store_lives_on(disk: D
     assert outside(disk) == ["one", "three"]
 
 
+async def test_a_disk_that_took_no_write_is_full_until_it_takes_one(disk: Disk, small_files: None) -> None:
+    """Whatever room it says it has: read-only, over a quota, or failing."""
+    big = "x" * 200_000
+    full = [disk.full]
+    for failing in (disk.write(ADD, (big,)), add(disk, big)):
+        with pytest.raises(StoreFull):
+            await failing
+        assert disk.free() > 0
+        full.append(disk.full)
+        await disk.probe()
+        full.append(disk.full)
+    assert full == [False, True, False, True, False]
+
+
+async def test_a_disk_that_still_takes_nothing_stays_full(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreFull):
+        await disk.write("INSERT INTO nowhere VALUES (1)")
+    statements: list[str] = []
+
+    async def stubborn(statement: str, values: object = ()) -> None:
+        statements.append(statement)
+        raise StoreFull("still none")
+
+    monkeypatch.setattr(disk, "write", stubborn)
+    await disk.probe()
+    full = [disk.full]
+    monkeypatch.undo()
+    for _ in range(2):
+        await disk.probe()
+        full.append(disk.full)
+    assert full == [True, False, False]
+    assert len(statements) == 1
+
+
+async def test_what_is_asked_of_a_sound_disk_costs_no_write(disk: Disk) -> None:
+    before = list(disk.commits.buckets())
+    await disk.probe()
+    assert list(disk.commits.buckets()) == before
+
+
+async def test_full_is_also_when_only_the_reserve_is_left(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Disk, "free", lambda _: 0)
+    assert disk.full
+
+
 async def test_a_new_store_where_there_is_no_room(tmp_path: Path, small_files: None) -> None:
     schema = SCHEMA + "".join(f"CREATE TABLE t{number} (a);" for number in range(100))
     with pytest.raises(StoreFull):

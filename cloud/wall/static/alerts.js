@@ -1,5 +1,6 @@
 // The far view's last line: the worst trouble with devices on the left, the lowest window on the right.
 import { windowName } from "./lowest.js";
+import { deviceName, refusing } from "./nodes.js";
 import { urgency } from "./path.js";
 import { byId, mark, put } from "./slot.js";
 import { grouped, tenth, words } from "./words.js";
@@ -10,10 +11,11 @@ export class Alerts {
     const late = urgency(nodes.oldest_ms);
     if (worst) {
       const old = clock.now - worst.since;
-      const state = `! ${words.state[worst.state] ?? worst.state}`;
+      const many = worst.state === "full" && worst.township && nodes.full > 1 ? ` ${grouped(nodes.full)}` : "";
+      const state = `! ${words.state[worst.state] ?? worst.state}${many}`;
       const head = worst.state === "offline" ? words.offline(grouped(nodes.offline)) : state;
-      const tail = `${words.since(old)} · ${places.of(worst.township).short} ${worst.node.split("-")[1]}`;
-      this.#say("alert-nodes", urgency(old) === "alarm" ? "alarm" : "warn", head, tail);
+      const tail = `${words.since(old)} · ${deviceName(worst, places, "short")}`;
+      this.#say("alert-nodes", refusing(worst) || urgency(old) === "alarm" ? "alarm" : "warn", head, tail);
     } else if (nodes.offline) {
       this.#say("alert-nodes", "warn", words.offline(grouped(nodes.offline)), "");
     } else if (late !== "calm") {

@@ -3,7 +3,14 @@ import { byId, make, mark, numbered, put, shade, show } from "./slot.js";
 import { span, words } from "./words.js";
 
 const OVERDUE_MS = 30 * 60_000;
-const SIGN = { offline: "✕", stuck: "!", full: "!", unsynced: "~", skewed: "≠" };
+const SIGN = { failing: "✕", offline: "✕", stuck: "!", full: "!", unsynced: "~", skewed: "≠" };
+
+// Whoever refuses turns people away, or keeps everybody's ratings waiting: an alarm from the first moment.
+export const refusing = (node) => node.state === "full" || node.state === "failing";
+
+// The township is said in words; the city's own ledger stands in none.
+export const deviceName = (node, places, name) =>
+  node.township ? `${places.of(node.township)[name]} ${node.node.split("-")[1]}` : words.ledger;
 
 export class Nodes {
   constructor(slots = 4) {
@@ -27,10 +34,11 @@ export class Nodes {
       const [sign, place, state, age] = row.parts;
       mark(row, "data-node", node?.node);
       if (!node) return;
-      const name = node.node.split("-")[1]; // the township is said in words
-      put(place, `${places.of(node.township).name} ${name} · ${words.windows(node.windows)}`);
+      const windows = node.township ? ` · ${words.windows(node.windows)}` : "";
+      put(place, `${deviceName(node, places, "name")}${windows}`);
       put(sign, SIGN[node.state] ?? "!");
       put(state, words.state[node.state] ?? node.state);
+      mark(row, "data-level", refusing(node) ? "alarm" : "warn");
       put(age, span(clock.now - node.since));
       shade(age, "late", clock.now - node.since > OVERDUE_MS);
     });

@@ -10,7 +10,7 @@
 //   #city-interval                    text only
 //   near: #total-count[data-count], #position,
 //         #path-rate, #path-p50, #path-p99, #path-oldest, #path-quarantined[data-count], #path-uncounted[data-count],
-//         #ranking-list > li[data-county], #lowest-list > li[data-window], #node-list > li[data-node],
+//         #ranking-list > li[data-county], #lowest-list > li[data-window], #node-list > li[data-node][data-level = warn | alarm],
 //         #feed-list > li[data-at][data-level], #charts svg[data-count]; an unused row has the class "off"
 //   far:  .cell[data-county], #alert-nodes[data-level], #alert-lowest[data-level] = fine | warn | alarm | none
 import { Feed } from "./feed.js";
