@@ -50,7 +50,7 @@ def test_what_passes_between_two_looks_is_error() -> None:
     assert abs(said.at - NOON - said.boottime) <= said.error
 
 
-@pytest.mark.parametrize("step", [-TEN_YEARS, -STEP_MS, STEP_MS, TEN_YEARS])
+@pytest.mark.parametrize("step", [-TEN_YEARS, -2 * STEP_MS, 2 * STEP_MS, TEN_YEARS])
 def test_after_a_step_nobody_is_told_the_time_until_it_is_back(step: int) -> None:
     machine = Machine()
     assert machine.told() is not None
@@ -93,6 +93,18 @@ def test_the_first_setting_of_a_clock_and_slewing_are_no_steps() -> None:
         assert machine.told() is not None
         machine.ahead += STEP_MS - 1
     assert machine.clock.steps == 0
+
+
+def test_two_weeks_in_which_nobody_looked_are_no_step_where_a_crystal_explains_it() -> None:
+    machine = Machine()
+    machine.told()
+    machine.boottime += 14 * 86_400_000
+    machine.ahead += 60_000
+    assert machine.told() is not None
+    machine.boottime += 14 * 86_400_000
+    machine.ahead += 3_600_000
+    assert machine.told() is None
+    assert machine.clock.steps == 1
 
 
 def test_a_step_while_the_kernel_does_not_answer_counts_when_it_does_again() -> None:
