@@ -49,6 +49,7 @@ bench: .venv/.dev
 	.venv/bin/python -m bench.board $(ARGS)
 	.venv/bin/python -m bench.series $(ARGS)
 	.venv/bin/python -m bench.copy $(ARGS)
+	.venv/bin/python -m bench.outage $(ARGS)
 
 setup: .venv/.dev
 
