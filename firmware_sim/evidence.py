@@ -19,6 +19,8 @@ def gather(
 
     `destroyed`: rows whose only copy was damaged on purpose.
     """
+    counted = [one for one in ledger.read(database) if one.counted]
+    # After them: the city may still be at work.
     with closing(ledger.connect(database)) as connection:
         received: dict[int, int] = dict(connection.execute(RECEIVED))
     rows = [
@@ -32,8 +34,7 @@ def gather(
             received_at=received[one.position],
             bounds=one.bounds,
         )
-        for one in ledger.read(database)
-        if one.counted
+        for one in counted
     ]
     tallied = sum(sum(counts) for counts in tallies.stored(database, tallies.BY_DAY).values())
     declared = {

@@ -124,6 +124,17 @@ def date_on_arrival() -> None:
     Timepiece.later = now  # type: ignore[method-assign,assignment]
 
 
+def trust_wall_clock() -> None:
+    """Law 6: a node that knows the city's time dates by its own wall clock all the same."""
+    at = Timepiece.at
+
+    def believe(self: Timepiece, boottime: int) -> Dated | None:
+        known = at(self, boottime)
+        return None if known is None else known._replace(at=edge.node.wall_ms())  # type: ignore[attr-defined]
+
+    Timepiece.at = believe  # type: ignore[method-assign]
+
+
 def one_queue() -> None:
     """Law 7: who comes last is served last."""
     Lanes.offer = Lanes.refill  # type: ignore[method-assign]
@@ -188,6 +199,7 @@ BREACHES: dict[str, Breach] = {
         Breach(reuse_epoch, ("fleet",), ("two-with-one-identity",)),
         Breach(cut_again, ("fleet",), ("partition",)),
         Breach(date_on_arrival, ("fleet",), ("partition",)),
+        Breach(trust_wall_clock, ("fleet",)),
         Breach(one_queue, ("fleet", "gateways")),
         Breach(full, ("fleet", "gateways")),
         Breach(full_city, ("cloud",)),

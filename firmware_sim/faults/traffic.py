@@ -4,6 +4,9 @@ import asyncio
 from collections import Counter, defaultdict
 from random import Random
 
+from contract.bundle import unpack
+from contract.codec import decode
+from contract.hello import Welcome
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.door import Passage, Way
 from firmware_sim.faults.ear import Ear, carries_acks
@@ -151,8 +154,11 @@ class StaleAcks:
             return packet.raw
 
         with stretch.door.ruled(record):
+            # So that there are welcomes among the answers.
+            for passage in stretch.door.through(stretch.who):
+                passage.cut()
             await asyncio.sleep(_LASTS_S)
-            enough = await city.until(lambda: len(recorded) > 1)
+            enough = await city.until(lambda: any(_welcomes(packet) for _, packet in recorded))
         await answerer.kill()
         await city.revive(answerer.name)
         await asyncio.sleep(_LASTS_S)  # whoever greets the new process has done so
@@ -168,6 +174,10 @@ class StaleAcks:
         if not seen or not given:
             raise NoEffect(f"{stretch.name}: {observed}")
         return Effect(self.kind, stretch.name, observed)
+
+
+def _welcomes(answer: Packet) -> bool:
+    return any(isinstance(decode(entry.body), Welcome) for entry in unpack(answer.payload))
 
 
 FAULTS: tuple[Fault, ...] = (Duplicates(), Reordering(), DelayedAcks(), StaleAcks())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.faults import storm
+from firmware_sim.faults.breach import BREACHES
 from firmware_sim.faults.report import Report
 from firmware_sim.faults.run import Options, play
 
@@ -43,17 +44,12 @@ async def test_nodes_that_all_reconnect_at_once_lose_nothing(tmp_path: Path, mon
     assert report.evidence[1].verdict.settled == 1000 * storm.BACKLOG
 
 
-BROKEN = [
-    ("ack-before-commit", "lost"),
-    ("reuse-epoch", "lost"),
-]
-
-
-@pytest.mark.parametrize(("law", "violated"), BROKEN)
-async def test_a_law_that_is_broken_on_purpose_is_seen(tmp_path: Path, law: str, violated: str) -> None:
-    report = await played(Options(seed=3, minutes=0.25, breach=law), tmp_path)
+@pytest.mark.parametrize("law", ["ack-before-commit", "reuse-epoch"])
+async def test_a_law_that_is_broken_on_purpose_is_seen(tmp_path: Path, law: str) -> None:
+    report = await played(Options(seed=3, minutes=0.25, breach=law, only=BREACHES[law].kinds), tmp_path)
     assert not report.clean
-    assert getattr(report.evidence[0].verdict, violated) > 0, "\n".join(report.lines())
+    # Not that a fault saw nothing, or that somebody was slow: a law was seen to be broken.
+    assert report.evidence[0].verdict.violations > 0, "\n".join(report.lines())
 
 
 async def test_a_batch_that_is_cut_again_is_heard(tmp_path: Path) -> None:
