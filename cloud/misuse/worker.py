@@ -106,6 +106,7 @@ class Filter:
         self._streams = Streams()
         # By what nodes are judged, as of one registry; made again for another.
         self._bases: dict[str, str] = {}
+        self._windows: dict[str, list[str]] = {}
         self._based_on: Registry | None = None
 
     @property
@@ -141,6 +142,8 @@ class Filter:
     async def catch_up(self, tell: Tell = lambda _step, _done, _total: None) -> None:
         """See and judge all there is. Raises `Unavailable`, and then goes on the next time where it was."""
         try:
+            if not self._may_judge():
+                return
             with unavailable():
                 await self._rebase()
                 while self._may_judge() and await self._see():
@@ -170,7 +173,7 @@ class Filter:
                 first = await store.first_day(connection, node) if basis != self._basis(node) else None
                 if first is not None:
                     marks.append((node, first, self._basis(node)))
-        if marks and self._may_judge():
+        if marks:
             logger.info("%d nodes are judged anew", len(marks))
             async with self._database.writer.begin() as connection:
                 await store.mark(connection, marks)
@@ -199,7 +202,7 @@ class Filter:
                 if before.basis == basis
                 else None
             )
-            over = max(before.over, self._calendar.later(self._calendar.day(self._now()), -1))
+            over = self._calendar.later(self._calendar.day(self._now()), -1)
             until, rows = found or (before.position, [])
             fresh = await self._seen_in(rows)
             kept = await store.days(connection, fresh, self._calendar)
@@ -219,8 +222,9 @@ class Filter:
                 return True
             await store.keep(connection, kept, self._calendar)
             await store.mark(connection, [(node, day, self._basis(node)) for node, day in sorted(first.items())])
-            if before.over and over > before.over:
-                await store.mark_all(connection, self._calendar.later(before.over, 1))
+            if before.over and over != before.over:
+                # Days that have ended since, or that a clock which was ahead had taken for ended.
+                await store.mark_all(connection, self._calendar.later(min(over, before.over), 1))
         self._seen = until
         return True
 

@@ -249,6 +249,30 @@ async def test_nothing_is_deleted_and_no_count_changes(database: Database) -> No
     assert await content() == before
 
 
+async def test_who_is_given_the_duty_later_judges_by_what_is_registered_by_then(database: Database) -> None:
+    await commit(database, made())
+    await filter_of(database, TOMORROW).catch_up()
+    closed, duty = Registered(closures=(Closure("371721", DAY, DAY, "停电"),)), False
+    judging = filter_of(database, TOMORROW, registry_of("01", "02", registered=closed), may_judge=lambda: duty)
+    await judging.catch_up()
+    assert "silence" in {row[2] for row in (await kept(database))["flags"]}
+    duty = True
+    await judging.catch_up()
+    assert "silence" not in {row[2] for row in (await kept(database))["flags"]}
+
+
+async def test_a_clock_that_was_ahead_leaves_nothing_behind(database: Database) -> None:
+    """A clock that is wrong for a moment calls days over that are not; when it is right again, so are the flags."""
+    await commit(database, made())
+    noon = at("12:30")
+    await filter_of(database, noon).catch_up()
+    right = await kept(database)
+    await filter_of(database, at("08:00", CALENDAR.later(DAY, 9))).catch_up()
+    assert "silence" in {row[2] for row in (await kept(database))["flags"]}
+    await filter_of(database, noon).catch_up()
+    assert await kept(database) == right
+
+
 async def test_who_may_not_judge_does_not(database: Database) -> None:
     await commit(database, made())
     judging = filter_of(database, TOMORROW, may_judge=lambda: False)
