@@ -14,10 +14,10 @@ import httpx
 
 from firmware_sim.children import Child
 from firmware_sim.cityplan import lay_out
+from firmware_sim.evidence import Allowed
 from firmware_sim.ground import Ground
 from firmware_sim.onlooker import Onlooker
 from firmware_sim.premises import Habits, Premises, Wires, build
-from firmware_sim.verdict import Row
 
 # Beyond so many nodes, the others are played by their protocol alone.
 REAL_NODES = 200
@@ -73,8 +73,7 @@ class Box:
         self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
         self.address = f"http://127.0.0.1:{door or order.http}"
         self.log = folder / "fingers.log"
-        # Ratings whose only copy somebody damaged on purpose.
-        self.destroyed: list[Row] = []
+        self.allowed = Allowed([], [])
         self.ground = ground or Ground.of_one_broker(folder)
         self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
         self.premises: Premises

@@ -1,24 +1,38 @@
 """Reads what a run left behind, after everything stopped: the fingers' log and the city's database file."""
 
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from firmware_sim.fingerlog import choices, read
 from firmware_sim.verdict import TOLERANCE_MS, Row, Verdict, judge
 from proof import ledger, tallies
+from transport.dating import FREEZE_BELOW_MS
 
 RECEIVED = "SELECT position, received_at FROM ledger_entry"
 
 
-def gather(
-    log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS, destroyed: Iterable[Row] = ()
-) -> Verdict:
-    """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw.
+class Allowed(NamedTuple):
+    """What was done on purpose that a verdict has to know.
 
-    `destroyed`: rows whose only copy was damaged on purpose.
+    `destroyed`: rows whose only copy was damaged. `adrift`: from when to when (city time, ms) nodes had only their
+    crystals; a node freezes a time as long as it may be wrong by less than `FREEZE_BELOW_MS`.
     """
+
+    destroyed: list[Row]
+    adrift: list[tuple[int, int]]
+
+    def slack_ms(self, at: int) -> int:
+        """How wrong a rating of `at` may be dated."""
+        return FREEZE_BELOW_MS if any(begin <= at <= end for begin, end in self.adrift) else 0
+
+
+def gather(
+    log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS, allowed: Allowed | None = None
+) -> Verdict:
+    """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw."""
+    allowed = allowed or Allowed([], [])
     counted = [one for one in ledger.read(database) if one.counted]
     # After them: the city may still be at work.
     with closing(ledger.connect(database)) as connection:
@@ -31,6 +45,7 @@ def gather(
             one.window,
             one.level,
             one.at,
+            allowed.slack_ms(one.at),
             received_at=received[one.position],
             bounds=one.bounds,
         )
@@ -49,7 +64,7 @@ def gather(
         tallies=tallied,
         wall=wall,
         tolerance_ms=tolerance_ms,
-        destroyed=destroyed,
+        destroyed=allowed.destroyed,
         declared=declared,
     )
 

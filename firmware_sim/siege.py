@@ -58,7 +58,7 @@ class Siege(Generic[B]):
 
     async def catch_up(self) -> bool:
         """Wait until the wall shows at least what is lit now; False when that takes too long."""
-        return await self.box.onlooker.wait_for(self.lit - len(self.box.destroyed), within_s=self._drain_s)
+        return await self.box.onlooker.wait_for(self.lit - len(self.box.allowed.destroyed), within_s=self._drain_s)
 
     async def come_to_rest(self) -> list[str]:
         """Let nobody new step up and everything arrive; return where the wall drifted."""
@@ -108,5 +108,5 @@ async def under_siege(plan: Callable[[asyncio.TaskGroup], B], *, drain_s: float 
             records = await box.take_records()
         finally:
             await box.close()
-    verdict = gather(box.log, records.database, wall=box.onlooker.total, destroyed=box.destroyed)
+    verdict = gather(box.log, records.database, wall=box.onlooker.total, allowed=box.allowed)
     siege.evidence = Evidence(verdict, drift, [*contradictions(records.database, ZONE), *records.series])

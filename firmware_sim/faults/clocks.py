@@ -23,15 +23,20 @@ _WALLS = {"fleet": "edge.node", "gateways": "gateway.post", "cloud": "transport.
 
 
 class Clocks:
-    """`boot_file` holds the name of this boot; `began_ms`: its BOOTTIME at the real one's zero; `leapt_ms`: so far."""
+    """`boot_file` holds the name of this boot; `began_ms`: its BOOTTIME at the real one's zero; `leapt_ms`: so far.
 
-    def __init__(self, house: str, *, boot_file: Path, began_ms: int, leapt_ms: int, crystal_ms: int) -> None:
+    `crystal_ms`: how wrong the crystal has gone; `deaf`: from the start.
+    """
+
+    def __init__(
+        self, house: str, *, boot_file: Path, began_ms: int, leapt_ms: int, crystal_ms: int, deaf: bool
+    ) -> None:
         """Take over the clocks; before anything of the house is imported that binds one by name."""
         self.seen: Counter[str] = Counter()
         self._house = house
         self._leapt_ms, self._crystal_ms, self._began_ms = leapt_ms, crystal_ms, began_ms
         self._skew = Skew()
-        self._deaf = False
+        self._deaf = deaf
         transport.boot._BOOT_ID = boot_file  # noqa: SLF001
         self._real_ns, self._true_ms = time.clock_gettime_ns, transport.boot.wall_ms
         time.clock_gettime_ns = self._gettime_ns
@@ -45,7 +50,7 @@ class Clocks:
         if self._house == "cloud":
             clock: Any = import_module("cloud.ingest.clock")
             trusted = clock.trusted_error_ms
-            clock.trusted_error_ms = lambda: None if self._skew.unknown else trusted()
+            clock.trusted_error_ms = lambda: self._unsynchronised() if self._skew.unknown else trusted()
         reader: Any = import_module(_WALLS[self._house])
         reader.wall_ms = self._wall_ms
         clocks, heard = self, Timepiece.heard
@@ -72,6 +77,10 @@ class Clocks:
     def deafen(self, *, deaf: bool) -> None:
         """Hear nobody tell the time, or hear it again."""
         self._deaf = deaf
+
+    def _unsynchronised(self) -> None:
+        """Answer as for a kernel that no time server has set right."""
+        self.seen["unsynchronised"] += 1
 
     def _gettime_ns(self, clock: int) -> int:
         passed = self._leapt_ms

@@ -39,7 +39,7 @@ class Damage:
     """Bits are flipped in some ratings of one node; it has to say on its next start which they were."""
 
     kind = "damage"
-    seconds = 16.0
+    seconds = 14.0
 
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Let nodes gather ratings alone, stop them, and flip bits."""
@@ -49,7 +49,7 @@ class Damage:
                 raise NoEffect(f"only {city.lit - lit} lights came on while the nodes were alone")
             await city.fleet.kill()
             store, lost = self._damage(city, random)
-        city.destroyed.extend(lost)
+        city.allowed.destroyed.extend(lost)
         await city.revive("fleet")
         wanted: set[Number] = {row[:3] for row in lost}
         if not await city.until(lambda: wanted <= _declared(city)):

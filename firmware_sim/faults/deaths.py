@@ -17,7 +17,7 @@ _WRITES = 60
 class Kill:
     """A house is killed at some of its failpoints, one after the other, and started again."""
 
-    seconds = 16.0
+    seconds = 14.0
 
     def __init__(self, house: str) -> None:
         """Kill `house`."""

@@ -17,7 +17,7 @@ _LASTS_S = 2.5
 class SickDisk:
     """SQLite is refused what it asks of the disk of one house, until that has been seen a few times."""
 
-    seconds = 8.0
+    seconds = 5.0
 
     def __init__(self, kind: str, deed: vfs.Deed, code: int) -> None:
         """Answer each `deed` with SQLite's `code`."""

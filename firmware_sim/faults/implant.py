@@ -37,6 +37,7 @@ class Machine(msgspec.Struct, frozen=True):
     began_ms: int = 0
     leapt_ms: int = 0
     crystal_ms: int = 0
+    deaf: bool = False
 
 
 def implant(file: Path) -> None:
@@ -53,6 +54,7 @@ def implant(file: Path) -> None:
         began_ms=machine.began_ms,
         leapt_ms=machine.leapt_ms,
         crystal_ms=machine.crystal_ms,
+        deaf=machine.deaf,
     )
     from firmware_sim.faults.drive import Drive  # noqa: PLC0415
     from firmware_sim.faults.failpoints import Failpoints, put_in  # noqa: PLC0415

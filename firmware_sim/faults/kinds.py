@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import backups, brokers, damage, deaths, disks, lines, poison, storm, traffic, twins
+from firmware_sim.faults import (
+    backups,
+    brokers,
+    cards,
+    damage,
+    deaths,
+    disks,
+    lines,
+    poison,
+    storm,
+    times,
+    traffic,
+    twins,
+)
 from firmware_sim.faults.effect import Fault
 
 KINDS: Mapping[str, Fault] = {
@@ -18,5 +31,7 @@ KINDS: Mapping[str, Fault] = {
         *deaths.FAULTS,
         *disks.FAULTS,
         *damage.FAULTS,
+        *times.FAULTS,
+        *cards.FAULTS,
     )
 }

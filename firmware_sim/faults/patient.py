@@ -15,8 +15,6 @@ from transport.boot import boottime_ms
 
 HOUSES = ("cloud", "gateways", "fleet")
 _UP_S = 30.0
-# A machine has come so far when its house begins.
-_BOOTED_MS = 20_000
 
 
 class Patient:
@@ -29,14 +27,15 @@ class Patient:
         self.machine = Machine(name, secrets.token_hex(8), str(uuid.uuid4()))
         self.way = ("-m", "firmware_sim.faults.implant", str(self._file), *(word for word in breach if word != "-m"))
 
-    def power_up(self, *, reboot: bool = False) -> None:
-        """Write down what the next process finds: after a `reboot` another boot id and a BOOTTIME that began anew."""
+    def power_up(self, *, reboot: bool = False, deaf: bool = False) -> None:
+        """Write down what the next process finds: after a `reboot` another boot id and a BOOTTIME that began anew.
+
+        One that is `deaf` hears nobody tell the time, until it is told to.
+        """
         if reboot:
             passed_ms = boottime_ms() + self.machine.leapt_ms + self.machine.crystal_ms
-            self.machine = msgspec.structs.replace(
-                self.machine, boot=str(uuid.uuid4()), began_ms=_BOOTED_MS - passed_ms
-            )
-        self._file.write_bytes(msgspec.json.encode(self.machine))
+            self.machine = msgspec.structs.replace(self.machine, boot=str(uuid.uuid4()), began_ms=-passed_ms)
+        self._file.write_bytes(msgspec.json.encode(msgspec.structs.replace(self.machine, deaf=deaf)))
 
     async def tell(self, order: Order) -> Counts:
         """Tell the house to do something to itself, and return what it has counted; `OSError` when it does not run."""

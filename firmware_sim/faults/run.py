@@ -136,7 +136,7 @@ async def _settle(city: FaultyCity, still_s: float) -> None:
     begin = busy_at = monotonic()
     before = -1
     while monotonic() < min(busy_at + still_s, begin + _LONGEST_REST_S):
-        verdict = gather(city.log, city.premises.database, wall=None, destroyed=city.destroyed)
+        verdict = gather(city.log, city.premises.database, wall=None, allowed=city.allowed)
         if verdict.clean:
             return
         if verdict.ledger != before or city.bulletin.waiting:
