@@ -15,15 +15,15 @@ from firmware_sim.faults.nerve import Deafen, Skew
 from proof import ledger
 
 TEN_YEARS_MS = 3653 * 24 * 3600 * 1000
-_DAY_MS = 24 * 3600 * 1000
-_DAYS = 14
+_STRIDE_MS = 2 * 24 * 3600 * 1000
+_STRIDES = 7
 # A crystal of a Pi goes wrong by so much, either way.
 _PPM = 50.0
 _LIGHTS = 10
 _PARTED_S = 0.5
 _STEP_S = 0.15
 _LASTS_S = 3.0
-_ARRIVE_S = 60.0
+_ARRIVE_S = 90.0
 
 
 class ClockStepped:
@@ -133,25 +133,25 @@ class TwoWeeksOffline:
     seconds = 14.0
 
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
-        """Part them, let the days pass one by one, and let them meet again."""
+        """Part them, let the days pass, two at a time, and let them meet again."""
         ppm, begin = random.uniform(-_PPM, _PPM), _now_ms(city)
         before = _qualities(city)
         with city.township_line.barred(lambda name: not name.endswith("-nodes")):
             lit = city.lit
-            for _ in range(_DAYS):
+            for _ in range(_STRIDES):
                 if not await city.until(lambda seen=city.lit: city.lit > seen):  # type: ignore[misc]
                     raise NoEffect("no light came on while the nodes were alone")
                 # In this order nobody is ahead of the city.
                 for name in ("cloud", "gateways", "fleet"):
-                    await city.patients[name].leap(_DAY_MS, ppm=ppm if name == "fleet" else 0.0)
+                    await city.patients[name].leap(_STRIDE_MS, ppm=ppm if name == "fleet" else 0.0)
             waited = city.lit - lit
-        city.allowed.adrift.append((begin - _DAY_MS, _now_ms(city) + _DAY_MS))
+        city.allowed.adrift.append((begin - _STRIDE_MS, _now_ms(city) + _STRIDE_MS))
         wanted = before.total() + waited
         if not await city.until(lambda: _qualities(city).total() >= wanted, within_s=_ARRIVE_S):
             raise NoEffect(f"of {waited} ratings of two weeks only {_qualities(city).total() - before.total()} arrived")
         after = _qualities(city) - before
         told = ", ".join(f"{after[quality]} {quality.name.lower()}" for quality in Quality)
-        seen = f"{waited} ratings waited up to {_DAYS} days, crystals {ppm:+.0f} ppm: {told}"
+        seen = f"{waited} ratings waited up to {2 * _STRIDES} days, crystals {ppm:+.0f} ppm: {told}"
         return Effect(self.kind, "nodes", seen)
 
 
