@@ -4,6 +4,7 @@
 #   make model   the stateful model for a night
 #   make check   lint, format, types, import contracts
 #   make coverage  every line and branch of contract/ and transport/
+#   make mutants   mutation testing of the modules of transport/ in ARGS="lanes sender"
 #   make chaos   the fault simulator, seeds 1 to 20 at five minutes each; ARGS="7 8" for these seeds
 #   make bench   the figures of docs/performance.md
 #   make setup   .venv with everything a developer needs
@@ -13,7 +14,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 # Debian keeps mosquitto where an ordinary user does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test model check coverage chaos bench setup lock clean
+.PHONY: demo test model check coverage mutants chaos bench setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -41,6 +42,9 @@ chaos: .venv/.dev
 	@for seed in $(or $(ARGS),$(shell seq 20)); do \
 		echo "manyi sim faults --seed $$seed --minutes 5" && \
 		.venv/bin/manyi sim faults --seed $$seed --minutes 5 --json || exit 1; done
+
+mutants: .venv/.dev
+	@.ci/mutants $(ARGS)
 
 bench: .venv/.dev
 	.venv/bin/python -m bench.latency $(ARGS)
