@@ -222,3 +222,12 @@ def estimate(boottime: int, *, last_boottime: int, after: int | None, before: in
     earliest = min(latest, (FLOOR_MS if after is None else after) + boottime - drift(boottime))
     middle = (earliest + latest) // 2
     return Dated(middle, Quality.ESTIMATED, (latest - earliest + 1) // 2, (earliest, latest))
+
+
+def overlap(one: Dated, other: Dated) -> Dated:
+    """What two estimates of a moment leave: the middle of where both may be; `one` where they contradict each other."""
+    (early, late), (low, high) = one.bounds or (one.at, one.at), other.bounds or (other.at, other.at)
+    earliest, latest = max(early, low), min(late, high)
+    if earliest > latest:
+        return one
+    return Dated((earliest + latest) // 2, Quality.ESTIMATED, (latest - earliest + 1) // 2, (earliest, latest))

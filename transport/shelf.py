@@ -91,6 +91,7 @@ RETURNING id, stream, first, last, length(raw)
 _UNSETTLE = """
 UPDATE batch SET settled_at = NULL WHERE stream = ? AND first <= ? AND last >= ? AND settled_at IS NOT NULL
 """
+_PRUNED = "UPDATE stream SET last = max(last, ?) WHERE id = ?"
 _OLDEST_SETTLED = """
 SELECT id, stream, first, last FROM batch WHERE settled_at < ? ORDER BY settled_at, id LIMIT ?
 """
@@ -272,13 +273,18 @@ class Shelf:
         for _, stream, first, last in rows:
             gone.setdefault(stream, []).append((first, last))
         async with self._adding:
-            async with self.disk.transaction() as db:
-                await db.executemany("UPDATE stream SET last = max(last, ?) WHERE id = ?", [(r[3], r[1]) for r in rows])
-                await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
+            # Not said to be here from before the commit on: a welcome may be given at any moment.
             for stream, pairs in gone.items():
-                # Two batches can have had the same numbers: a conflict, of which one was given up.
-                left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
-                self._kept[self._keys[stream]] -= Ranges(pairs) - Ranges(left)
+                self._kept[self._keys[stream]] -= Ranges(pairs)
+            try:
+                async with self.disk.transaction() as db:
+                    await db.executemany(_PRUNED, [(row[3], row[1]) for row in rows])
+                    await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
+            finally:
+                # Nothing went after all; or two batches had the same numbers, a conflict, of which one was given up.
+                for stream, pairs in gone.items():
+                    left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
+                    self._kept[self._keys[stream]] |= Ranges(left)
 
     async def keep(self, name: str, raw: bytes) -> None:
         """Keep the newest paper that the city signed under `name`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import ceil
 
 from contract.hello import Clock
-from transport.dating import Anchor, Dated, Dating, Tie, drift, estimate
+from transport.dating import Anchor, Dated, Dating, Tie, drift, estimate, overlap
 
 # An anchor no better than what is known is still taken after this long, to measure the crystal by.
 RENEW_MS = 600_000
@@ -85,7 +85,7 @@ class Timepiece:
 
         def judge(boot: str, boottime: int) -> Dated | None:
             dated = self._dating.later(boot, boottime, running=boot == self.boot)
-            if dated is not None or boot == self.boot or boot not in order:
+            if boot == self.boot or boot not in order or (dated is not None and dated.bounds is None):
                 return dated
             place = order[boot]
             begins = (self._dating.began_by(b) for b, _ in boots[place + 1 :])
@@ -94,6 +94,7 @@ class Timepiece:
                 return None
             ends = (self._dating.lasted_until(b) for b, _ in reversed(boots[:place]))
             after = next((end for end in ends if end is not None), None)
-            return estimate(boottime, last_boottime=boots[place][1], after=after, before=before)
+            between = estimate(boottime, last_boottime=boots[place][1], after=after, before=before)
+            return between if dated is None else overlap(dated, between)
 
         return judge

@@ -78,13 +78,14 @@ class House:
     def begin(self) -> Coroutine[Any, Any, None]:
         raise NotImplementedError
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let `work` be done by this house's process."""
         context = copy_context()
         context.run(HOST.set, self.host)
         task = self._loop.create_task(work, name=self.name, context=context)
         self._work.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if task not in self._work:
@@ -155,6 +156,7 @@ class NodeHouse(House):
             node_name(name), f"{name}.db", "key", SIGNERS["city"].public, TOWNSHIP_BROKER, pins, "mock"
         )
         self.node: Node | None = None
+        self._pressing: list[asyncio.Task[None]] = []
 
     def begin(self) -> Coroutine[Any, Any, None]:
         cast("NodeHost", self.host).panel = None
@@ -171,8 +173,14 @@ class NodeHouse(House):
             if await panel.press(choice):
                 lit()
 
-        self.spawn(pressed())
+        self._pressing = [task for task in self._pressing if not task.done()]
+        self._pressing.append(self.spawn(pressed()))
         return True
+
+    def close_windows(self) -> None:
+        """A new configuration: what the windows could not record in time is given up, and the windows open anew."""
+        for task in self._pressing:
+            task.cancel()
 
 
 class GatewayHouse(House):

@@ -1,7 +1,7 @@
 """The stateful model: hypothesis chooses what happens next, the world lets it happen, the naive model judges."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.model.count import deeds, steps
 from tests.model.houses import NODES, WINDOWS
@@ -16,6 +16,8 @@ OLDEST_BACKUP_S = 15 * DAY_S
 
 node = st.sampled_from(NODES)
 house = st.sampled_from(HOUSES)
+window = st.sampled_from(WINDOWS)
+level = st.integers(1, 3)
 wire = st.sampled_from(WIRES)
 fate = st.sampled_from(
     [
@@ -27,6 +29,7 @@ fate = st.sampled_from(
         Fate((LATENCY_S, 40.0)),
         Fate((150.0,)),
         Fate(torn=True),
+        Fate(forged=True),
     ]
 )
 
@@ -37,18 +40,39 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
+        self.healed = 0
 
     def _step(self, name: str) -> World:
         steps[name] += 1
         return self.world
 
-    @rule(node=node, window=st.sampled_from(WINDOWS), level=st.integers(1, 3), count=st.integers(1, 5))
+    @rule(node=node, window=window, level=level, count=st.integers(1, 5))
     def press(self, node: str, window: str, level: int, count: int) -> None:
         """Some choices settle in one moment, and everybody has a little time for it."""
         world = self._step("press")
         for _ in range(count):
             world.press(node, window, level)
         world.run(0.001)
+
+    @rule(window=window, level=level, gap=st.sampled_from([0.005, 0.1, 1.0]))
+    def press_one_by_one(self, window: str, level: int, gap: float) -> None:
+        """At both nodes in turn, so that their streams mix."""
+        world = self._step("press one by one")
+        for node in NODES * 2:
+            world.press(node, window, level)
+            world.run(gap)
+
+    @rule(node=node, level=level)
+    def press_and_wait(self, node: str, level: int) -> None:
+        """As on a calm day: the rating has come through before anything else happens."""
+        world = self._step("press and wait")
+        world.press(node, WINDOWS[0], level)
+        world.run(2.1)
+
+    @rule(node=node)
+    def windows_close(self, node: str) -> None:
+        """Choices that are being recorded are given up half-way."""
+        self._step("windows close").nodes[node].close_windows()
 
     @rule(seconds=st.sampled_from([0.005, 0.03, 0.3, 2.1, 7.0, 31.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
@@ -94,6 +118,7 @@ class Machine(RuleBasedStateMachine):
         """At one of the next statements of its disk, the process dies or the statement fails."""
         self._step("fuse").burn(house, left, blow)
 
+    @precondition(lambda self: not all(house.runs for house in self.world.houses.values()))
     @rule(house=house)
     def start(self, house: str) -> None:
         self._step("start").start(house)
@@ -134,10 +159,12 @@ class Machine(RuleBasedStateMachine):
         """The city's registry lacks a node for a while."""
         self._step("registry").city.register(nodes)
 
+    @precondition(lambda self: len(self.world.naive.pressed) > self.healed + 8)
     @rule()
     def all_is_healed(self) -> None:
         """In the middle of a story: all must come through, and the story goes on."""
         self._step("all is healed").settle()
+        self.healed = len(self.world.naive.pressed)
 
     @invariant()
     def holds(self) -> None:

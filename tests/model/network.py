@@ -4,6 +4,7 @@
 can outlive the process that gave it, on either side.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,19 +12,27 @@ from contextvars import Context, copy_context
 from functools import lru_cache
 from typing import NamedTuple, Self
 
+from contract.bundle import pack, unpack
+from contract.codec import is_batch
 from tests.model.host import HOST, Host
 from tests.model.loop import VirtualLoop
 from transport.broker import Broker
 
 LATENCY_S = 0.01
+# The level in a row of a batch's JSON: [0,"01",3,1]
+_LEVEL = re.compile(rb'("[0-9]+"),[13],')
 CONNECT_S = 0.05
 
 
 class Fate(NamedTuple):
-    """What becomes of one payload: a delay in seconds for each copy that arrives, and whether its end is torn off."""
+    """What becomes of one payload: a delay in seconds for each copy that arrives, and whether its end is torn off.
+
+    With `forged`, one with other levels under the same signatures arrives before it.
+    """
 
     copies: tuple[float, ...] = (LATENCY_S,)
     torn: bool = False
+    forged: bool = False
 
 
 FINE = Fate()
@@ -91,6 +100,8 @@ class Network:
         if wire in self.wires:
             self.told(wire, link.host, topic, payload)
             fate = self.wires[wire].next()
+        if fate.forged:
+            self.loop.call_later(0, self._route, link.broker, topic, forged(payload))
         if fate.torn:
             payload = payload[:-1] + b"\x00\nwhat no line may begin with"
         for delay in fate.copies:
@@ -185,6 +196,15 @@ class ModelLink:
         if self.up:
             self.up = False
             self.context.copy().run(self._on_down)
+
+
+def forged(payload: bytes) -> bytes:
+    """`payload` with the levels of its batches changed and its signatures left."""
+    entries = [
+        entry._replace(body=_LEVEL.sub(rb"\1,2,", entry.body)).raw if is_batch(entry.body) else entry.raw
+        for entry in unpack(payload)
+    ]
+    return pack(entries)
 
 
 @lru_cache(maxsize=4096)

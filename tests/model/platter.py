@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import aiosqlite
 
+from transport import sums
 from transport.disk import Disk
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -44,12 +45,10 @@ class Fuse(NamedTuple):
 class Platter:
     """The medium. `look` is a query whose rows `committed` tells, as of the last commit."""
 
-    def __init__(self, look: str, image: bytes | None = None) -> None:
+    def __init__(self, look: str, image: bytes = b"") -> None:
         self._look = look
         self._rows: list[tuple[Any, ...]] | None = None
-        self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
-        if image is not None:
-            self._connection.deserialize(image)
+        self._connection = _connected(image)
         self.room = Room.FREE
         # Seconds that each statement takes.
         self.slow = 0.0
@@ -104,9 +103,7 @@ class Platter:
         """The disk is another one now, or an older state of this one."""
         self.let_go()
         self._connection.close()
-        self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
-        if image:
-            self._connection.deserialize(image)
+        self._connection = _connected(image)
         self._rows = None
 
     def begins(self, statement: str) -> None:
@@ -121,12 +118,22 @@ class Platter:
         return done
 
 
+def _connected(image: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
+    if image:
+        connection.deserialize(image)
+    connection.create_function("row_sum", -1, sums.of_row, deterministic=True)
+    return connection
+
+
 class Handle:
     """One process's connection: what `Disk` and the city's engines use of one. A dead process's does nothing more."""
 
     def __init__(self, platter: Platter) -> None:
         self._platter = platter
+        # Nothing that a dead process still wants is carried out, nor told to it.
         self.dead = False
+        self._turn = 0.0
 
     async def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:  # noqa: ANN401
         cursor: sqlite3.Cursor = await self._do(statement, values, lambda at: at.execute(statement, values))
@@ -148,27 +155,46 @@ class Handle:
         """A process that ends leaves its disk behind."""
 
     async def _do(self, statement: str, values: Any, work: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401
+        """Hand it over, as to a thread: it is carried out in its turn, whether or not anybody waits for it still."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._turn = max(loop.time(), self._turn) + self._platter.slow
+        if self._turn > loop.time():
+            loop.call_at(self._turn, self._carry_out, done, statement.lstrip(), values, work)
+        else:
+            loop.call_soon(self._carry_out, done, statement.lstrip(), values, work)
+        return await done
+
+    def _carry_out(
+        self, done: "asyncio.Future[Any]", text: str, values: Any, work: Callable[[sqlite3.Connection], Any]
+    ) -> None:
         platter = self._platter
-        await asyncio.sleep(platter.slow)
-        self._check()
+        if self.dead:
+            done.cancel()
+            return
         platter.statements += 1
-        text = statement.lstrip()
         blow = self._blow()
         if blow is Blow.BEFORE:
-            self._die()
-        if blow is Blow.ERROR and text != "ROLLBACK":
-            raise sqlite3.OperationalError("disk I/O error")
-        if platter.room is Room.NONE and text.startswith(_WRITES):
-            raise sqlite3.OperationalError("database or disk is full")
-        platter.begins(text)
-        platter.before(text, values)
-        done = platter.carry_out(work)
+            platter.kill()
+            done.cancel()
+            return
+        try:
+            if blow is Blow.ERROR and text != "ROLLBACK":
+                raise sqlite3.OperationalError("disk I/O error")
+            if platter.room is Room.NONE and text.startswith(_WRITES):
+                raise sqlite3.OperationalError("database or disk is full")
+            platter.begins(text)
+            platter.before(text, values)
+            result = platter.carry_out(work)
+        except sqlite3.Error as failed:
+            if not done.done():
+                done.set_exception(failed)
+            return
         if blow is Blow.AFTER:
-            self._die()
-        if text == "COMMIT" and platter.slow:
-            await asyncio.sleep(platter.slow)
-            self._check()
-        return done
+            platter.kill()
+            done.cancel()
+        elif not done.done():
+            done.set_result(result)
 
     def _blow(self) -> Blow | None:
         fuse = self._platter.fuse
@@ -176,15 +202,6 @@ class Handle:
             return None
         self._platter.fuse = None if fuse.left <= 0 else fuse._replace(left=fuse.left - 1)
         return fuse.blow if fuse.left <= 0 else None
-
-    def _die(self) -> None:
-        self._platter.kill()
-        self._check()
-
-    def _check(self) -> None:
-        """Nothing that a dead process still wants is carried out, nor told to it."""
-        if self.dead:
-            raise asyncio.CancelledError
 
 
 class ModelDisk(Disk):

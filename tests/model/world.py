@@ -208,12 +208,20 @@ class World:
             if self.content():
                 break
             self.leap(pause)
+            if pause > 600:
+                self._reconnect()
         else:
             self.run(4)
         self.naive.all_there(self.ledger())
         if why := self.restless():
             raise LawBroken(f"all is there, and {why}")
         self._tallies()
+
+    def _reconnect(self) -> None:
+        """A receipt that was lost on its way to who keeps more streams than a page holds comes with the next connection."""
+        for name in LINKS:
+            self.network.down(name)
+            self.network.up(name)
 
     def content(self) -> bool:
         return not self.restless() and not (

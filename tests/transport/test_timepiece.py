@@ -167,6 +167,23 @@ def test_only_a_boot_that_runs_has_a_better_answer_to_wait_for() -> None:
     assert (dated.at, dated.q) == (NOON - 80 * DAY, Quality.ESTIMATED)
 
 
+def test_a_long_boot_that_lost_the_time_was_over_when_the_next_one_began() -> None:
+    # Thirty days after its only anchor its crystal may be 130 s off, and it was switched off a minute ago.
+    month = 30 * 86_400_000
+    machine = Machine(dating=Dating([Anchor("long", 0, NOON, 25)]))
+    boots = [("long", month + 50_000), ("node", 100_000)]
+    assert judge(machine, boots, "long", month) is None
+
+    machine.timepiece.heard(Clock("gateway", 7, NOON + month + 160_000, 0), 0.0)
+
+    dated = judge(machine, boots, "long", month)
+    assert dated is not None
+    assert dated.bounds is not None
+    began = NOON + month + 160_000 - machine.boottime
+    assert dated.bounds[0] <= NOON + month <= dated.bounds[1] <= began - 50_000 + 20
+    assert dated.bounds[0] <= dated.at <= dated.bounds[1]
+
+
 def test_a_boot_before_all_others_and_one_that_was_never_noted() -> None:
     machine = Machine()
     machine.timepiece.heard(Clock("gateway", 7, NOON + TEN_YEARS, 0), 0.0)

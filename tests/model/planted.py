@@ -1,0 +1,130 @@
+"""Bugs planted by hand, one at a time, to see that the model finds them. Each damages the product from outside."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import pytest
+
+import edge.node
+import gateway.forwarder
+import transport.outbox
+import transport.shelf
+from contract.ack import Ack
+from contract.batch import StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_batch, is_batch
+from contract.errors import Refused
+from contract.ranges import Ranges
+from contract.rating import Quality
+from transport.dating import Dated
+from transport.intake import Group, Verified
+from transport.receiver import Receiver
+from transport.sender import Sender
+from transport.timepiece import Timepiece
+
+Planted = Callable[[pytest.MonkeyPatch], None]
+
+
+def acknowledges_before_it_records(patch: pytest.MonkeyPatch) -> None:
+    async def serve(self: Receiver, group: Group) -> None:
+        self._reply(group)
+        await self._record(group.batches)
+
+    patch.setattr(Receiver, "_serve", serve)
+
+
+def takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
+    """A gateway goes on believing what the city said before it was restored."""
+
+    async def welcomed(_self: object, _missing: object) -> None:
+        """Forget nothing."""
+
+    patch.setattr(gateway.forwarder.Forwarder, "welcomed", welcomed)
+    patch.setattr(gateway.forwarder.Papers, "take_back", lambda *_: [])
+
+
+def dedupes_before_it_verifies(patch: pytest.MonkeyPatch) -> None:
+    """Numbers that a forged batch gave count as known."""
+    seen: set[tuple[StreamKey, int]] = set()
+    serve, record = Receiver._serve, Receiver._record
+
+    async def noticing(self: Receiver, group: Group) -> None:
+        for bad in group.quarantined:
+            body = Signed.of(bad.raw).body
+            if is_batch(body):
+                try:
+                    forged = decode_batch(body)
+                except Refused:
+                    continue
+                seen.update((forged.stream, number) for number in range(forged.first, forged.last + 1))
+        await serve(self, group)
+
+    async def unless_known(self: Receiver, batches: list[Verified]) -> None:
+        await record(self, [(batch, raw) for batch, raw in batches if (batch.stream, batch.first) not in seen])
+
+    patch.setattr(Receiver, "_serve", noticing)
+    patch.setattr(Receiver, "_record", unless_known)
+
+
+def deletes_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    """An ack of the gateway is taken for a receipt of the city."""
+    answered = Sender._answered
+
+    async def settling(self: Sender, ack: Ack) -> None:
+        now = self._station.timepiece.now()
+        if now is not None:
+            await self._shelf.settle(ack.stream, Ranges(ack.held), now.at)
+        await answered(self, ack)
+
+    patch.setattr(Sender, "_answered", settling)
+
+
+def gives_a_number_again_after_a_cancelled_append(patch: pytest.MonkeyPatch) -> None:
+    async def broken(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+        return await work
+
+    patch.setattr(transport.outbox, "unbroken", broken)
+
+
+def uses_its_epoch_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(edge.node, "epoch_text", lambda _bits: "AAAAAAAAAA")
+
+
+def trusts_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    def at(self: Timepiece, boottime: int) -> Dated:
+        return Dated(self.wall_ms() - (self.boottime_ms() - boottime), Quality.SYNCHRONISED, 0)
+
+    patch.setattr(Timepiece, "at", at)
+
+
+def keeps_for_a_day(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transport.shelf, "KEEP_MS", 86_400_000)
+
+
+def forgets_to_ask_after_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """What a crash left on the shelf is not sent: nobody looks, and a welcome's word for it is ignored."""
+
+    async def nothing(_self: transport.shelf.Shelf) -> Iterable[object]:
+        return ()
+
+    async def heard(self: Sender, heard: Any, learnt: Any) -> None:  # noqa: ANN401
+        if learnt is not None:
+            await self._shelf.remember(learnt)
+        await self._owner.welcomed(heard.missing)
+
+    patch.setattr(transport.shelf.Shelf, "unsettled", nothing)
+    patch.setattr(Sender, "_heard", heard)
+
+
+# What the model then says.
+PLANTED: list[tuple[Planted, str]] = [
+    (acknowledges_before_it_records, "law 1: .* calls held what is not on disk"),
+    (takes_nothing_back, "not in the ledger|no receipt covers|nowhere|waits for"),
+    (dedupes_before_it_verifies, "law 1: .* calls held what is not on disk"),
+    (deletes_what_is_held, "no receipt covers"),
+    (gives_a_number_again_after_a_cancelled_append, "UNIQUE|law 3|cannot write"),
+    (uses_its_epoch_again, "law 3|UNIQUE|two numbers"),
+    (trusts_the_wall_clock, "law 6"),
+    (keeps_for_a_day, "ms after its receipt"),
+    (forgets_to_ask_after_a_restart, "not in the ledger|no receipt covers|waits for"),
+]
