@@ -274,17 +274,19 @@ class Shelf:
             gone.setdefault(stream, []).append((first, last))
         async with self._adding:
             # Not said to be here from before the commit on: a welcome may be given at any moment.
-            for stream, pairs in gone.items():
-                self._kept[self._keys[stream]] -= Ranges(pairs)
+            before = {self._keys[stream]: self._kept[self._keys[stream]] for stream in gone}
+            self._kept |= {key: before[key] - Ranges(gone[self._ids[key]]) for key in before}
             try:
                 async with self.disk.transaction() as db:
                     await db.executemany(_PRUNED, [(row[3], row[1]) for row in rows])
                     await db.executemany("DELETE FROM batch WHERE id = ?", [(row[0],) for row in rows])
-            finally:
-                # Nothing went after all; or two batches had the same numbers, a conflict, of which one was given up.
-                for stream, pairs in gone.items():
-                    left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
-                    self._kept[self._keys[stream]] |= Ranges(left)
+            except BaseException:
+                self._kept |= before
+                raise
+            for stream, pairs in gone.items():
+                # Two batches can have had the same numbers: a conflict, of which one was given up.
+                left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
+                self._kept[self._keys[stream]] |= Ranges(left)
 
     async def keep(self, name: str, raw: bytes) -> None:
         """Keep the newest paper that the city signed under `name`."""

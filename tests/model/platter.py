@@ -166,7 +166,11 @@ class Handle:
         return await done
 
     def _carry_out(
-        self, done: "asyncio.Future[Any]", text: str, values: Any, work: Callable[[sqlite3.Connection], Any]
+        self,
+        done: "asyncio.Future[Any]",
+        text: str,
+        values: Any,  # noqa: ANN401
+        work: Callable[[sqlite3.Connection], Any],
     ) -> None:
         platter = self._platter
         if self.dead:

@@ -218,7 +218,7 @@ class World:
         self._tallies()
 
     def _reconnect(self) -> None:
-        """A receipt that was lost on its way to who keeps more streams than a page holds comes with the next connection."""
+        """A lost receipt comes to who keeps more streams than a page has only with the next connection."""
         for name in LINKS:
             self.network.down(name)
             self.network.up(name)

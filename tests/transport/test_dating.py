@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.rating import Quality
-from transport.dating import FLOOR_MS, FREEZE_BELOW_MS, Anchor, Dated, Dating, Tie, drift, estimate
+from transport.dating import FLOOR_MS, FREEZE_BELOW_MS, Anchor, Dated, Dating, Tie, drift, estimate, overlap
 
 NOON = 1_790_000_000_000
 DAY = 86_400_000
@@ -344,3 +344,12 @@ def test_ties_keep_the_truth_within_the_error(
 
     assert dated is not None
     assert abs(dated.at - begin - pressed) <= dated.error + 5
+
+
+def test_two_estimates_leave_the_middle_of_where_both_may_be_or_the_first() -> None:
+    one = Dated(NOON, Quality.ESTIMATED, 100, (NOON - 100, NOON + 100))
+
+    assert overlap(one, Dated(NOON, Quality.ESTIMATED, 50, (NOON - 90, NOON + 10))) == Dated(
+        NOON - 40, Quality.ESTIMATED, 50, (NOON - 90, NOON + 10)
+    )
+    assert overlap(one, Dated(NOON + 200, Quality.ESTIMATED, 1, (NOON + 199, NOON + 201))) == one

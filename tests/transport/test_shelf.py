@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,30 @@ async def test_all_settled_may_go_but_unsettled_never(shelf: Shelf, monkeypatch:
     await shelf.make_room(NOON)
 
     assert shelf.kept[ONE] == Ranges([(6, 10)])
+
+
+async def test_what_is_being_deleted_is_not_said_to_be_here(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6)])
+    await shelf.settle(ONE, Ranges([(1, 3)]), NOON)
+    said: list[Ranges] = []
+    transaction = shelf.disk.transaction
+
+    @asynccontextmanager
+    async def watched() -> AsyncIterator[object]:
+        async with transaction() as db:
+            yield db
+            if not said:
+                said.append(shelf.kept[ONE])
+                raise StoreFull("it cannot be written")
+        said.append(shelf.kept[ONE])
+
+    monkeypatch.setattr(shelf.disk, "transaction", watched)
+
+    with pytest.raises(StoreFull):
+        await shelf.prune(NOON + 1)
+    assert shelf.kept[ONE] == Ranges([(1, 6)])
+    assert await shelf.prune(NOON + 1) == 1
+    assert said == [Ranges([(4, 6)]), Ranges([(4, 6)])]
 
 
 async def test_the_highest_number_ever_is_remembered_after_pruning(shelf: Shelf) -> None:
