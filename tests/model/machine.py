@@ -97,6 +97,14 @@ class Machine(RuleBasedStateMachine):
         """What becomes of the next payloads on a wire."""
         self._step("fates").network.wires[wire].fates.extend(fates)
 
+    @rule(node=node, level=level)
+    def somebody_forges(self, node: str, level: int) -> None:
+        """A copy of a rating with another level overtakes it."""
+        world = self._step("somebody forges")
+        world.network.wires[f"{node} up"].fates.extendleft([Fate(forged=True)] * 2)
+        world.press(node, WINDOWS[0], level)
+        world.run(0.1)
+
     @rule(wire=wire, mute=st.booleans())
     def one_way_loss(self, wire: str, mute: bool) -> None:  # noqa: FBT001
         self._step("one-way loss").network.wires[wire].mute = mute

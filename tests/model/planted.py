@@ -1,12 +1,11 @@
 """Bugs planted by hand, one at a time, to see that the model finds them. Each damages the product from outside."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 import edge.node
-import gateway.forwarder
 import transport.outbox
 import transport.shelf
 from contract.ack import Ack
@@ -14,9 +13,11 @@ from contract.batch import StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_batch, is_batch
 from contract.errors import Refused
+from contract.hello import Welcome
 from contract.ranges import Ranges
 from contract.rating import Quality
 from transport.dating import Dated
+from transport.greeting import Greeting, Heard
 from transport.intake import Group, Verified
 from transport.receiver import Receiver
 from transport.sender import Sender
@@ -34,13 +35,14 @@ def acknowledges_before_it_records(patch: pytest.MonkeyPatch) -> None:
 
 
 def takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
-    """A gateway goes on believing what the city said before it was restored."""
+    """A welcome that lacks numbers is not understood: what a restored gateway or city has lost stays lost."""
+    heard = Greeting.heard
 
-    async def welcomed(_self: object, _missing: object) -> None:
-        """Forget nothing."""
+    def content(self: Greeting, welcome: Welcome, now: float) -> Heard | None:
+        found = heard(self, welcome, now)
+        return None if found is None else found._replace(missing={})
 
-    patch.setattr(gateway.forwarder.Forwarder, "welcomed", welcomed)
-    patch.setattr(gateway.forwarder.Papers, "take_back", lambda *_: [])
+    patch.setattr(Greeting, "heard", content)
 
 
 def dedupes_before_it_verifies(patch: pytest.MonkeyPatch) -> None:
@@ -101,30 +103,14 @@ def keeps_for_a_day(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(transport.shelf, "KEEP_MS", 86_400_000)
 
 
-def forgets_to_ask_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    """What a crash left on the shelf is not sent: nobody looks, and a welcome's word for it is ignored."""
-
-    async def nothing(_self: transport.shelf.Shelf) -> Iterable[object]:
-        return ()
-
-    async def heard(self: Sender, heard: Any, learnt: Any) -> None:  # noqa: ANN401
-        if learnt is not None:
-            await self._shelf.remember(learnt)
-        await self._owner.welcomed(heard.missing)
-
-    patch.setattr(transport.shelf.Shelf, "unsettled", nothing)
-    patch.setattr(Sender, "_heard", heard)
-
-
 # What the model then says.
 PLANTED: list[tuple[Planted, str]] = [
     (acknowledges_before_it_records, "law 1: .* calls held what is not on disk"),
-    (takes_nothing_back, "not in the ledger|no receipt covers|nowhere|waits for"),
+    (takes_nothing_back, "not in the ledger"),
     (dedupes_before_it_verifies, "law 1: .* calls held what is not on disk"),
     (deletes_what_is_held, "no receipt covers"),
     (gives_a_number_again_after_a_cancelled_append, "UNIQUE|law 3|cannot write"),
     (uses_its_epoch_again, "law 3|UNIQUE|two numbers"),
     (trusts_the_wall_clock, "law 6"),
     (keeps_for_a_day, "ms after its receipt"),
-    (forgets_to_ask_after_a_restart, "not in the ledger|no receipt covers|waits for"),
 ]
