@@ -24,7 +24,7 @@ test: .venv/.dev
 	@.venv/bin/pytest $(ARGS)
 
 model: .venv/.dev
-	.venv/bin/pytest tests/model/test_model.py --hypothesis-profile=thorough $(ARGS)
+	.venv/bin/pytest tests/model --hypothesis-profile=thorough $(ARGS)
 
 check: .venv/.dev
 	.venv/bin/ruff check .

@@ -14,7 +14,7 @@ from tests.model.machine import Machine
 from tests.model.stage import in_the_model
 
 STEPS = 50
-STORIES, FRESH = 30, 10
+STORIES, FRESH = 20, 5
 # Hypothesis's own number means CI; the profile of a night has another.
 NIGHT = settings().max_examples if settings().max_examples > settings.get_profile("default").max_examples else 0
 
