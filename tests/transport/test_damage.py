@@ -15,9 +15,10 @@ from contract.errors import StoreDamaged
 from contract.ranges import Ranges
 from contract.rating import Quality
 from contract.signing import Signer
+from transport import wal
 from transport.dating import Anchor, Dated
 from transport.outbox import Outbox, Settled
-from transport.salvage import missing
+from transport.salvage import TABLES, _sound, missing
 from transport.shelf import Shelf
 
 NODE = "371721121-a1"
@@ -220,3 +221,21 @@ def test_what_is_missing_is_what_was_given_and_neither_kept_nor_pruned() -> None
     assert missing(Ranges(), [(1, 2)], 0) == Ranges([(1, 2)])
     # What damage made of a number is no claim.
     assert missing(Ranges([(1, 9)]), [(1 << 40, 1 << 40), (5, 1 << 40), ("x", None), (-3, 2)], 0) == Ranges()
+
+
+def test_rows_of_a_stream_that_cannot_be_read_are_left_and_nothing_is_claimed_for_them() -> None:
+    found: dict[str, list[tuple[object, ...]]] = {table: [] for table in TABLES}
+    found["batch"] = [(1, 9, 1, 1, None, b"raw", 0)]
+    found["rating"] = [(9, 1, 1, 5, "01", 3, 1, NOON, 0, None, None, 0)]
+    assert _sound(found).void == {}
+    assert not _sound(found).rows["batch"]
+
+
+async def test_frames_of_an_earlier_generation_are_none_of_the_logs(tmp_path: Path) -> None:
+    await lived(tmp_path / "outbox.db", checkpoint=False)
+    log = bytearray((tmp_path / "outbox.db-wal").read_bytes())
+    whole = [*wal.frames(bytes(log))]
+    assert all(frame.sound for frame in whole)
+    log[32 + 8] ^= 1  # a salt of the first frame
+    assert len([*wal.frames(bytes(log))]) == len(whole) - 1
+    assert not [*wal.frames(b"")]
