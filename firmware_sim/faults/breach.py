@@ -199,7 +199,7 @@ BREACHES: dict[str, Breach] = {
         Breach(reuse_epoch, ("fleet",), ("two-with-one-identity",)),
         Breach(cut_again, ("fleet",), ("partition",)),
         Breach(date_on_arrival, ("fleet",), ("partition",)),
-        Breach(trust_wall_clock, ("fleet",)),
+        Breach(trust_wall_clock, ("fleet",), ("clock-stepped-mid-batch",)),
         Breach(one_queue, ("fleet", "gateways")),
         Breach(full, ("fleet", "gateways")),
         Breach(full_city, ("cloud",)),

@@ -44,7 +44,7 @@ async def test_nodes_that_all_reconnect_at_once_lose_nothing(tmp_path: Path, mon
     assert report.evidence[1].verdict.settled == 1000 * storm.BACKLOG
 
 
-@pytest.mark.parametrize("law", ["ack-before-commit", "reuse-epoch"])
+@pytest.mark.parametrize("law", ["ack-before-commit", "reuse-epoch", "trust-wall-clock"])
 async def test_a_law_that_is_broken_on_purpose_is_seen(tmp_path: Path, law: str) -> None:
     report = await played(Options(seed=3, minutes=0.25, breach=law, only=BREACHES[law].kinds), tmp_path)
     assert not report.clean
