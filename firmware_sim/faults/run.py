@@ -36,7 +36,8 @@ _LONGEST_TIMES = 10
 _STILL_S = 65.0
 # Where a law is broken that hello must not mend what should not have been.
 _STILL_BROKEN_S = 8.0
-_LONGEST_REST_S = 240.0
+# Whoever has something to send for so many times longer never gets rid of it.
+_LONGEST_REST_TIMES = 4
 _LEAVE_S = 20.0
 _LOOK_S = 1.0
 
@@ -135,7 +136,7 @@ async def _settle(city: FaultyCity, still_s: float) -> None:
     await city.hush(within_s=_LEAVE_S)
     begin = busy_at = monotonic()
     before = -1
-    while monotonic() < min(busy_at + still_s, begin + _LONGEST_REST_S):
+    while monotonic() < min(busy_at + still_s, begin + _LONGEST_REST_TIMES * still_s):
         verdict = gather(city.log, city.premises.database, wall=None, allowed=city.allowed)
         if verdict.clean:
             return
