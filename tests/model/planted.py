@@ -107,10 +107,10 @@ def keeps_for_a_day(patch: pytest.MonkeyPatch) -> None:
 PLANTED: list[tuple[Planted, str]] = [
     (acknowledges_before_it_records, "law 1: .* calls held what is not on disk"),
     (takes_nothing_back, "not in the ledger"),
+    (uses_its_epoch_again, "law [34]"),
     (dedupes_before_it_verifies, "law 1: .* calls held what is not on disk"),
     (deletes_what_is_held, "no receipt covers"),
     (gives_a_number_again_after_a_cancelled_append, "UNIQUE|law 3|cannot write"),
-    (uses_its_epoch_again, "law 3|UNIQUE|two numbers"),
     (trusts_the_wall_clock, "law 6"),
     (keeps_for_a_day, "ms after its receipt"),
 ]
