@@ -18,6 +18,24 @@ from firmware_sim.servers.postgres import Postgres
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+# Besieged cities run beside other tests; two cities in a box would starve each other of two cores for twenty minutes.
+_BESIEGED = "test_faults.py"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests out for `-n 2`: one worker opens city after city, the other has all the rest and the faults."""
+
+    def shift(item: pytest.Item) -> int:
+        if item.get_closest_marker("acceptance") is None:
+            return 1
+        return 2 if item.path.name == _BESIEGED else 0
+
+    items.sort(key=shift)
+    for item in items:
+        if (number := shift(item)) != 1:
+            item.add_marker(pytest.mark.xdist_group(f"cities {number}"))
+
 
 @pytest.fixture(scope="session")
 def errand() -> Iterator[asyncio.Runner]:
