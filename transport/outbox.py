@@ -287,10 +287,19 @@ class _Uncut(NamedTuple):
 
 
 def _run(head: Iterable[_Uncut]) -> list[_Uncut]:
-    """The longest beginning of `head` that can be one batch: of one time quality, estimates of one boot."""
+    """The longest beginning of `head` that can be one batch: of one time quality, estimates of one boot.
+
+    A number that was destroyed with its disk ends it, too: a batch says its first number and counts from there.
+    """
     run: list[_Uncut] = []
     for row in head:
-        if run and (row.q != run[0].q or (row.q == Quality.ESTIMATED and row.boot != run[0].boot)):
+        if run and not _follows(run[-1], row):
             break
         run.append(row)
     return run
+
+
+def _follows(last: _Uncut, row: _Uncut) -> bool:
+    if row.seq != last.seq + 1 or row.q != last.q:
+        return False
+    return row.q != Quality.ESTIMATED or row.boot == last.boot

@@ -30,10 +30,10 @@ class OldImage:
         await city.revive("fleet")
         taken, lit = _numbers(city, store), city.lit
         with_new = await city.until(lambda: city.lit >= lit + _LIGHTS and _numbers(city, store) > taken)
-        await city.hush(within_s=_ARRIVE_S)
-        if not with_new or not await city.until(lambda: _arrived(city), within_s=_ARRIVE_S):
+        arrived = await _empty(city)
+        if not with_new or not arrived:
+            await city.revive("fleet")
             raise NoEffect(f"{store.parent.name} gave {_numbers(city, store) - taken} numbers since the image")
-        await city.fleet.kill()
         newer = _numbers(city, store) - taken
         for tail in _TAILS:
             store.with_name(store.name + tail).unlink(missing_ok=True)
@@ -47,17 +47,23 @@ class OldImage:
 
 
 class CardsSwapped:
-    """Two nodes run on each other's cards for a while, and then on their own again."""
+    """Two nodes run on each other's cards for a while, and then on their own again.
+
+    What has not arrived when a card is taken out stays on it, under the name and signature of a node that it is no
+    longer in; so all arrives first, as it does for whoever swaps cards by hand.
+    """
 
     kind = "cards-swapped"
-    seconds = 12.0
+    seconds = 16.0
 
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Swap, let people press, and swap back."""
         one, other = (file.parent / "outbox.db" for file in random.sample(city.premises.nodes, 2))
         seen = []
         for _ in range(2):
-            await city.fleet.kill()
+            if not await _empty(city):
+                await city.revive("fleet")
+                raise NoEffect(f"what {one.parent.name} and {other.parent.name} had did not arrive")
             aside = one.with_name("swapped.db")
             _move(one, aside)
             _move(other, one)
@@ -78,9 +84,16 @@ def _move(store: Path, target: Path, *, copy: bool = False) -> None:
             (shutil.copyfile if copy else shutil.move)(part, target.with_name(target.name + tail))
 
 
-def _arrived(city: FaultyCity) -> bool:
-    """Whether every light that was seen is in the ledger."""
-    return gather(city.log, city.premises.database, wall=None, allowed=city.allowed).clean
+async def _empty(city: FaultyCity) -> bool:
+    """Let nobody press until every light that was seen is in the ledger, and stop the nodes; False if it is not."""
+    await city.hush(within_s=_ARRIVE_S)
+    arrived = await city.until(lambda: not _missing(city), within_s=_ARRIVE_S)
+    await city.fleet.kill()
+    return arrived
+
+
+def _missing(city: FaultyCity) -> int:
+    return gather(city.log, city.premises.database, wall=None, allowed=city.allowed).lost
 
 
 def _numbers(city: FaultyCity, store: Path) -> int:

@@ -116,6 +116,23 @@ async def test_a_level_that_flips_does_not_pass_for_another(tmp_path: Path) -> N
     await outbox.close()
 
 
+async def test_a_batch_ends_before_a_number_that_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    with closing(sqlite3.connect(path)) as hand:
+        hand.execute("UPDATE rating SET level = level % 3 + 1 WHERE seq IN (13, 14, 18)")
+        hand.commit()
+    outbox = await Outbox.open_sound(path, reserve=0)
+    await outbox.begin(SECOND, SIGNER, "boot 2")
+    items = await outbox.cut()
+    assert [(item.first, item.last) for item in items] == [(11, 12), (15, 17), (19, 20)]
+    for raw in (await outbox.raws([item.id for item in items])).values():
+        batch = decode_batch(Signed.of(raw).body)
+        for number, row in enumerate(batch.rows, batch.first):
+            assert (batch.t0 + row.ms, row.level) == (NOON + number, choice(number).level)
+    await outbox.close()
+
+
 async def test_an_anchor_that_flips_dates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     await lived(path)
