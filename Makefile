@@ -21,7 +21,7 @@ demo: .venv/.run
 
 test: .venv/.dev
 	@.ci/system
-	@.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadscope $(ARGS)
 
 model: .venv/.dev
 	.venv/bin/pytest tests/model --hypothesis-profile=thorough $(ARGS)

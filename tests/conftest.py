@@ -4,10 +4,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from firmware_sim.broker import Mosquitto
 from firmware_sim.servers import daemon
@@ -18,23 +19,32 @@ from firmware_sim.servers.postgres import Postgres
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# Besieged cities run beside other tests; two cities in a box would starve each other of two cores for twenty minutes.
-_BESIEGED = "test_faults.py"
+
+class Shares(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """How `-n 2` shares tests out: one worker opens city after city, the other has all the rest, and the faults.
+
+    Two cities would starve each other of two cores for twenty minutes; what is left over goes to whoever is free.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _share(nodeid) or nodeid
 
 
-@pytest.hookimpl(tryfirst=True)
+def _share(nodeid: str) -> str:
+    """Return which tests `nodeid` must be one after the other with, "" for none."""
+    if nodeid.startswith("tests/acceptance/test_faults.py"):
+        return "faults"
+    return "cities" if nodeid.startswith("tests/acceptance/") else ""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:  # noqa: ANN401  (xdist's own, private)
+    """Share out as `Shares` does."""
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out for `-n 2`: one worker opens city after city, the other has all the rest and the faults."""
-
-    def shift(item: pytest.Item) -> int:
-        if item.get_closest_marker("acceptance") is None:
-            return 1
-        return 2 if item.path.name == _BESIEGED else 0
-
-    items.sort(key=shift)
-    for item in items:
-        if (number := shift(item)) != 1:
-            item.add_marker(pytest.mark.xdist_group(f"cities {number}"))
+    """The cities come first, since they take longest, and the faults last."""
+    items.sort(key=lambda item: ("cities", "", "faults").index(_share(item.nodeid)))
 
 
 @pytest.fixture(scope="session")
