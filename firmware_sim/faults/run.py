@@ -18,6 +18,7 @@ from firmware_sim.faults.breach import BREACHES, SHOWN, way
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.effect import Fault, NoEffect
 from firmware_sim.faults.kinds import KINDS
+from firmware_sim.faults.lines import ingest_line, nodes_line, reception_line, uplink_line
 from firmware_sim.faults.plan import Strike, draw
 from firmware_sim.faults.report import Report, Struck
 from firmware_sim.premises import Habits
@@ -32,6 +33,7 @@ _WARM_UP_S = 2.0
 # A strike that has not healed after so long, and so many times its time on a quiet machine, does not heal.
 _LONGEST_S = 120.0
 _LONGEST_TIMES = 10
+_HEALED_S = 15.0
 # Nobody has had anything to send for so long: the hello of every minute has found nothing more either.
 _STILL_S = 65.0
 # Where a law is broken that hello must not mend what should not have been.
@@ -112,7 +114,15 @@ async def _strike_all(
     tell: Callable[[str], None],
 ) -> list[Struck]:
     begin, struck = monotonic(), list[Struck]()
+    stretches = [line(city) for line in (nodes_line, reception_line, uplink_line, ingest_line)]
+    whole = [stretch.standing for stretch in stretches]
+
+    def healed() -> bool:
+        return all(stretch.standing >= stood for stretch, stood in zip(stretches, whole, strict=True))
+
     for strike in strikes:
+        # What is still parted by the strike before has nothing left to be hurt.
+        await city.until(healed, within_s=_HEALED_S)
         at_s = monotonic() - begin
         if at_s > options.minutes * 60:
             break  # a slow machine: the report says how many were planned

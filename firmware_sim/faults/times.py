@@ -117,6 +117,7 @@ class GatewayUnsynchronised:
         heard = await city.until(lambda: city.lit >= lit + _LIGHTS)
         unheard = await gateways.count("unheard")
         await gateways.tell(Deafen(deaf=False))
+        gateways.power_up()  # nor is whoever is killed later
         await _part(city)
         if not heard or not unheard:
             raise NoEffect(f"{unheard} times the time was not heard, and {city.lit - lit} lights came on")

@@ -1,9 +1,8 @@
-"""The fault simulator in CI: fixed seeds and a fresh one, each clean; and each broken law ends a run with 1.
+"""The fault simulator in CI: fixed seeds, each clean; and each broken law ends a run with 1.
 
-Longer runs, over all kinds: `make chaos`. A failure prints the seed; the same seed strikes alike (docs/faults.md).
+Longer runs, over all kinds and seeds: `make chaos`. A failure prints the seed; the same seed strikes alike (docs/faults.md).
 """
 
-import secrets
 import sys
 from pathlib import Path
 
@@ -29,7 +28,7 @@ async def played(options: Options, folder: Path) -> Report:
     return await play(options, folder, tell=tell)
 
 
-@pytest.mark.parametrize("seed", [1, secrets.randbelow(1_000_000)], ids=["fixed", "fresh"])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_a_city_under_faults_loses_nothing_and_every_fault_was_seen(tmp_path: Path, seed: int) -> None:
     report = await played(Options(seed=seed, minutes=MINUTES), tmp_path)
     assert report.clean, f"seed {seed}\n" + "\n".join(report.lines())
