@@ -1,6 +1,7 @@
 """The fault simulator in CI: fixed seeds, each clean; and each broken law ends a run with 1.
 
-Longer runs, over all kinds and seeds: `make chaos`. A failure prints the seed; the same seed strikes alike (docs/faults.md).
+Longer runs, over all kinds and seeds: `make chaos`. A failure prints the seed; the same seed strikes alike
+(docs/faults.md).
 """
 
 import sys
