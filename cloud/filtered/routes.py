@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.filtered import store
 from cloud.filtered.rules import SideBySide, pairs
-from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import answer, described, problems
 from cloud.registry.snapshot import Registry, names_of
 from cloud.series.embedded import Embedded
-from cloud.series.routes import PLACE, Estimated, counts_of, estimates_of, is_known
-from cloud.series.rules import MOST, USUAL, Scale, starts
+from cloud.series.routes import PLACE, Estimated, counts_of, estimates_of, refused
+from cloud.series.rules import USUAL, Scale, starts
 from proof.scores import Counts, plus
 
 # Hours and days of every zone begin at a full quarter of an hour of UTC.
@@ -57,10 +57,8 @@ def router(
     ) -> Response:
         """Return counts and scores by time, raw and filtered side by side. Only the raw ones count anywhere."""
         wanted = count or USUAL[by]
-        if wanted > MOST[by]:
-            return problem(400, f"count: at most {MOST[by]} by {by}, got {wanted}")
-        if not is_known(place, registry()):
-            return problem(404, f"place: {place} is not registered")
+        if (refusal := refused(by, place, wanted, registry())) is not None:
+            return refusal
         now = clock()
         last = now if until is None else until
         firsts = starts(by, last, wanted, calendar)

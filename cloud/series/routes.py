@@ -55,10 +55,8 @@ def router(
     ) -> Response:
         """Return counts and scores by time. A window's fresh buckets with few ratings hide their levels."""
         wanted = count or USUAL[by]
-        if wanted > MOST[by]:
-            return problem(400, f"count: at most {MOST[by]} by {by}, got {wanted}")
-        if not is_known(place, registry()):
-            return problem(404, f"place: {place} is not registered")
+        if (refusal := refused(by, place, wanted, registry())) is not None:
+            return refusal
         now = clock()
         last = now if until is None else until
         firsts = starts(by, last, wanted, calendar)
@@ -97,8 +95,16 @@ def router(
     return trends
 
 
-def is_known(place: str, registry: Registry) -> bool:
-    """Whether `place` ("city", a county, a township or a window) is registered."""
+def refused(by: Scale, place: str, wanted: int, registry: Registry) -> Response | None:
+    """Return why so many buckets of `place`, which looks like `PLACE`, cannot be had; None where they can."""
+    if wanted > MOST[by]:
+        return problem(400, f"count: at most {MOST[by]} by {by}, got {wanted}")
+    if not _is_known(place, registry):
+        return problem(404, f"place: {place} is not registered")
+    return None
+
+
+def _is_known(place: str, registry: Registry) -> bool:
     if place == "city":
         return True
     return place in registry.windows if "/" in place else place in registry.places
