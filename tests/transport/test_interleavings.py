@@ -100,6 +100,7 @@ class MemoryShelf(Shelf):
         self.durable = durable
         self._breathe = breathe
         self.full = False
+        self.void = {}
 
     @property
     def kept(self) -> Mapping[StreamKey, Ranges]:
