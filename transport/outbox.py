@@ -6,16 +6,17 @@ number is given by the commit that stores its rating. What an older epoch left u
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.codec import encode
-from contract.rating import MAX_PRESSES, Quality, Row
+from contract.rating import MAX_PRESSES
 from contract.signing import Signer
 from transport import sums
 from transport.checking import Summed
+from transport.cutting import Uncut, batch_of, run_of
 from transport.dating import Dated
 from transport.disk import Disk, marks, rows
 from transport.lanes import Item
@@ -76,7 +77,7 @@ WHERE own.id = ? AND s.id < own.id AND given > 0 ORDER BY s.id DESC LIMIT 1
 """
 _UNCUT = "SELECT count(*), count(*) FILTER (WHERE at IS NULL) FROM rating"
 _CUTTABLE = "SELECT DISTINCT stream FROM rating ORDER BY stream"
-# The dated beginning of a stream's uncut ratings: an undated one holds back those after it.
+# The dated beginning of a stream's uncut ratings, as `Uncut` has it: an undated one holds back those after it.
 _HEAD = """
 SELECT seq, boot, window, level, presses, at, q, coalesce(earliest, at), coalesce(latest, at) FROM rating
 WHERE stream = :stream
@@ -158,7 +159,7 @@ class Outbox(Shelf):
             # A batch with a count that no reader takes could never be delivered, nor the batch's other ratings.
             choice = choice._replace(presses=min(choice.presses, MAX_PRESSES))
             if cut and choice.dated is not None and not self.uncut:
-                batch, raw = self._sign(self.stream, seq, [self._row(choice, choice.dated)])
+                batch, raw = self._sign(self.stream, [self._row(choice, choice.dated)])
                 id_ = self._last_id + 1
                 await self.disk.write(ADD_BATCH, (id_, self._stream, seq, seq, raw, _sum_of(batch, raw)))
                 self.last = seq
@@ -229,10 +230,10 @@ class Outbox(Shelf):
                 for (stream,) in await rows(db, _CUTTABLE):
                     while len(made) < most:
                         head = await rows(db, _HEAD, {"stream": stream, "most": MAX_ROWS})
-                        run = _run(_Uncut._make(row) for row in head)
+                        run = run_of(Uncut._make(row) for row in head)
                         if not run:
                             break
-                        batch, raw = self._sign(self._keys[stream], run[0].seq, run)
+                        batch, raw = self._sign(self._keys[stream], run)
                         id_ = self._last_id + len(made) + 1
                         numbers = (batch.first, batch.last, raw)
                         await db.execute(ADD_BATCH, (id_, stream, *numbers, _sum_of(batch, raw)))
@@ -241,65 +242,15 @@ class Outbox(Shelf):
             self.uncut -= sum(len(batch.rows) for _, batch, _ in made)
             return [self.shelved(id_, batch, len(raw)) for id_, batch, raw in made]
 
-    def _row(self, choice: Settled, dated: Dated) -> "_Uncut":
+    def _row(self, choice: Settled, dated: Dated) -> Uncut:
         bounds = dated.bounds or (dated.at, dated.at)
         own = (choice.window, choice.level, choice.presses)
-        return _Uncut(self.last + 1, self._boot, *own, dated.at, dated.q, *bounds)
+        return Uncut(self.last + 1, self._boot, *own, dated.at, dated.q, *bounds)
 
-    def _sign(self, stream: StreamKey, first: int, rows: Sequence["_Uncut"]) -> tuple[Batch, bytes]:
-        t0 = min(row.at for row in rows)
-        bounds = None
-        if rows[0].q == Quality.ESTIMATED:
-            # Each row's own bounds stand as far from it as the batch's from t0: they came from one boot.
-            early = max(row.at - row.earliest for row in rows)
-            late = max(row.latest - row.at for row in rows)
-            bounds = (max(0, t0 - early), t0 + late)
-        batch = Batch(
-            v=1,
-            node=stream.node,
-            epoch=stream.epoch,
-            first=first,
-            t0=t0,
-            q=rows[0].q,
-            rows=[Row(row.at - t0, row.window, row.level, row.presses) for row in rows],
-            prev=self._before.get(self._ids[stream]) if first == 1 else None,
-            bounds=bounds,
-        )
+    def _sign(self, stream: StreamKey, run: Sequence[Uncut]) -> tuple[Batch, bytes]:
+        batch = batch_of(stream, run, self._before.get(self._ids[stream]))
         return batch, self._signer.entry(encode(batch))
 
 
 def _sum_of(batch: Batch, raw: bytes) -> int:
     return sums.of_row(*batch.stream, batch.first, batch.last, raw)
-
-
-class _Uncut(NamedTuple):
-    """A dated rating that is not in a batch: the columns of `_HEAD`."""
-
-    seq: int
-    boot: int
-    window: str
-    level: int
-    presses: int
-    at: int
-    q: Quality
-    earliest: int
-    latest: int
-
-
-def _run(head: Iterable[_Uncut]) -> list[_Uncut]:
-    """The longest beginning of `head` that can be one batch: of one time quality, estimates of one boot.
-
-    A number that was destroyed with its disk ends it, too: a batch says its first number and counts from there.
-    """
-    run: list[_Uncut] = []
-    for row in head:
-        if run and not _follows(run[-1], row):
-            break
-        run.append(row)
-    return run
-
-
-def _follows(last: _Uncut, row: _Uncut) -> bool:
-    if row.seq != last.seq + 1 or row.q != last.q:
-        return False
-    return row.q != Quality.ESTIMATED or row.boot == last.boot

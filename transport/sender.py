@@ -1,24 +1,21 @@
 """The sending side of the durable hop: one shelf, one peer. Node to gateway and gateway to city are the same class.
 
-`lanes` and `greeting` decide; this module does what they say: greets, reads batches from the shelf, publishes them,
-takes in answers. A publish is never taken for a delivery: only an ack that names the numbers is.
+`lanes` and `greeting` decide; this module does what they say: greets, reads batches from the shelf, publishes them.
+A publish is never taken for a delivery: only an ack that names the numbers is (`answers`).
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from contract.ack import Ack, Receipt, Refusal
 from contract.batch import StreamKey
-from contract.bundle import Signed, digest, pack, unpack
-from contract.codec import decode, decode_batch, encode
-from contract.errors import Reason, Refused, StoreFull
-from contract.hello import MAX_STREAMS, Welcome
+from contract.bundle import Signed, pack
+from contract.codec import decode_batch, encode
+from contract.errors import StoreFull
+from contract.hello import MAX_STREAMS
 from contract.ranges import Ranges
-from contract.signing import verify
-from transport.dating import Anchor, Tie
-from transport.greeting import Greeting, Heard, Page, pages
+from transport.answers import Answers
+from transport.greeting import Greeting, Page, pages
 from transport.lanes import Dispatch, Item, Lane, Lanes
 from transport.owner import Owner
 from transport.parcels import Parcels
@@ -30,8 +27,6 @@ from transport.steps import NODE, Steps, Words
 logger = logging.getLogger(__name__)
 
 RETRY_FULL_S = 5.0
-# Answers that wait for the disk; what comes beyond is dropped, and comes again with the next hello.
-_CHORES = 10_000
 
 
 class Sender:
@@ -59,11 +54,19 @@ class Sender:
         self._greeting = Greeting()
         self._hellos = 0
         self._wake = asyncio.Event()
-        self._chores: deque[Callable[[], Awaitable[None]]] = deque()
         self._parcels = Parcels(shelf)
         self._resting = Resting()
-        # The newest receipt that the shelf was marked by, by stream: a gateway repeats them with every welcome.
-        self._receipted_at: dict[StreamKey, int] = {}
+        self._answers = Answers(
+            station,
+            shelf,
+            lanes,
+            owner,
+            greeting=self._greeting,
+            parcels=self._parcels,
+            resting=self._resting,
+            steps=self._steps,
+            monotonic=monotonic,
+        )
 
     @property
     def lanes(self) -> Lanes:
@@ -116,111 +119,9 @@ class Sender:
         self._wake.set()
 
     def receive(self, payload: bytes) -> None:
-        """An arrival on the acks topic; what cannot be read is logged and left, the numbers stay unacknowledged."""
-        try:
-            entries = unpack(payload)
-        except Refused as bad:
-            logger.warning("%s: an answer could not be read: %s", self._station.name, bad)
-            return
-        for entry in entries:
-            try:
-                self._take_in(entry)
-            except Refused as bad:
-                logger.warning("%s: an answer was not taken: %s", self._station.name, bad)
+        """An arrival on the acks topic."""
+        self._answers.receive(payload)
         self._wake.set()
-
-    def _take_in(self, entry: Signed) -> None:
-        match decode(entry.body):
-            case Ack() as ack:
-                self._acked(ack)
-            case Welcome() as welcome:
-                self._welcomed(welcome)
-            case Receipt() as receipt:
-                if not verify(entry.body, entry.signature, self._station.city_key):
-                    raise Refused(Reason.WRONG_SIGNATURE, f"receipt for {receipt.node} is not the city's")
-                self._later(lambda: self._receipted(receipt, entry.raw))
-            case Refusal() as refusal:
-                self._later(lambda: self._refused_unread(refusal))
-            case other:
-                raise Refused(Reason.UNDECODABLE, f"{type(other).__name__} does not belong among answers")
-
-    def _later(self, chore: Callable[[], Awaitable[None]]) -> None:
-        """Do it in the order of arrival, by `run`: it needs the disk."""
-        if len(self._chores) < _CHORES:
-            self._chores.append(chore)
-
-    def _acked(self, ack: Ack) -> None:
-        self._arrived(ack.stream, Ranges([*ack.held, *ack.settled]))
-        self._later(lambda: self._answered(ack))
-
-    def _arrived(self, stream: StreamKey, there: Ranges) -> None:
-        left = self._lanes.acked(stream, there, self._monotonic())
-        for item in left:
-            self._parcels.acked(item.id)
-        self._steps.there(left)
-
-    async def _answered(self, ack: Ack) -> None:
-        self._owner.answered(ack)
-        for lo, hi, reason in ack.refused:
-            await self._rest(await self._shelf.within(ack.stream, Ranges([(lo, hi)])), reason)
-
-    def _welcomed(self, welcome: Welcome) -> None:
-        if welcome.to != self._station.name:
-            return
-        # Before the end of the round trip, so that whatever interrupts us in between makes the error greater only.
-        arrived = self._station.timepiece.boottime_ms()
-        now = self._monotonic()
-        heard = self._greeting.heard(welcome, now)
-        if heard is None:
-            if welcome.clock.at is not None and self._station.timepiece.now() is None:
-                self._greeting.hurry(now)
-            return
-        learnt = self._station.timepiece.heard(welcome.clock, heard.round_trip_s, arrived)
-        if heard.peer_changed:
-            self._lanes.down()
-            self._parcels.forget()
-        self._lanes.welcomed()
-        for stream, there in heard.there.items():
-            self._arrived(stream, there)
-        self._later(lambda: self._heard(heard, learnt))
-
-    async def _heard(self, heard: Heard, learnt: Anchor | Tie | None) -> None:
-        if learnt is not None:
-            await self._shelf.remember(learnt)
-        await self._owner.welcomed(heard.missing)
-        for stream, numbers in heard.missing.items():
-            self._receipted_at.pop(stream, None)
-            items = await self._shelf.within(stream, numbers)
-            self._lanes.refill(item for item in items if item not in self._resting)
-
-    async def _receipted(self, receipt: Receipt, raw: bytes) -> None:
-        if receipt.at <= self._receipted_at.get(receipt.stream, -1):
-            return
-        settled = Ranges(receipt.settled)
-        self._steps.receipted(await self._shelf.settle(receipt.stream, settled, receipt.at))
-        self._arrived(receipt.stream, settled)
-        await self._owner.receipted(receipt, raw)
-        self._receipted_at[receipt.stream] = receipt.at
-
-    async def _refused_unread(self, refusal: Refusal) -> None:
-        flight = self._parcels.flight_of(refusal.digest)
-        if flight is not None:
-            items = self._lanes.in_flight(flight)
-            if len(items) == 1:
-                await self._rest(items, refusal.reason)
-            self._lanes.unreadable(flight)
-            return
-        flying = {item.id: item for number in self._parcels.flights() for item in self._lanes.in_flight(number)}
-        raws = await self._shelf.raws(list(flying))
-        found = [flying[id_] for id_, raw in raws.items() if digest(raw) == refusal.digest]
-        await self._rest(found, refusal.reason)
-
-    async def _rest(self, items: Iterable[Item], reason: Reason) -> None:
-        items = list(items)
-        now = self._monotonic()
-        self._lanes.withdrawn((item.id for item in items), now)
-        if items and await self._owner.refused(items, reason):
-            self._resting.add(items, now)
 
     async def run(self) -> None:
         """Work until cancelled. A full disk is waited out; every other trouble is the supervisor's."""
@@ -241,20 +142,12 @@ class Sender:
 
     async def _turn(self) -> None:
         try:
-            await self._do_chores()
+            await self._answers.work_off()
         except StoreFull:
             # Sending goes on: it is what lets the disk be emptied.
             await self._send()
             raise
         await self._send()
-
-    async def _do_chores(self) -> None:
-        while self._chores:
-            try:
-                await self._chores[0]()
-            except Refused as bad:
-                logger.warning("%s: an answer was not taken: %s", self._station.name, bad)
-            self._chores.popleft()
 
     async def _send(self) -> None:
         now = self._monotonic()

@@ -71,7 +71,7 @@ def trust_the_broker() -> None:
     async def sent(self: Sender, dispatch: Dispatch) -> None:
         await depart(self, dispatch)
         for item in dispatch.items:
-            self._arrived(item.stream, Ranges([(item.first, item.last)]))
+            self._answers.arrived(item.stream, Ranges([(item.first, item.last)]))
 
     Sender._depart = sent  # type: ignore[method-assign]
 

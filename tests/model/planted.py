@@ -16,11 +16,11 @@ from contract.errors import Refused
 from contract.hello import Welcome
 from contract.ranges import Ranges
 from contract.rating import Quality
+from transport.answers import Answers
 from transport.dating import Dated
 from transport.greeting import Greeting, Heard
 from transport.intake import Group, Verified
 from transport.receiver import Receiver
-from transport.sender import Sender
 from transport.timepiece import Timepiece
 
 Planted = Callable[[pytest.MonkeyPatch], None]
@@ -70,15 +70,15 @@ def dedupes_before_it_verifies(patch: pytest.MonkeyPatch) -> None:
 
 def deletes_what_is_held(patch: pytest.MonkeyPatch) -> None:
     """An ack of the gateway is taken for a receipt of the city."""
-    answered = Sender._answered
+    answered = Answers._answered
 
-    async def settling(self: Sender, ack: Ack) -> None:
+    async def settling(self: Answers, ack: Ack) -> None:
         now = self._station.timepiece.now()
         if now is not None:
             await self._shelf.settle(ack.stream, Ranges(ack.held), now.at)
         await answered(self, ack)
 
-    patch.setattr(Sender, "_answered", settling)
+    patch.setattr(Answers, "_answered", settling)
 
 
 def gives_a_number_again_after_a_cancelled_append(patch: pytest.MonkeyPatch) -> None:

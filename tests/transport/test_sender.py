@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,6 +18,7 @@ from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
+from transport import answers
 from transport import sender as sender_module
 from transport.dating import Dating
 from transport.lanes import Item, Lane, Lanes, Limits
@@ -78,6 +80,23 @@ class House:
         return self.keep
 
 
+class Wake(asyncio.Event):
+    """What wakes the sender; `resting` is set while it waits for that with nothing left to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resting = asyncio.Event()
+
+    def set(self) -> None:
+        self.resting.clear()
+        super().set()
+
+    async def wait(self) -> Literal[True]:
+        if not self.is_set():
+            self.resting.set()
+        return await super().wait()
+
+
 class Stage:
     """A sender with a clock to set by hand, and everything it published."""
 
@@ -97,6 +116,7 @@ class Stage:
             publish=self._publish,
             monotonic=lambda: self.now,
         )
+        self.wake = self.sender._wake = Wake()
 
     def _publish(self, lane: Lane, payload: bytes) -> bool:
         self.published.append((lane, payload))
@@ -105,8 +125,7 @@ class Stage:
     async def settle(self) -> None:
         """Let the sender do what it has to do."""
         self.sender.poke()
-        for _ in range(3):
-            await asyncio.sleep(0.02)
+        await self.wake.resting.wait()
 
     def hellos(self) -> list[Hello]:
         found = [decode(e.body) for _, p in self.published for e in unpack(p) if not is_batch(e.body)]
@@ -259,7 +278,7 @@ async def test_what_the_house_does_not_want_is_logged(shelf: Shelf, caplog: pyte
             raise Refused(Reason.WRONG_SENDER, "not mine")
 
     async with playing(shelf) as stage:
-        stage.sender._owner = Picky()
+        stage.sender._answers._owner = Picky()
         stage.sender.receive(CITY.entry(encode(Receipt("371721122-a1", "AAAAAAAAAA", [(1, 3)], NOON))))
         await stage.up()
         assert "not mine" in caplog.text
@@ -345,17 +364,19 @@ async def test_a_full_disk_does_not_stop_the_sending(
         assert stage.batches() == [("backlog", [1])]
         assert stage.house.missing == []
 
+        # By itself: nobody wakes it.
         stage.house.full = 0
-        await asyncio.sleep(0.1)
+        while not stage.house.missing:
+            await asyncio.sleep(0.01)
         assert stage.house.missing == [{STREAM: Ranges([(1, 1)])}]
         assert [item.id for item in items] == [item.id for item in stage.sender.lanes.unacknowledged()]
 
 
 async def test_answers_that_wait_for_the_disk_are_bounded(shelf: Shelf) -> None:
     stage = Stage(shelf)
-    for _ in range(sender_module._CHORES + 10):
+    for _ in range(answers._CHORES + 10):
         stage.say(Ack(*STREAM, held=[(1, 1)]))
-    assert len(stage.sender._chores) == sender_module._CHORES
+    assert len(stage.sender._answers._chores) == answers._CHORES
 
 
 async def test_a_batch_that_was_pruned_while_it_waited(shelf: Shelf) -> None:
