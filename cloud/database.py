@@ -9,9 +9,10 @@ import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import URL, MetaData, make_url, text
@@ -21,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
 from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_looker
 from cloud.migrations import HEAD, beyond, revision_of
-from contract.errors import OutOfRoom, SettingsError, Unavailable
+from contract.errors import OutOfRoom, SettingsError, StoreFull, Unavailable
+from transport.lock import locked
 
 CLOSE_S = 2.0
 # Every room of the city describes its tables here; they are made by `cloud.migrations`.
@@ -76,6 +78,8 @@ class Database:
 
     writer: AsyncEngine
     reader: AsyncEngine
+    # A tenured file's, against a second city; empty otherwise.
+    lock: ExitStack = field(default_factory=ExitStack)
 
     @property
     def shared(self) -> bool:
@@ -96,13 +100,17 @@ class Database:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await engine.dispose()
+        self.lock.close()
 
 
 async def open_database(database: str, *, password_file: str | None = None, tenured: bool = False) -> Database:
     """Open `database`, a path or URL; the password of a URL may stand in `password_file`.
 
     An SQLite file is made and upgraded as needed. A PostgreSQL must have been upgraded (`upgrade_database`), since
-    several programs of different versions may be at work on it. `tenured`: see `postgresql_engines`.
+    several programs of different versions may be at work on it.
+
+    `tenured`: for the process that takes in ratings. Of a file there can be one such at a time (`locked`), since it
+    remembers what is in the ledger; of a PostgreSQL see `postgresql_engines`. Whoever else reads or writes asks nobody.
 
     Raises `SettingsError` when it cannot be opened or has another schema than this program's.
     """
@@ -110,6 +118,8 @@ async def open_database(database: str, *, password_file: str | None = None, tenu
     with _opening(url):
         opened = _connected(url, tenured=tenured)
         try:
+            if tenured and not opened.shared:
+                opened.lock.enter_context(locked(Path(url.database or "")))
             await _fit(opened, url)
         except BaseException:
             await opened.close()
@@ -211,7 +221,7 @@ def _is_trouble(bad: BaseException) -> bool:
 
     asyncpg, which is not loaded for a file, is known by its name.
     """
-    ours = isinstance(bad, SQLAlchemyError | OSError | sqlite3.Error)
+    ours = isinstance(bad, SQLAlchemyError | OSError | sqlite3.Error | StoreFull)
     return ours or type(bad).__module__.startswith("asyncpg.")
 
 

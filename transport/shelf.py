@@ -5,23 +5,18 @@ it again after a restart); what a signed receipt settled is, and only that may e
 """
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Self
 
 from contract.batch import Batch, StreamKey
-from contract.errors import StoreDamaged
 from contract.ranges import Ranges
 from transport import sums
-from transport.checking import Summed, check
+from transport.checking import Summed
 from transport.dating import Anchor, Dating, Tie
-from transport.disk import RESERVE_BYTES, Disk, marks, rows, set_aside
+from transport.disk import Disk, marks, rows
 from transport.lanes import Item
+from transport.store import Store
 from transport.unbroken import unbroken
-
-logger = logging.getLogger(__name__)
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 # Later than any time.
@@ -97,7 +92,7 @@ SELECT id, stream, first, last FROM batch WHERE settled_at < ? ORDER BY settled_
 """
 
 
-class Shelf:
+class Shelf(Store):
     """`kept` tells, at any time and without reading the disk, which numbers of which stream are here."""
 
     schema = SCHEMA
@@ -105,40 +100,13 @@ class Shelf:
 
     def __init__(self, disk: Disk) -> None:
         """Use `open`."""
-        self.disk = disk
+        super().__init__(disk)
         self._ids: dict[StreamKey, int] = {}
         self._keys: dict[int, StreamKey] = {}
         self._kept: dict[StreamKey, Ranges] = {}
         self._last_id = 0
         # Held from choosing a number until its commit, so that none is chosen twice.
         self._adding = asyncio.Lock()
-
-    @classmethod
-    async def open(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
-        """Open or make the store at `path`; see `Disk.open` for the errors."""
-        shelf = cls(await Disk.open(path, cls.schema, reserve=reserve))
-        try:
-            await check(shelf.disk, shelf.summed)
-            await shelf._load()
-        except BaseException:
-            await shelf.close()
-            raise
-        return shelf
-
-    @classmethod
-    async def open_sound(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
-        """As `open`, but a damaged file is put aside, to be examined, and a new store is begun in its place."""
-        try:
-            return await cls.open(path, reserve=reserve)
-        except StoreDamaged as damaged:
-            aside = set_aside(path)
-            logger.error("%s; it is kept as %s, a new store is begun", damaged, aside)  # noqa: TRY400  (all is said)
-            shelf = await cls.open(path, reserve=reserve)
-            await shelf.recover(aside)
-            return shelf
-
-    async def recover(self, aside: Path) -> None:
-        """Take over what is sound in the damaged store `aside`. Here nothing: whoever sent it still has it."""
 
     async def _load(self) -> None:
         for id_, node, epoch in await self.disk.read(_STREAMS):
@@ -152,10 +120,6 @@ class Shelf:
         for node, epoch, first, last in await self.disk.read("SELECT * FROM void"):
             stream = StreamKey(node, epoch)
             self.void[stream] = self.void.get(stream, Ranges()) | Ranges([(first, last)])
-
-    async def close(self) -> None:
-        """Close the file."""
-        await self.disk.close()
 
     def _name(self, key: StreamKey, id_: int) -> None:
         self._ids[key] = id_

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from cloud.database import Database, fetch, fetch_value, open_database, unavailable, write
+from cloud.database import Database, fetch, fetch_value, open_database, reading, unavailable, write
 from cloud.tallies.store import ADD_MINUTE
 from contract.errors import OutOfRoom, SettingsError, Unavailable
 
@@ -113,3 +113,22 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="not a database"):
         await open_database(str(file))
+
+
+async def test_of_a_file_one_city_takes_in_ratings_and_whoever_else_works_on_it_asks_nobody(tmp_path: Path) -> None:
+    file = str(tmp_path / "city.db")
+    async with await open_database(file, tenured=True):
+        with pytest.raises(SettingsError, match=r"city\.db is in use by another process"):
+            await open_database(file, tenured=True)
+        async with await open_database(file) as other, other.writer.begin() as writing:
+            await write(writing, ADD_WINDOW, [("371721121-a1/01",)])
+        async with reading(file) as connection:
+            assert await fetch_value(connection, WINDOWS) == "371721121-a1/01"
+    async with await open_database(file, tenured=True):
+        pass
+
+
+async def test_a_file_whose_lock_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "city.db-lock").mkdir()
+    with pytest.raises(SettingsError, match=r"cannot be opened: .* its lock"):
+        await open_database(str(tmp_path / "city.db"), tenured=True)

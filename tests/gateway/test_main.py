@@ -105,6 +105,24 @@ def test_it_runs_without_brokers_and_stops_on_sigterm(tmp_path: Path) -> None:
     assert (tmp_path / "journal.db").exists()
 
 
+@pytest.mark.timeout(120)
+def test_a_second_one_on_its_journal_ends_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    new_key(tmp_path / "g0.key")
+    file = write(tmp_path, GOOD.replace('host = "127.0.0.1" }', 'host = "127.0.0.1", port = 9 }').replace("1884", "9"))
+    file.write_text(file.read_text().replace(', username = "g0", password_file = "g0.password"', ""))
+    command = [sys.executable, "-m", "gateway", "run", "--config", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert "Connection refused" in first.stderr.readline()
+        try:
+            second = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (second.returncode, second.stdout, second.stderr.count("\n")) == (2, "", 1)
+            assert second.stderr.startswith(f"{file}: {tmp_path / 'journal.db'} is in use by another process")
+            assert first.poll() is None
+        finally:
+            first.kill()
+
+
 @pytest.mark.timeout(60)
 def test_it_answers_prometheus_where_its_file_says_so_and_logs_no_password(
     tmp_path: Path, free_port: Callable[[], int]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ import gateway.reception
 import transport.greeting
 import transport.outbox
 import transport.sender
-import transport.shelf
+import transport.store
 from cloud.database import open_database
 from tests.model.host import HOST
 from tests.model.houses import Panel
@@ -64,7 +64,9 @@ def empty_city() -> bytes:
 def in_the_model() -> Iterator[None]:
     """The product's modules find the model's disks, links, clocks and pins where the machine's were."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport.shelf, "Disk", ModelDisk)
+        patch.setattr(transport.store, "Disk", ModelDisk)
+        # The name of a disk in memory is nothing that could be locked.
+        patch.setattr(transport.store, "locked", nullcontext)
         for module in (edge.uplink, gateway.forwarder, gateway.reception, cloud.ingest.worker):
             patch.setattr(module, "Link", ModelLink)
         for module in (edge.node, gateway.post):

@@ -309,7 +309,7 @@ async def test_a_damaged_store_is_kept_aside_and_a_new_one_begun(
 
     assert dict(again.kept) == {ONE: Ranges([(1, 1)])}
     assert (tmp_path / "shelf.db.damaged-1").read_bytes() == b"rubbish" * 2000
-    [said] = [record.getMessage() for record in caplog.records if record.name == "transport.shelf"]
+    [said] = [record.getMessage() for record in caplog.records if record.name == "transport.store"]
     assert said.startswith(f"{path}: ")
     assert said.endswith(f"; it is kept as {path}.damaged-1, a new store is begun")
     await again.close()
