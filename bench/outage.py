@@ -22,38 +22,29 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 import msgspec
 
-from bench.backlog import Backlog, Day, fill
+from bench.ground import HABITS, Ground, prepared
 from bench.line import Line
 from bench.listening import Ear, Number, Onlooker
-from bench.rig import city, codes, cpu_s, parser, percentile, resident_mb, show
-from cloud.database import open_database, write
-from cloud.registry.store import ADD_TOWNSHIP, seed_places
+from bench.press import Lit, Press
+from bench.rig import city, cpu_s, parser, percentile, resident_mb, show
 from contract.bundle import Signed
-from contract.identity import county_of, township_of
+from contract.identity import township_of
 from contract.signing import Signer, public_key, verify
 from edge.settings import read
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
-from firmware_sim.cityplan import TownshipPlan, lay_out
-from firmware_sim.fingerlog import Choice, Touch
-from firmware_sim.premises import Habits, Premises, Wires, build, cloud
+from firmware_sim.premises import Wires, cloud
 from firmware_sim.puppets import Puppets
 from firmware_sim.servers.daemon import free_port
 from firmware_sim.verdict import Row, Verdict, judge
 from proof import ledger, tallies
-from transport.boot import boottime_ms, wall_ms
-from transport.keys import read_key
 
-HABITS = Habits(settle_s=0.0, cooldown_s=0.0, heartbeat_s=60.0)
 TOWNSHIPS = 170
 WINDOWS = 10_000
-A_WINDOW = 100
-DAY_MS = 24 * 3600 * 1000
 A_SECOND = 30.0
 # Processes that the gateways share.
 HOUSES = 2
@@ -62,54 +53,6 @@ AFTER_S = 5.0
 PATIENCE_S = 600.0
 LOOK_S = 0.2
 VERIFIED = 5000
-
-
-class Lit(NamedTuple):
-    """A live rating: its number, when it was committed (monotonic, s), and what the finger remembers."""
-
-    number: Number
-    at: float
-    choice: Choice
-
-
-class Press:
-    """Somebody presses `per_s` times a second in all, at moments of their own, until `stop`."""
-
-    def __init__(self, puppets: Puppets, per_s: float, seed: int) -> None:
-        self.lit: list[Lit] = []
-        self._puppets = puppets
-        self._per_s = per_s
-        self._random = Random(f"{seed}/live")
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Let nobody press any more."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Press until stopped."""
-        random, due = self._random, time.monotonic()
-        while not self._stopping.is_set():
-            due += random.expovariate(self._per_s)
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            puppet = random.choice(self._puppets.puppets)
-            window, level = random.choice(puppet.settings.window).id, random.choices((3, 2, 1), (88, 8, 4))[0]
-            touch = Touch(level, wall_ms())
-            await puppet.record(window, level, 1, boottime_ms())
-            at, (node, epoch), seq = time.monotonic(), puppet.outbox.stream, puppet.outbox.last
-            choice = Choice(f"{node}-live-{seq}", f"{node}/{window}", (touch,), Touch(level, wall_ms()))
-            self.lit.append(Lit((node, epoch, seq), at, choice))
-
-
-class Ground(NamedTuple):
-    """What was prepared on disk, and where."""
-
-    folder: Path
-    plan: Sequence[TownshipPlan]
-    premises: Premises
-    wires: Wires
-    day: Day
-    backlog: Backlog
 
 
 class Seen(NamedTuple):
@@ -123,28 +66,6 @@ class Seen(NamedTuple):
     cpu: Mapping[str, float]
     resident: Mapping[str, float]
     verify_us: float
-
-
-async def prepared(folder: Path, wires: Wires, townships: int, windows: int, seed: int) -> Ground:
-    """Lay out the city, register it, and write a day into every journal."""
-    known = codes()
-    # Beyond those that the table of places knows, further ones of its counties, as a report may count them.
-    places = [*known, *(f"{county_of(known[number * 16])}9{number:02d}" for number in range(townships - len(known)))]
-    plan = lay_out(places, windows=windows, townships=townships, seed=seed)
-    premises = build(plan, folder / "city", wires=wires, habits=HABITS)
-    async with await open_database(str(premises.database)) as database:
-        await seed_places(database.writer)
-        async with database.writer.begin() as connection:
-            names = [(code, county_of(code), *[code[-3:]] * 4) for code in places[len(known) :]]
-            await write(connection, ADD_TOWNSHIP, names)
-    now = wall_ms()
-    day = Day(now - DAY_MS, now - 60_000, a_window=A_WINDOW, seed=seed)
-    nodes = {path.parent.name: read_key(path.parent / "node.key") for path in premises.nodes}
-    filled = [
-        await fill(file.with_name("journal.db"), township, day, nodes)
-        for file, township in zip(premises.gateways, plan, strict=True)
-    ]
-    return Ground(folder, plan, premises, wires, day, Backlog(*map(sum, zip(*filled, strict=True))))
 
 
 @asynccontextmanager
