@@ -29,3 +29,12 @@ def test_a_clock_is_read_in_its_unit(read: Callable[[], int], clock: int, unit_n
     told = read()
     after = time.clock_gettime_ns(clock)
     assert before // unit_ns <= told <= after // unit_ns
+
+
+def test_units_of_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = {time.CLOCK_BOOTTIME: 9_000_000_007_250_000, time.CLOCK_REALTIME: 1_790_000_000_123_999_999}
+    monkeypatch.setattr(time, "clock_gettime_ns", readings.__getitem__)
+    assert boot.boottime_ns() == 9_000_000_007_250_000
+    assert boot.boottime_ms() == 9_000_000_007
+    assert boot.boottime_s() == 9_000_000.00725
+    assert boot.wall_ms() == 1_790_000_000_123

@@ -18,7 +18,6 @@ from contract.signing import Signer
 from transport import wal
 from transport.dating import Anchor, Dated
 from transport.outbox import Outbox, Settled
-from transport.salvage import TABLES, _sound, missing
 from transport.shelf import Shelf
 
 NODE = "371721121-a1"
@@ -227,25 +226,6 @@ async def test_a_store_without_sums_gets_them(tmp_path: Path) -> None:
     outbox = await Outbox.open_sound(path, reserve=0)
     assert outbox.void == {FIRST: Ranges([(3, 3)])}
     await outbox.close()
-
-
-def test_what_is_missing_is_what_was_given_and_neither_kept_nor_pruned() -> None:
-    assert missing(Ranges([(1, 3), (5, 9)]), [], 0) == Ranges([(4, 4)])
-    # Below what was pruned a gap proves nothing, but for what a damaged row says itself.
-    assert missing(Ranges([(5, 9)]), [], 4) == Ranges()
-    assert missing(Ranges([(5, 9)]), [(2, 3)], 4) == Ranges([(2, 3)])
-    assert missing(Ranges([(1, 9)]), [(10, 11)], 0) == Ranges([(10, 11)])
-    assert missing(Ranges(), [(1, 2)], 0) == Ranges([(1, 2)])
-    # What damage made of a number is no claim.
-    assert missing(Ranges([(1, 9)]), [(1 << 40, 1 << 40), (5, 1 << 40), ("x", None), (-3, 2)], 0) == Ranges()
-
-
-def test_rows_of_a_stream_that_cannot_be_read_are_left_and_nothing_is_claimed_for_them() -> None:
-    found: dict[str, list[tuple[object, ...]]] = {table: [] for table in TABLES}
-    found["batch"] = [(1, 9, 1, 1, None, b"raw", 0)]
-    found["rating"] = [(9, 1, 1, 5, "01", 3, 1, NOON, 0, None, None, 0)]
-    assert _sound(found).void == {}
-    assert not _sound(found).rows["batch"]
 
 
 async def test_frames_of_an_earlier_generation_are_none_of_the_logs(tmp_path: Path) -> None:

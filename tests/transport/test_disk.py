@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from contract.errors import StoreDamaged, StoreFull
-from transport.disk import Disk, set_aside
+from transport import disk as disk_module
+from transport import sums
+from transport.disk import Disk, look, marks, set_aside
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 ADD = "INSERT INTO note (text) VALUES (?)"
@@ -47,6 +49,19 @@ async def test_a_write_is_on_disk_when_it_returns(disk: Disk) -> None:
     await disk.write(ADD, ("one",))
 
     assert outside(disk) == ["one"]
+
+
+async def test_what_a_commit_took_is_counted_once(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_module, "perf_counter", iter([5.0, 5.25, 9.0, 9.5]).__next__)
+    await disk.write(ADD, ("one",))
+    await add(disk, "two", "three")
+    assert (disk.commits.sum_s, list(disk.commits.buckets())[-1]) == (0.75, ("+Inf", 2))
+
+
+async def test_statements_know_the_sum_of_a_row(disk: Disk) -> None:
+    assert [tuple(row) for row in await disk.read("SELECT row_sum('a', 7), row_sum('a', NULL, 'b'), row_sum()")] == [
+        (sums.of_row("a", 7), sums.of_row("a", None, "b"), sums.of_row())
+    ]
 
 
 async def test_it_is_written_through(disk: Disk) -> None:
@@ -120,6 +135,20 @@ async def test_full_is_when_only_the_reserve_is_left(tmp_path: Path) -> None:
     await disk.close()
 
 
+async def test_room_is_what_others_may_use_less_the_reserve(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = os.statvfs_result((4096, 512, 1000, 900, 800, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: room if path == disk.path.parent else None)
+    assert disk.free() == 800 * 512
+    disk._reserve = 800 * 512 - 1
+    assert disk.free() == 1
+    disk.require_room()
+    disk._reserve += 1
+    assert disk.free() == 0
+    with pytest.raises(StoreFull) as caught:
+        disk.require_room()
+    assert str(caught.value) == f"{disk.path}: less than {800 * 512} bytes free; make room on this disk"
+
+
 async def test_not_full(disk: Disk) -> None:
     assert disk.free() > 0
     disk.require_room()
@@ -162,8 +191,9 @@ async def test_a_disk_that_took_no_write_is_full_until_it_takes_one(disk: Disk, 
 
 
 async def test_a_disk_that_still_takes_nothing_stays_full(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreFull):
+    with pytest.raises(StoreFull) as caught:
         await disk.write("INSERT INTO nowhere VALUES (1)")
+    assert str(caught.value) == f"{disk.path}: cannot write: no such table: nowhere (SQLITE_ERROR)"
     statements: list[str] = []
 
     async def stubborn(statement: str, values: object = ()) -> None:
@@ -206,8 +236,9 @@ async def test_no_folder(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database at all " * 500)
 
-    with pytest.raises(StoreDamaged):
+    with pytest.raises(StoreDamaged) as caught:
         await Disk.open(tmp_path / "store.db", SCHEMA)
+    assert str(caught.value) == f"{tmp_path / 'store.db'}: file is not a database"
 
 
 async def test_a_file_with_a_hole(tmp_path: Path) -> None:
@@ -222,6 +253,46 @@ async def test_a_file_with_a_hole(tmp_path: Path) -> None:
 
     with pytest.raises(StoreDamaged):
         await Disk.open(path, SCHEMA)
+
+
+async def test_a_log_whose_synced_commits_are_damaged(tmp_path: Path, disk: Disk) -> None:
+    for text in ("one", "two", "three", "four"):
+        await disk.write(ADD, (text,))
+    log = disk.path.with_name("store.db-wal")
+    content = bytearray(log.read_bytes())
+    # In the third frame from the end: two commits stand behind it.
+    content[len(content) - 2 * 4120 - 9] ^= 1
+    (tmp_path / "other.db").write_bytes(disk.path.read_bytes())
+    (tmp_path / "other.db-wal").write_bytes(content)
+    with pytest.raises(StoreDamaged) as caught:
+        await Disk.open(tmp_path / "other.db", SCHEMA)
+    assert str(caught.value) == f"{tmp_path / 'other.db-wal'}: synced commits in it are damaged"
+
+
+async def test_what_the_check_says_is_said(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await disk.write("CREATE TABLE short (text TEXT)")
+    await disk.write("INSERT INTO short VALUES (NULL)")
+    await disk.write("PRAGMA writable_schema = 1")
+    await disk.write("UPDATE sqlite_schema SET sql = 'CREATE TABLE short (text TEXT NOT NULL)' WHERE name = 'short'")
+    await disk.write("PRAGMA writable_schema = RESET")
+    with pytest.raises(StoreDamaged) as caught:
+        await disk._check()
+    assert str(caught.value) == f"{disk.path}: NULL value in short.text"
+
+
+async def test_a_look_reads_beside_who_has_it_open_and_writes_nothing(disk: Disk, tmp_path: Path) -> None:
+    await add(disk, "one", "two")
+    assert look(disk.path, "SELECT id, text FROM note WHERE text = :text", {"text": "two"}) == [(2, "two")]
+    assert look(disk.path, ALL) == [("one",), ("two",)]
+    with pytest.raises(StoreFull, match="readonly"):
+        look(disk.path, ADD, ("three",))
+    with pytest.raises(StoreFull, match="unable to open"):
+        look(tmp_path / "none.db", ALL)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_marks_are_as_many_as_the_values() -> None:
+    assert [marks(range(count)) for count in range(4)] == ["", "?", "?,?", "?,?,?"]
 
 
 async def test_damage_met_on_the_way(disk: Disk) -> None:

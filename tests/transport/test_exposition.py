@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contract.errors import SettingsError
 from contract.status import NodeStatus
+from contract.version import __version__
 from transport.exposition import build_info, counter, exposed, filled, gauge, histogram, of_a_hop
 from transport.histogram import Histogram
 from transport.lanes import Lanes
@@ -101,3 +102,39 @@ def test_a_clock_error_is_told_only_where_the_time_is_known(error: int | None, k
     assert told["manyi_edge_clock_known"] == known
     assert ("manyi_edge_clock_error_seconds" in told) is (error is not None)
     assert (told["manyi_edge_waiting_ratings"], told["manyi_edge_oldest_seconds"]) == (3, 1.5)
+
+
+def test_all_that_a_hop_tells() -> None:
+    status = NodeStatus("371721121-a1", "up", queue=3, oldest_ms=1500, disk_free=7, full=True, clock_error_ms=250)
+    lanes, commits = Lanes(), Histogram((0.01, 0.1))
+    lanes.unanswered = 4
+    commits.add(0.05, 2)
+    families = {family.name: family for family in of_a_hop("edge", status, lanes, commits)}
+    assert {name: family.type for name, family in families.items()} == {
+        **dict.fromkeys((f"manyi_edge_{name}" for name in ("waiting_ratings", "oldest_seconds", "full")), "gauge"),
+        **dict.fromkeys((f"manyi_edge_{name}" for name in ("disk_free_bytes", "clock_known")), "gauge"),
+        "manyi_edge_clock_error_seconds": "gauge",
+        "manyi_edge_resends": "counter",
+        "manyi_edge_commit_seconds": "histogram",
+        "manyi_build_info": "gauge",
+    }
+    assert [
+        (sample.name.removeprefix("manyi_edge_"), sample.labels, sample.value)
+        for family in families.values()
+        for sample in family.samples
+    ] == [
+        ("waiting_ratings", {}, 3),
+        ("oldest_seconds", {}, 1.5),
+        ("disk_free_bytes", {}, 7),
+        ("full", {}, True),
+        ("clock_known", {}, True),
+        ("clock_error_seconds", {}, 0.25),
+        ("resends_total", {}, 4),
+        ("commit_seconds_bucket", {"le": "0.01"}, 0),
+        ("commit_seconds_bucket", {"le": "0.1"}, 2),
+        ("commit_seconds_bucket", {"le": "+Inf"}, 2),
+        ("commit_seconds_count", {}, 2),
+        ("commit_seconds_sum", {}, 0.1),
+        ("manyi_build_info", {"version": __version__}, 1),
+    ]
+    assert all(family.documentation for family in families.values())

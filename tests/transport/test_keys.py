@@ -1,5 +1,6 @@
 """The key file: made once, for its owner alone, and every mistake said without showing the key."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -79,3 +80,12 @@ def test_what_is_no_key_is_said_without_showing_it(tmp_path: Path, text: bytes) 
         read_key(file)
 
     assert str(caught.value) == f"{file}: a key is 32 bytes as base64url text (43 characters), this is not"
+
+
+def test_a_path_that_is_wrong_pulls_no_disk_image_into_memory(tmp_path: Path) -> None:
+    file = tmp_path / "image"
+    new_key(file)
+    os.truncate(file, 1 << 42)
+
+    with pytest.raises(SettingsError, match="this is not"):
+        read_key(file)

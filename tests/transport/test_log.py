@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -204,8 +205,13 @@ def test_a_crash_names_the_error_and_where_it_came_from(began: Began, capsys: py
 def test_who_stops_it_by_hand_gets_pythons_own_last_word(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
     with began():
         set_up("json", house="edge", who="a")
-        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
-        assert capsys.readouterr().err == "KeyboardInterrupt\n"
+        with pytest.raises(KeyboardInterrupt) as caught:
+            raise KeyboardInterrupt
+        sys.excepthook(caught.type, caught.value, caught.tb)
+        said = capsys.readouterr().err
+        sys.__excepthook__(caught.type, caught.value, caught.tb)
+        assert said == capsys.readouterr().err
+        assert said.endswith("\nKeyboardInterrupt\n")
 
 
 def test_the_end_of_a_thread_is_said_with_its_name_where_it_has_one(
@@ -243,6 +249,13 @@ def test_text_leaves_crashes_to_python(began: Began, capsys: pytest.CaptureFixtu
         assert sys.excepthook is sys.__excepthook__
         logging.getLogger("edge").info("it goes")
         assert capsys.readouterr().err == "INFO edge: it goes\n"
+
+
+def test_a_warning_of_pythons_is_said_as_a_line(began: Began, capsys: pytest.CaptureFixture[str]) -> None:
+    with began():
+        set_up("text", house="edge", who="a")
+        warnings.showwarning("old", DeprecationWarning, "node.py", 7)
+        assert capsys.readouterr().err.startswith("WARNING py.warnings: node.py:7: DeprecationWarning: old")
 
 
 def test_logging_that_is_set_up_already_is_kept(began: Began, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,6 +136,17 @@ async def test_a_batch_has_a_bound_and_a_call_too(tmp_path: Path) -> None:
     await outbox.close()
 
 
+async def test_a_call_cuts_64_batches_unless_told_otherwise(tmp_path: Path) -> None:
+    outbox = await begun(tmp_path)
+    # Of two time qualities in turn, so that each is a batch of its own.
+    for place in range(65):
+        dated = Dated(NOON + place, (SYNCHRONISED, Quality.CORRECTED)[place % 2], 3)
+        await outbox.append(choice(place)._replace(dated=dated), cut=False)
+    assert [len(await outbox.cut()) for _ in range(3)] == [64, 1, 0]
+    assert outbox.uncut == 0
+    await outbox.close()
+
+
 async def test_a_batch_is_cut_once_and_its_bytes_never_change(tmp_path: Path) -> None:
     outbox = await begun(tmp_path)
     await outbox.append(choice(), cut=False)

@@ -47,6 +47,16 @@ def test_but_its_answer_shall_not_take_longer_than_some_seconds() -> None:
     assert room.size == 4 * KB
 
 
+def test_it_follows_the_size_that_flew_and_no_time_at_all_is_a_millisecond() -> None:
+    room = Room(16 * KB, 128 * KB)
+    room.answered(4 * KB, 0.125, 0.125)
+    assert room.size == 8 * KB
+    room.answered(10, 0.0, 0.0)
+    assert room.size == 2500
+    room.answered(1, 0.0, 0.0)
+    assert room.size == LEAST_BYTES
+
+
 @given(
     flights=st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 1e4), st.none() | st.floats(0, 1e4)), max_size=20)
 )
@@ -60,11 +70,21 @@ def test_it_stays_within_its_bounds(flights: list[tuple[int, float, float | None
         assert room.size <= max(LEAST_BYTES, size * LINE_S / max(slow, 1e-3))
 
 
-def test_patience_is_what_was_measured_and_grows_with_silence() -> None:
+def test_patience_is_what_was_measured() -> None:
     pace = Pace(2.0)
     assert pace.patience_s() == 2.0
     pace.answered(10.0)
     assert pace.patience_s() == pytest.approx(30.0)
+    # Smoothed as TCP does: the mean by an eighth, its spread by a quarter.
+    pace.answered(2.0)
+    assert pace.patience_s() == pytest.approx(9.0 + 4 * 5.75)
+    pace.answered(9.0)
+    assert pace.patience_s() == pytest.approx(9.0 + 4 * 4.3125)
+
+
+def test_silence_doubles_the_patience_up_to_two_minutes_and_an_answer_ends_it() -> None:
+    pace = Pace(2.0)
+    pace.answered(10.0)
     pace.silent = 1
     assert pace.patience_s() == pytest.approx(60.0)
     pace.silent = 10_000

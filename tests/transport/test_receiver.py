@@ -1,6 +1,7 @@
 """Verify, dedupe, record, acknowledge, on a real store; and what happens when the disk is full or the flood comes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from contract.ack import Ack, Receipt, Refusal
 from contract.batch import Batch, StreamKey
-from contract.bundle import MAX_PAYLOAD, pack, unpack
+from contract.bundle import MAX_PAYLOAD, Signed, pack, unpack
 from contract.codec import Entry, decode, encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Stream, Welcome
@@ -21,19 +22,20 @@ from transport.dating import Dating
 from transport.disk import Disk
 from transport.intake import Quarantined, Verified
 from transport.lanes import Item
-from transport.receiver import QUEUE, QUEUE_BYTES, Receiver
+from transport.receiver import GROUP, GROUP_BYTES, QUEUE, QUEUE_BYTES, Receiver
 from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece
 
 NODE = "371721121-a1"
+OTHER = "371721121-a2"
 STREAM = StreamKey(NODE, "AAAAAAAAAA")
 SIGNER = Signer(b"1" * 32)
 CITY = Signer(b"9" * 32)
 
 
 class House:
-    """Knows one node; notes what the receiver tells it, and answers of the receiver by what was on disk just then."""
+    """Knows two nodes; notes what the receiver tells it, and answers of the receiver by what was on disk just then."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
@@ -41,11 +43,12 @@ class House:
         self.new: list[Item] = []
         self.bad: list[Quarantined] = []
         self.said: list[Entry] = []
+        self.told: list[tuple[str, Entry]] = []
         self.payloads: list[bytes] = []
         self.extra: list[bytes] = []
 
     def key_of(self, node: str) -> bytes | None:
-        return public_key(SIGNER.public) if node == NODE else None
+        return public_key(SIGNER.public) if node in {NODE, OTHER} else None
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         return self.settled.get(stream, Ranges())
@@ -55,6 +58,7 @@ class House:
         self.new += items
 
     def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
+        assert decode(Signed.of(raw).body) == hello
         return self.extra
 
     def quarantined(self, bad: Quarantined) -> None:
@@ -68,14 +72,19 @@ class House:
                 for lo, hi in said.held:
                     assert self.shelf.kept[said.stream].covers(lo, hi), "acknowledged before it was recorded"
             self.said.append(said)
+            self.told.append((node, said))
+
+
+def idle(house: House) -> Receiver:
+    timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: 5, wall_ms=lambda: 0)
+    station = Station("371721121-g0", "GGGGGGGGGG", SIGNER, public_key(CITY.public), timepiece)
+    return Receiver(station, house.shelf, house, answer=house.answer)
 
 
 @asynccontextmanager
 async def working(shelf: Shelf) -> AsyncIterator[tuple[Receiver, House]]:
     house = House(shelf)
-    timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: 5, wall_ms=lambda: 0)
-    station = Station("371721121-g0", "GGGGGGGGGG", SIGNER, public_key(CITY.public), timepiece)
-    receiver = Receiver(station, shelf, house, answer=house.answer)
+    receiver = idle(house)
     async with asyncio.TaskGroup() as tasks:
         work = tasks.create_task(receiver.run(), name="receiver")
         yield receiver, house
@@ -97,22 +106,25 @@ async def said(house: House, count: int) -> list[Entry]:
     return house.said
 
 
-def raw(first: int, last: int, level: int = 3) -> bytes:
+def raw(first: int, last: int, level: int = 3, *, stream: StreamKey = STREAM) -> bytes:
     rows = [Row(0, "01", level, 1)] * (last - first + 1)
-    return SIGNER.entry(encode(Batch(1, *STREAM, first, 1_790_000_000_000, Quality.SYNCHRONISED, rows)))
+    return SIGNER.entry(encode(Batch(1, *stream, first, 1_790_000_000_000, Quality.SYNCHRONISED, rows)))
 
 
-def hello(*streams: Stream, nonce: str = "n1") -> bytes:
-    return SIGNER.entry(encode(Hello(1, NODE, STREAM.epoch, 5, nonce, 0, "boot", 7, 8, list(streams))))
+def hello(*streams: Stream, nonce: str = "n1", node: str = NODE) -> bytes:
+    return SIGNER.entry(encode(Hello(1, node, STREAM.epoch, 5, nonce, 0, "boot", 7, 8, list(streams))))
 
 
-async def test_recorded_then_acknowledged(shelf: Shelf) -> None:
+async def test_recorded_then_acknowledged(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with working(shelf) as (receiver, house):
         receiver.receive(NODE, pack([raw(1, 3), raw(4, 4)]))
 
         assert await said(house, 1) == [Ack(NODE, STREAM.epoch, held=[(1, 4)])]
         assert [(item.first, item.last) for item in house.new] == [(1, 3), (4, 4)]
         assert len(await shelf.unsettled()) == 2
+        [step] = [vars(line) for line in caplog.records if line.name == "transport.steps"]
+        assert (step["step"], step["who"], step["lasts"]) == ("recorded", "371721121-g0", [3, 4])
 
 
 async def test_a_known_batch_is_acknowledged_again_and_recorded_once(shelf: Shelf) -> None:
@@ -149,6 +161,18 @@ async def test_a_welcome_tells_what_is_here_now_with_what_the_house_adds(shelf: 
     assert passed_on == receipt
 
 
+async def test_each_answer_goes_to_the_node_that_it_is_for(shelf: Shelf) -> None:
+    other = StreamKey(OTHER, "AAAAAAAAAA")
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, pack([raw(1, 3), b"{}"]))
+        receiver.receive(OTHER, pack([raw(1, 2, stream=other), hello(node=OTHER)]))
+        await said(house, 4)
+
+    to = [(node, type(entry)) for node, entry in house.told]
+    assert sorted(to, key=str) == sorted([(NODE, Refusal), (NODE, Ack), (OTHER, Ack), (OTHER, Welcome)], key=str)
+    assert {node: entry.stream for node, entry in house.told if isinstance(entry, Ack)} == {NODE: STREAM, OTHER: other}
+
+
 async def test_bad_input_is_counted_and_answered_and_stops_nothing(shelf: Shelf) -> None:
     async with working(shelf) as (receiver, house):
         receiver.receive(NODE, b"rubbish")
@@ -173,7 +197,8 @@ async def test_a_full_disk_acknowledges_nothing_but_still_welcomes(
         assert isinstance(welcome, Welcome)
         assert welcome.streams == [Ack(NODE, STREAM.epoch)]
         assert house.new == []
-        assert "bytes free" in caplog.text
+        full = f"371721121-g0: {shelf.disk.path}: less than 0 bytes free; make room on this disk"
+        assert full in [line.getMessage() for line in caplog.records if line.name == "transport.receiver"]
 
         monkeypatch.setattr(Disk, "free", free)
         receiver.receive(NODE, raw(1, 3))
@@ -181,21 +206,37 @@ async def test_a_full_disk_acknowledges_nothing_but_still_welcomes(
 
 
 async def test_what_waits_is_bounded_in_number_and_bytes(shelf: Shelf) -> None:
-    timepiece = Timepiece(Dating(), boot="boot", boottime_ms=lambda: 5, wall_ms=lambda: 0)
-    station = Station("371721121-g0", "GGGGGGGGGG", SIGNER, public_key(CITY.public), timepiece)
-
-    many = Receiver(station, shelf, House(shelf), answer=lambda *_: None)
+    many = idle(House(shelf))
     for _ in range(QUEUE + 100):
         many.receive(NODE, b"{}")
     assert len(many._queue) == QUEUE
 
-    large = Receiver(station, shelf, House(shelf), answer=lambda *_: None)
+    large = idle(House(shelf))
     for _ in range(200):
         large.receive(NODE, bytes(MAX_PAYLOAD))
     assert sum(len(payload) for _, payload in large._queue) <= QUEUE_BYTES
     assert large._next()
     large.receive(NODE, bytes(MAX_PAYLOAD))
     assert sum(len(payload) for _, payload in large._queue) == large._queued_bytes <= QUEUE_BYTES
+
+    brimful = idle(House(shelf))
+    for _ in range(4):
+        brimful.receive(NODE, bytes(QUEUE_BYTES // 4))
+    brimful.receive(NODE, b"x")
+    assert len(brimful._queue) == 4
+
+
+async def test_one_commit_takes_so_many_payloads_or_so_many_bytes(shelf: Shelf) -> None:
+    receiver = idle(House(shelf))
+    for _ in range(GROUP + 1):
+        receiver.receive(NODE, b"{}")
+    assert [len(receiver._next()) for _ in range(3)] == [GROUP, 1, 0]
+
+    # One byte of room is room; none is none.
+    for size in (GROUP_BYTES - 1, 1, 1):
+        receiver.receive(NODE, bytes(size))
+    assert [len(receiver._next()) for _ in range(3)] == [2, 1, 0]
+    assert receiver._queued_bytes == 0
 
 
 @pytest.mark.bulk

@@ -1,7 +1,7 @@
 """What one end says of itself."""
 
 from contract.batch import StreamKey
-from contract.hello import MAX_STREAMS, Stream
+from contract.hello import MAX_STREAMS, Clock, Hello, Stream
 from contract.ranges import Ranges
 from contract.signing import Signer
 from transport.dating import Dating
@@ -19,6 +19,21 @@ def station() -> Station:
 
 def stream(number: int) -> StreamKey:
     return StreamKey(NODE, f"{number:010}")
+
+
+def test_a_hello_says_what_was_given_what_is_in_force_and_the_clocks() -> None:
+    asked = {stream(1): Ranges([(1, 3), (5, 5)])}
+    hello = station().hello("n", asked, last=4, config=3, void={})
+    assert hello == Hello(1, NODE, "0000000001", 4, "n", 3, "boot", 5, 7, [Stream(*stream(1), [(1, 3), (5, 5)])])
+
+
+def test_one_that_knows_the_time_says_it_and_how_wrong_it_may_be() -> None:
+    knowing = station()
+    knowing.timepiece.heard(Clock("city", 50, 1_790_000_000_000, 2), 0.010, 5)
+    hello = knowing.hello("n", {}, last=0, config=0, void={})
+    clock = knowing.timepiece.clock()
+    assert clock.at is not None
+    assert (hello.at, hello.error) == (clock.at, clock.error)
 
 
 def test_what_is_lost_is_declared_beside_what_is_kept() -> None:

@@ -59,6 +59,24 @@ async def test_every_epoch_that_has_the_number(tmp_path: Path) -> None:
     assert find(path, A1, 3, numbers=True) == [Whereabouts("CCCCCCCCCC", "beyond", 1, 2)]
 
 
+async def test_one_number_deleted_cut_and_uncut_in_three_epochs(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    for epoch in ("AAAAAAAAAA", "BBBBBBBBBB", "CCCCCCCCCC"):
+        outbox = await Outbox.open(path, reserve=0)
+        await outbox.begin(StreamKey(A1, epoch), KEY, epoch)
+        await rated(outbox, 2)
+        if epoch != "CCCCCCCCCC":
+            await outbox.cut()
+        if epoch == "AAAAAAAAAA":
+            await outbox.settle(StreamKey(A1, epoch), Ranges([(1, 2)]), NOW)
+            await outbox.prune(NOW + 1)
+        await outbox.close()
+    cut, deleted = Whereabouts("BBBBBBBBBB", "cut", 1, 2), Whereabouts("AAAAAAAAAA", "deleted", 2, 2)
+    assert find(path, A1, 2, numbers=True) == [cut, deleted, Whereabouts("CCCCCCCCCC", "uncut", 2, 2)]
+    # Who does not ask for numbers is told of batches.
+    assert find(path, A1, 2, numbers=False) == [cut, deleted]
+
+
 async def test_the_longest_batch_is_found_by_its_last_number(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     outbox = await Outbox.open(path, reserve=0)
