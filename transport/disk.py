@@ -22,6 +22,9 @@ from transport.histogram import Histogram
 RESERVE_BYTES = 32 * 1024 * 1024
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB"})
 
+# What SQLite keeps beside a database, and itself last: while that is there, the rest is not all.
+TAILS = ("-wal", "-shm", "")
+
 Values = Sequence[object] | Mapping[str, object]
 
 # auto_vacuum, which must come first, lets pruning give room back to the disk.
@@ -200,7 +203,7 @@ def set_aside(path: Path) -> Path:
     number = 1
     while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
-    for tail in ("-wal", "-shm", ""):
+    for tail in TAILS:
         part = path.with_name(path.name + tail)
         if part.exists():
             part.rename(aside.with_name(aside.name + tail))

@@ -130,9 +130,9 @@ class Outbox(Shelf):
                 self._before[stream_row] = (before[0][0], before[0][1])
         self.uncut, self.undated = (await self.disk.read(_UNCUT))[0]
 
-    async def recover(self, aside: Path) -> None:
-        """Take over every sound row of the damaged store `aside`; what is lost is declared in `void`."""
-        found = await asyncio.to_thread(salvage, aside)
+    async def recover(self, damaged: Path) -> None:
+        """Take over every sound row of the damaged store `damaged`; what is lost is declared in `void`."""
+        found = await asyncio.to_thread(salvage, damaged)
         async with self.disk.transaction() as db:
             for table, kept in found.rows.items():
                 if kept:
@@ -140,8 +140,7 @@ class Outbox(Shelf):
             lost = [(*stream, first, last) for stream, numbers in found.void.items() for first, last in numbers]
             await db.executemany("INSERT INTO void VALUES (?, ?, ?, ?)", lost)
         for node, epoch, first, last in lost:
-            logger.error("%s: %s/%s: numbers %d..%d are destroyed", self.disk.path, node, epoch, first, last)
-        await self._load()
+            logger.error("%s: %s/%s: numbers %d..%d are destroyed", damaged, node, epoch, first, last)
 
     async def append(self, choice: Settled, *, cut: bool) -> list[Item]:
         """Commit one settled choice under the next number; it is on disk when this returns.

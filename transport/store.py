@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from contract.errors import StoreDamaged
+from transport import succession
 from transport.checking import Summed, check
-from transport.disk import RESERVE_BYTES, Disk, set_aside
+from transport.disk import RESERVE_BYTES, Disk
 from transport.lock import locked
 
 logger = logging.getLogger(__name__)
@@ -35,17 +36,34 @@ class Store:
 
     @classmethod
     async def open_sound(cls, path: Path, *, reserve: int = RESERVE_BYTES) -> Self:
-        """As `open`, but a damaged file is put aside, to be examined, and a new store is begun in its place."""
+        """As `open`, but a damaged file is put aside, to be examined, with a new store in its place.
+
+        The new one has what was sound before it takes that place: whatever ends this process on the way, the next one
+        finds either the damaged file, to begin again with, or a new store that lacks nothing.
+        """
         with ExitStack() as lock:
             lock.enter_context(locked(path))
+            succession.take_place(path)
             try:
                 return await cls._open(path, reserve, lock)
             except StoreDamaged as damaged:
-                aside = set_aside(path)
+                await cls._begin_anew(path, reserve)
+                aside = succession.take_place(path)
                 logger.error("%s; it is kept as %s, a new store is begun", damaged, aside)  # noqa: TRY400  (all is said)
-                store = await cls._open(path, reserve, lock)
-                await store.recover(aside)
-                return store
+                return await cls._open(path, reserve, lock)
+
+    @classmethod
+    async def _begin_anew(cls, path: Path, reserve: int) -> None:
+        """Make a store with what is sound in `path`, ready to take its place."""
+        begun = succession.begun(path)
+        store = cls(await Disk.open(begun, cls.schema, reserve=reserve))
+        try:
+            await store.recover(path)
+            # Whole without its log, which does not move along.
+            await store.disk.reclaim()
+        finally:
+            await store.close()
+        succession.finish(path)
 
     @classmethod
     async def _open(cls, path: Path, reserve: int, lock: ExitStack) -> Self:
@@ -60,8 +78,8 @@ class Store:
         store._lock = lock.pop_all()
         return store
 
-    async def recover(self, aside: Path) -> None:
-        """Take over what is sound in the damaged store `aside`. Here nothing: whoever sent it still has it."""
+    async def recover(self, damaged: Path) -> None:
+        """Take over what is sound in the store `damaged`. Here nothing: whoever sent it still has it."""
 
     async def _load(self) -> None:
         """Read what is remembered of it while it is open."""

@@ -2,10 +2,12 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 
+import aiosqlite
 import pytest
 
 from contract.batch import StreamKey
@@ -17,6 +19,7 @@ from contract.rating import Quality
 from contract.signing import Signer
 from transport import wal
 from transport.dating import Anchor, Dated
+from transport.disk import Disk
 from transport.outbox import Outbox, Settled
 from transport.shelf import Shelf
 
@@ -130,6 +133,55 @@ async def test_a_batch_ends_before_a_number_that_is_lost(tmp_path: Path) -> None
         for number, row in enumerate(batch.rows, batch.first):
             assert (batch.t0 + row.ms, row.level) == (NOON + number, choice(number).level)
     await outbox.close()
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+class Died(BaseException):
+    """`kill -9`, or the power."""
+
+
+@pytest.mark.parametrize("left", range(4))
+async def test_whatever_ends_a_recovery_the_next_start_finishes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    path = tmp_path / "outbox.db"
+    await lived(path)
+    with closing(sqlite3.connect(path)) as hand:
+        hand.execute("UPDATE rating SET level = level % 3 + 1 WHERE seq = 15")
+        hand.commit()
+    steps = iter(range(left))
+
+    def step() -> None:
+        if next(steps, None) is None:
+            raise Died
+
+    rename, transaction = Path.rename, Disk.transaction
+
+    def renamed(self: Path, target: Path) -> Path:
+        step()
+        return rename(self, target)
+
+    @asynccontextmanager
+    async def committed(self: Disk) -> AsyncIterator[aiosqlite.Connection]:
+        async with transaction(self) as db:
+            yield db
+            step()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", renamed)
+        patch.setattr(Disk, "transaction", committed)
+        with pytest.raises(Died):
+            await Outbox.open_sound(path, reserve=0)
+    outbox = await Outbox.open_sound(path, reserve=0)
+    assert outbox.void == {FIRST: Ranges([(15, 15)])}
+    assert await numbers(outbox) == Ranges([(1, 20)]) - Ranges([(15, 15)])
+    await outbox.close()
+    kept = names(tmp_path)
+    assert {"outbox.db", "outbox.db-lock", "outbox.db.damaged-1"} <= kept
+    assert not {name for name in kept if "begun" in name or "ready" in name or "mended" in name}
 
 
 async def test_an_anchor_that_flips_dates_nothing(tmp_path: Path) -> None:
