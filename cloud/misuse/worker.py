@@ -8,7 +8,6 @@ anew and replaces those that differ. So nothing depends on the order in which ra
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -19,8 +18,8 @@ from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
 from cloud.hours.rules import Offices
 from cloud.ledger import pages
-from cloud.ledger.commit import Commit
 from cloud.ledger.counting import Rows
+from cloud.ledger.following import Following, Pace
 from cloud.ledger.pages import Streams
 from cloud.misuse import store
 from cloud.misuse.diary import Diary
@@ -29,9 +28,7 @@ from cloud.misuse.rules import Flag, judge
 from cloud.misuse.sight import FORMAT, Seen, seen
 from cloud.misuse.store import Cursor, Due, Key
 from cloud.registry.snapshot import Registry
-from contract.errors import Unavailable
 from contract.identity import node_of, township_of, window_id
-from transport.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +66,10 @@ class Judgement(NamedTuple):
     changed: Mapping[str, Sequence[Flag]]
 
 
-class Filter:
+class Filter(Following):
     """Follows the ledger of `database`, as long as `may_judge()` says so.
 
-    `now` is the city's time in ms. `trouble`: why nothing can be judged at present. `tally` is told of what is flagged
-    in the transaction that flags it.
+    `now` is the city's time in ms. `tally` is told of what is flagged in the transaction that flags it.
     """
 
     def __init__(
@@ -90,7 +86,8 @@ class Filter:
         pace_s: float = PACE_S,
     ) -> None:
         """Look at most every `pace_s`."""
-        self.trouble: str | None = None
+        pace = Pace(pace_s, LOOK_S, FIRST_RETRY_S, LAST_RETRY_S)
+        super().__init__(pace, stopped="misuse is not judged", resumed="misuse is judged again")
         self._database = database
         self._tally = tally
         self._policy = policy
@@ -99,9 +96,6 @@ class Filter:
         self._registry = registry
         self._now = now
         self._may_judge = may_judge
-        self._pace_s = pace_s
-        self._news = asyncio.Event()
-        self._head = 0
         self._seen = 0
         self._streams = Streams()
         # By what nodes are judged, as of one registry; made again for another.
@@ -112,32 +106,7 @@ class Filter:
     @property
     def behind(self) -> int:
         """How many ledger positions were not looked at yet; 0 in a process that does not judge."""
-        return max(0, self._head - self._seen) if self._may_judge() else 0
-
-    def wake(self, commit: Commit) -> None:
-        """Something was committed."""
-        self._head = max(self._head, commit.position)
-        self._news.set()
-
-    async def run(self) -> None:
-        """Look and judge until cancelled."""
-        backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
-        while True:
-            self._news.clear()
-            try:
-                await self.catch_up()
-            except Unavailable as away:
-                if self.trouble is None:
-                    logger.warning("misuse is not judged: %s", away)
-                self.trouble = str(away)
-                await asyncio.sleep(backoff.next_s())
-                continue
-            self.trouble = None
-            backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._news.wait()
-            await asyncio.sleep(self._pace_s)
+        return max(0, self.head - self._seen) if self._may_judge() else 0
 
     async def catch_up(self, tell: Tell = lambda _step, _done, _total: None) -> None:
         """See and judge all there is. Raises `Unavailable`, and then goes on the next time where it was."""
@@ -147,7 +116,7 @@ class Filter:
             with unavailable():
                 await self._rebase()
                 while self._may_judge() and await self._see():
-                    tell("see", self._seen, max(self._head, self._seen))
+                    tell("see", self._seen, max(self.head, self._seen))
                 judged = 0
                 while self._may_judge() and (count := await self._judge()):
                     judged += count
@@ -196,7 +165,7 @@ class Filter:
         basis = f"{FORMAT} {self._calendar.zone}"
         async with self._database.reader.begin() as connection:
             before = await store.cursor(connection)
-            self._head = max(self._head, await pages.head(connection))
+            self.head = max(self.head, await pages.head(connection))
             found = (
                 await pages.following(connection, before.position, self._streams, most=ENTRIES_A_PAGE)
                 if before.basis == basis

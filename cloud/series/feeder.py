@@ -8,22 +8,19 @@ than these two are held: an InfluxDB that is away delays charts and takes no mem
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
 from cloud.ledger import pages
-from cloud.ledger.commit import Commit
+from cloud.ledger.following import Following, Pace
 from cloud.ledger.pages import Streams
 from cloud.series import anew, store
 from cloud.series.influx import Influx
 from cloud.series.lines import DAILY, FOREVER, HOURLY, RAW, floor_of, sum_lines
 from cloud.series.page import Page, Touched, page_of, touched
 from cloud.series.sums import write_sums
-from contract.errors import Unavailable
-from transport.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +48,11 @@ class Rolled(NamedTuple):
     until: int
 
 
-class Feeder:
+class Feeder(Following):
     """Follows the ledger of `database` into `influx`, as long as `may_feed()` says so.
 
-    `now` is the city's time in ms. `trouble`: why nothing can be fed at present. `rejected`: lines that InfluxDB
-    refused for good (they are in `series_reject`); `skipped`: ratings older than what is kept one by one; both since
-    the start.
+    `now` is the city's time in ms. `rejected`: lines that InfluxDB refused for good (they are in `series_reject`);
+    `skipped`: ratings older than what is kept one by one; both since the start.
     """
 
     def __init__(
@@ -70,7 +66,8 @@ class Feeder:
         pace_s: float = PACE_S,
     ) -> None:
         """Feed at most every `pace_s`."""
-        self.trouble: str | None = None
+        pace = Pace(pace_s, LOOK_S, FIRST_RETRY_S, LAST_RETRY_S)
+        super().__init__(pace, stopped="the series is not fed", resumed="the series is fed again")
         self.rejected = 0
         self.skipped = 0
         self._database = database
@@ -78,9 +75,6 @@ class Feeder:
         self._calendar = calendar
         self._now = now
         self._may_feed = may_feed
-        self._pace_s = pace_s
-        self._news = asyncio.Event()
-        self._head = 0
         self._fed = 0
         self._streams = Streams()
         self._prepared = False
@@ -95,36 +89,12 @@ class Feeder:
     @property
     def behind(self) -> int:
         """How many ledger positions are not in the series yet; 0 in a process that does not feed."""
-        return max(0, self._head - self.fed) if self._may_feed() else 0
+        return max(0, self.head - self.fed) if self._may_feed() else 0
 
-    def wake(self, commit: Commit) -> None:
-        """Something was committed."""
-        self._head = max(self._head, commit.position)
-        self._news.set()
-
-    async def run(self) -> None:
-        """Feed until cancelled."""
-        # One feeder in a city: there is no crowd to spread.
-        backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
-        while True:
-            self._news.clear()
-            if self._may_feed() or self._doubtful:
-                try:
-                    await self.feed()
-                except Unavailable as away:
-                    if self.trouble is None:
-                        logger.warning("the series is not fed: %s", away)
-                    self.trouble = str(away)
-                    await asyncio.sleep(backoff.next_s())
-                    continue
-                if self.trouble is not None:
-                    logger.info("the series is fed again")
-                    self.trouble = None
-                backoff = Backoff(max, first_s=FIRST_RETRY_S, last_s=LAST_RETRY_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._news.wait()
-            await asyncio.sleep(self._pace_s)
+    async def catch_up(self) -> None:
+        """Feed while that is this process's duty, and make sure of the last sums even when it is not any more."""
+        if self._may_feed() or self._doubtful:
+            await self.feed()
 
     async def feed(self, tell: Tell = lambda _fed, _head: None, *, rolled: Rolled | None = None) -> None:
         """Feed everything up to the ledger's head; `tell` hears of each page, whose sums are written but for `rolled`.
@@ -171,13 +141,13 @@ class Feeder:
                 await self._make_sure()
                 return
             self._fed = page.until
-            tell(self._fed, self._head)
+            tell(self._fed, self.head)
             page = ahead.result()
 
     async def _read(self, after: int) -> Page | None:
         with unavailable():
             async with self._database.reader.begin() as connection:
-                self._head = max(self._head, await pages.head(connection))
+                self.head = max(self.head, await pages.head(connection))
                 found = await pages.following(connection, after, self._streams)
         if found is None:
             return None
