@@ -150,11 +150,10 @@ class Uplink:
     async def receipted(self, receipt: Receipt, raw: bytes) -> None:
         """Nothing more to do: the shelf has been marked."""
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
-        """Keep it and try again in an hour: the reason may lie with the other side (a roster, a key)."""
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
+        """Say so: the reason may lie with the other side (a roster, a key)."""
         for item in items:
             logger.error(
                 "%s: numbers %d to %d of epoch %s were refused: %s; trying again in an hour",
                 *(self._station.name, item.first, item.last, item.stream.epoch, reason),
             )
-        return True

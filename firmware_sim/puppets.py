@@ -121,9 +121,8 @@ class Puppet:
     async def receipted(self, receipt: Receipt, raw: bytes) -> None:
         """Nothing more to do: the shelf has been marked."""
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:  # noqa: ARG002  (the sender's signature)
-        """Keep it and try again in an hour, as a node does."""
-        return True
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
+        """Nothing to say: it is tried again in an hour."""
 
 
 Opened = Callable[[Settings, Publish], Awaitable[Puppet]]

@@ -181,11 +181,22 @@ class Forwarder:
             await self._journal.keep(name, raw)
         self._tell(receipt.node, [raw])
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
-        """The node still has it: give it up here and let the node know."""
-        items = list(items)
-        await self._journal.drop(items)
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
+        """Let the node know. It is kept here too: the node may have another disk by now, and lack it."""
         for item in items:
+            logger.warning(
+                "%s: the city refused numbers %d to %d of %s %s: %s; trying again in an hour",
+                *(self._station.name, item.first, item.last, *item.stream, reason),
+            )
             refused = Ack(*item.stream, refused=[(item.first, item.last, reason)])
             self._tell(item.stream.node, [encode(refused)])
-        return False
+
+    async def make_room(self) -> None:
+        """Delete what may go: what was settled long ago, and, while the disk is full, more of it and what was refused.
+
+        A node that sends what the city refuses must not be able to fill a township's disk. Raises `StoreFull`.
+        """
+        now = self._station.timepiece.now()
+        await self._journal.make_room(now.at if now else None)
+        if not self._journal.disk.free() and await self.sender.give_up_refused():
+            await self._journal.disk.reclaim()

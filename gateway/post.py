@@ -199,9 +199,8 @@ class Gateway:
             await self._journal.disk.probe()
             if time.monotonic() >= due or not self._journal.disk.free():
                 due = time.monotonic() + PRUNE_S
-                now = self._timepiece.now()
                 try:
-                    await self._journal.make_room(now.at if now else None)
+                    await self._forwarder.make_room()
                 except StoreFull as full:
                     logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
             await asyncio.sleep(LOOK_S)

@@ -14,6 +14,7 @@ from firmware_sim.broker import Mosquitto
 from firmware_sim.servers import daemon
 from firmware_sim.servers.influx import Influx
 from firmware_sim.servers.postgres import Postgres
+from tests.model.count import PROPERTY, told
 
 # How long an example takes on a busy machine says nothing about the code.
 settings.register_profile("unhurried", deadline=None)
@@ -45,6 +46,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:  # n
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The cities come first, since they take longest, and the faults last."""
     items.sort(key=lambda item: ("cities", "", "faults").index(_share(item.nodeid)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the model did, in whichever process; a property of a fixture's end is in the report of the teardown."""
+    reports = [report for several in terminalreporter.stats.values() for report in several]
+    counts: list[Any] = [
+        value
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    for line in told(counts):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

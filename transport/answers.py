@@ -175,5 +175,6 @@ class Answers:
         items = list(items)
         now = self._monotonic()
         self._lanes.withdrawn((item.id for item in items), now)
-        if items and await self._owner.refused(items, reason):
+        if items:
+            await self._owner.refused(items, reason)
             self._resting.add(items, now)

@@ -31,5 +31,5 @@ class Owner(Protocol):
     async def receipted(self, receipt: Receipt, raw: bytes) -> None:
         """A receipt with the city's good signature arrived; the shelf has been marked."""
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
-        """The peer refused items; True to keep them and try again in an hour."""
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
+        """The peer refused items, which are kept and tried again in an hour."""

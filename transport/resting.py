@@ -22,6 +22,15 @@ class Resting:
         """Let `items` rest from `now` on."""
         self._items |= {item.id: (now + RETRY_REFUSED_S, item) for item in items}
 
+    def items(self) -> list[Item]:
+        """All that rest, oldest first."""
+        return sorted(item for _, item in self._items.values())
+
+    def forget(self, items: Iterable[Item]) -> None:
+        """These are no more."""
+        for item in items:
+            self._items.pop(item.id, None)
+
     def wake_at(self) -> float | None:
         """When the first of them is to be tried again."""
         return min((when for when, _ in self._items.values()), default=None)

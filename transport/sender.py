@@ -123,6 +123,13 @@ class Sender:
         self._answers.receive(payload)
         self._wake.set()
 
+    async def give_up_refused(self) -> int:
+        """Delete what the peer refused, for want of room; how many batches went. Raises `StoreFull`."""
+        items = self._resting.items()
+        await self._shelf.drop(items)
+        self._resting.forget(items)
+        return len(items)
+
     async def run(self) -> None:
         """Work until cancelled. A full disk is waited out; every other trouble is the supervisor's."""
         self._lanes.refill(await self._shelf.unsettled())

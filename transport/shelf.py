@@ -225,7 +225,7 @@ class Shelf(Store):
             await self.disk.reclaim()
 
     async def drop(self, items: Iterable[Item]) -> None:
-        """Give up batches that the next end refused and the end before still has."""
+        """Give up batches that the next end refused, for want of room."""
         await self._delete([(item.id, self._ids[item.stream], item.first, item.last) for item in items])
 
     async def _delete(self, rows: Sequence[Sequence[int]]) -> None:

@@ -21,6 +21,7 @@ from gateway.papers import Papers, receipt_name
 from gateway.settings import Settings
 from transport.broker import Broker
 from transport.dating import Dating
+from transport.disk import Disk
 from transport.lanes import Item, Lane
 from transport.shelf import Shelf
 from transport.station import Station
@@ -181,14 +182,30 @@ async def test_an_old_receipt_is_passed_on_but_not_kept(desk: Desk) -> None:
     assert decode(Signed.of(kept).body) == new
 
 
-async def test_refused_by_the_city_given_up_here_and_told_to_the_node(desk: Desk) -> None:
+async def test_refused_by_the_city_kept_here_and_told_to_the_node(desk: Desk) -> None:
     items = await desk.journal.put([batch(1), batch(2)])
 
-    assert not await desk.forwarder.refused(items[:1], Reason.CONFLICT)
+    await desk.forwarder.refused(items[:1], Reason.CONFLICT)
 
-    assert desk.journal.kept[STREAM] == Ranges([(2, 2)])
+    # Its node's disk may have been replaced since: then this is the only copy.
+    assert desk.journal.kept[STREAM] == Ranges([(1, 2)])
     [(node, [told])] = desk.told
     assert (node, decode(told)) == (A1, Ack(*STREAM, refused=[(1, 1, Reason.CONFLICT)]))
+
+
+async def test_what_the_city_refused_goes_when_there_is_no_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.journal.put([batch(1), batch(2)])
+    desk.forwarder.sender.receive(encode(Ack(*STREAM, refused=[(1, 1, Reason.CONFLICT)])))
+    await desk.forwarder.sender._answers.work_off()
+
+    await desk.forwarder.make_room()
+    assert desk.journal.kept[STREAM] == Ranges([(1, 2)])
+
+    monkeypatch.setattr(Disk, "free", lambda _: 0)
+    await desk.forwarder.make_room()
+    assert desk.journal.kept[STREAM] == Ranges([(2, 2)])
+    await desk.forwarder.make_room()
+    assert desk.journal.kept[STREAM] == Ranges([(2, 2)])
 
 
 async def test_acks_of_the_city_are_remembered_for_welcomes(desk: Desk) -> None:

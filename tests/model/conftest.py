@@ -1,13 +1,17 @@
-"""The number of steps that the model ran, at the end of whatever was run; and a profile of hypothesis for a night."""
+"""What every test of the model adds to the count; and a profile of hypothesis for a night."""
+
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.model.count import told
+from tests.model.count import PROPERTY, taken
 
 settings.register_profile("thorough", max_examples=20_000)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in told():
-        terminalreporter.write_line(line)
+@pytest.fixture(autouse=True)
+def counted(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Give the report what the test counted."""
+    yield
+    record_property(PROPERTY, taken())

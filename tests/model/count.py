@@ -1,6 +1,13 @@
-"""How much the model did in this run of the tests."""
+"""How much the model did: each test's counts go with its report, so that whoever ends the run can tell them all.
+
+Under xdist that is another process than the one that ran the test, and it loads no conftest of this folder.
+"""
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+PROPERTY = "model"
 
 # By rule; and what the rules led to.
 steps: Counter[str] = Counter()
@@ -9,11 +16,25 @@ deeds: Counter[str] = Counter()
 notes: list[str] = []
 
 
-def told() -> list[str]:
-    """Lines for the end of a run; none where no story was told."""
-    if not steps:
-        return []
-    by_rule = ", ".join(f"{name} {count:,}" for name, count in steps.most_common())
-    by_deed = ", ".join(f"{count:,} {name}" for name, count in deeds.items())
-    lines = [f"model: {note}" for note in notes]
-    return [*lines, f"model: {steps.total():,} steps ({by_rule})", f"model: {by_deed}"]
+def taken() -> dict[str, Any]:
+    """What was counted since the last time, as a report can carry it."""
+    counted = {"steps": dict(steps), "deeds": dict(deeds), "notes": list(notes)}
+    for one in (steps, deeds, notes):
+        one.clear()
+    return counted
+
+
+def told(counts: Iterable[dict[str, Any]]) -> list[str]:
+    """Lines for the end of a run; none where the model was not run."""
+    lines: list[str] = []
+    by_rule: Counter[str] = Counter()
+    by_deed: Counter[str] = Counter()
+    for counted in counts:
+        lines += counted["notes"]
+        by_rule.update(counted["steps"])
+        by_deed.update(counted["deeds"])
+    if by_rule:
+        each = ", ".join(f"{name} {count:,}" for name, count in by_rule.most_common())
+        lines.append(f"{by_rule.total():,} steps ({each})")
+        lines.append(", ".join(f"{count:,} {name}" for name, count in by_deed.items()))
+    return [f"model: {line}" for line in lines]

@@ -8,6 +8,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _LEAST_S = 1e-6
+# A minute of everybody's work takes some hundred turns.
+MOST_TURNS = 20_000
+
+
+class Endless(AssertionError):  # noqa: N818  (it is named as the verdict reads)
+    """Somebody goes on for ever while no time passes, or hardly any."""
 
 
 class _Nothing:
@@ -32,11 +38,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._now
 
     def run_for(self, seconds: float) -> None:
-        """Do all that is due within `seconds`, in its order."""
+        """Do all that is due within `seconds`, in its order; `Endless` where that does not come to its end."""
         end = self._now + seconds
+        most = self.turns + MOST_TURNS
         events._set_running_loop(self)
         try:
             while self._ready or self._comes(end):  # type: ignore[attr-defined]
+                if self.turns == most:
+                    raise Endless(f"{seconds} s take more than {MOST_TURNS:,} turns of the loop; next: {self._next()}")
                 self.turns += 1
                 self._run_once()  # type: ignore[attr-defined]
         finally:
@@ -54,6 +63,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         # It moves on in any case: who waits for less than a float can tell would wait for ever.
         self._now = max(self._now + _LEAST_S, timers[0].when())
         return True
+
+    def _next(self) -> list[str]:
+        """Who wants the next turns."""
+        handles: list[asyncio.Handle] = [*self._ready, *self._scheduled]  # type: ignore[attr-defined]
+        return [repr(handle) for handle in handles[:5]]
 
     def leap(self, seconds: float) -> None:
         """All processes sleep, as in a machine that is suspended; whoever was to wake meanwhile wakes now."""

@@ -84,11 +84,11 @@ class Machine(RuleBasedStateMachine):
         world.leap(seconds)
         world.run(0.5)
 
-    @rule()
-    def thirty_days_pass(self) -> None:
+    @rule(days=st.sampled_from([30, 45]))
+    def thirty_days_pass(self, days: int) -> None:
         """What was settled before may go now; each first hears what the time is."""
         world = self._step("thirty days pass")
-        world.leap(30 * DAY_S)
+        world.leap(days * DAY_S)
         world.run(61)
         world.run(11)
 
@@ -138,7 +138,20 @@ class Machine(RuleBasedStateMachine):
     @rule(house=house)
     def restore(self, house: str) -> None:
         """An older image of its disk, or for want of one an empty disk; a city that is too old is not restored."""
-        world = self._step("restore")
+        self._step("restore")
+        self._bring_back(house)
+
+    @rule(house=house, node=node, level=level)
+    def restore_what_was_before(self, house: str, node: str, level: int) -> None:
+        """A backup is brought back soon: what came through since is not on that disk any more."""
+        world = self._step("restore what was before")
+        world.back_up(house)
+        world.press(node, WINDOWS[0], level)
+        world.run(2.1)
+        self._bring_back(house)
+
+    def _bring_back(self, house: str) -> None:
+        world = self.world
         made, image = world.images.get(house, (world.loop.time(), b""))
         if house == "city" and (not image or world.loop.time() - made > OLDEST_BACKUP_S):
             return

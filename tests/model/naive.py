@@ -199,19 +199,20 @@ class Naive:
     def deleted(self, kind: str, row: Row, now: int, *, full: bool, elsewhere: set[int], refused: bool) -> None:
         """Only a receipt lets a batch be deleted, and that after 30 days or for want of room.
 
-        A gateway may also drop what the city refused; then, as after a receipt, the rating is `elsewhere`.
+        For want of room a gateway also gives up what the city refused, even where its node has another disk by now.
         """
         mine = marks([row])
         gone = mine - elsewhere - self.destroyed
         for number in range(row.first, row.last + 1):
             given = [at for at, numbers in self._receipts.get(StreamKey(row.node, row.epoch), ()) if number in numbers]
             if not given:
-                if not refused:
+                if not (full and refused):
                     raise LawBroken(f"{row.first}..{row.last} of {row.epoch} is deleted and no receipt covers {number}")
-            elif not (full or refused) and now - min(given) < KEEP_MS - FROZEN_MS:
+            elif not full and now - min(given) < KEEP_MS - FROZEN_MS:
                 raise LawBroken(f"{row.first}..{row.last} is deleted {now - min(given)} ms after its receipt")
         if full:
             self.weak[kind] |= mine
+            self.destroyed |= gone if refused else set()
         elif gone:
             raise LawBroken(f"{row.first}..{row.last} of {row.epoch} is deleted; presses {gone} are nowhere else")
 

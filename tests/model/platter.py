@@ -50,6 +50,8 @@ class Platter:
         self._rows: list[tuple[Any, ...]] | None = None
         self._connection = _connected(image)
         self.room = Room.FREE
+        # Whether the process saw it full since it last deleted anything: on a slow disk it may be free again by then.
+        self.seen_full = False
         # Seconds that each statement takes.
         self.slow = 0.0
         self.fuse: Fuse | None = None
@@ -68,9 +70,10 @@ class Platter:
 
     def let_go(self) -> None:
         if self.handle is not None:
-            self.handle.dead = True
+            self.handle.die()
             self.handle = None
         self.fuse = None
+        self.seen_full = False
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._rows = None
@@ -131,9 +134,15 @@ class Handle:
 
     def __init__(self, platter: Platter) -> None:
         self._platter = platter
-        # Nothing that a dead process still wants is carried out, nor told to it.
-        self.dead = False
+        self._asked: set[asyncio.Future[Any]] = set()
+        self._dead = False
         self._turn = 0.0
+
+    def die(self) -> None:
+        """Nothing that a dead process still wants is carried out, nor told to it."""
+        self._dead = True
+        for done in self._asked:
+            done.cancel()
 
     async def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:  # noqa: ANN401
         cursor: sqlite3.Cursor = await self._do(statement, values, lambda at: at.execute(statement, values))
@@ -156,8 +165,12 @@ class Handle:
 
     async def _do(self, statement: str, values: Any, work: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401
         """Hand it over, as to a thread: it is carried out in its turn, whether or not anybody waits for it still."""
+        if self._dead:
+            raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
         done = loop.create_future()
+        self._asked.add(done)
+        done.add_done_callback(self._asked.discard)
         self._turn = max(loop.time(), self._turn) + self._platter.slow
         if self._turn > loop.time():
             loop.call_at(self._turn, self._carry_out, done, statement.lstrip(), values, work)
@@ -173,8 +186,7 @@ class Handle:
         work: Callable[[sqlite3.Connection], Any],
     ) -> None:
         platter = self._platter
-        if self.dead:
-            done.cancel()
+        if self._dead:
             return
         platter.statements += 1
         blow = self._blow()
@@ -225,7 +237,10 @@ class ModelDisk(Disk):
         return disk
 
     def free(self) -> int:
-        return 1 << 30 if self.platter.room is Room.FREE else 0
+        if self.platter.room is Room.FREE:
+            return 1 << 30
+        self.platter.seen_full = True
+        return 0
 
     async def reclaim(self) -> None:
         """The model's disks are filled and freed by others."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.count import notes, steps
+from tests.model.count import deeds, notes, steps
 from tests.model.machine import Machine
 from tests.model.planted import PLANTED, Planted
 from tests.model.stage import in_the_model
@@ -33,7 +33,7 @@ SOUGHT = PLANTED if settings().max_examples > settings.get_profile("default").ma
 @pytest.mark.parametrize(("plant", "says"), SOUGHT, ids=[plant.__name__ for plant, _ in SOUGHT])
 def test_a_planted_bug_is_found(plant: Planted, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = type(plant.__name__, (Machine,), {})
-    before, began = steps.total(), time.process_time()
+    began = time.process_time()
 
     with in_the_model():
         plant(monkeypatch)
@@ -41,4 +41,7 @@ def test_a_planted_bug_is_found(plant: Planted, says: str, monkeypatch: pytest.M
             run_state_machine_as_test(machine, settings=SEARCH)
 
     took = time.process_time() - began
-    notes.append(f"planted: {plant.__name__} is found after {steps.total() - before} steps, {took:.1f} s of CPU")
+    notes.append(f"planted: {plant.__name__} is found after {steps.total()} steps, {took:.1f} s of CPU")
+    # They are not among those that tell of a sound product.
+    steps.clear()
+    deeds.clear()

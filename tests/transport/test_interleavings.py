@@ -274,9 +274,8 @@ class Node:
     async def receipted(self, receipt: Receipt, raw: bytes) -> None:
         raise AssertionError("nobody sends receipts here")
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
         await self.world.breathe()
-        return True
 
 
 class ReusingNode(Node):

@@ -258,8 +258,7 @@ class Owner:
 
     async def receipted(self, receipt: object, raw: bytes) -> None: ...
 
-    async def refused(self, items: object, reason: object) -> bool:
-        return True
+    async def refused(self, items: object, reason: object) -> None: ...
 
 
 STREAM = StreamKey(NODE, "AAAAAAAAAA")

@@ -53,7 +53,6 @@ class House:
         self.acks: list[Ack] = []
         self.receipts: list[Receipt] = []
         self.refusals: list[tuple[list[int], Reason]] = []
-        self.keep = True
         self.full = 0
 
     def last_number(self) -> int:
@@ -79,9 +78,8 @@ class House:
         assert decode(Signed.of(raw).body) == receipt
         self.receipts.append(receipt)
 
-    async def refused(self, items: Iterable[Item], reason: Reason) -> bool:
+    async def refused(self, items: Iterable[Item], reason: Reason) -> None:
         self.refusals.append(([item.first for item in items], reason))
-        return self.keep
 
 
 class Wake(asyncio.Event):
@@ -407,15 +405,17 @@ async def test_refused_numbers_rest_an_hour(shelf: Shelf) -> None:
 
 
 async def test_refused_numbers_that_the_house_gives_up(shelf: Shelf) -> None:
-    await shelf.put([batch(1, 3)])
+    await shelf.put([batch(1, 3), batch(4, 6)])
     async with playing(shelf) as stage:
-        stage.house.keep = False
         await stage.up()
         stage.say(Ack(*STREAM, refused=[(1, 3, Reason.CONFLICT)]))
         await stage.settle()
+        assert await stage.sender.give_up_refused() == 1
+        assert await stage.sender.give_up_refused() == 0
+        assert shelf.kept[STREAM] == Ranges([(4, 6)])
         stage.now += RETRY_REFUSED_S
         await stage.settle()
-        assert stage.sender.lanes.ratings() == 0
+        assert [item.first for item in stage.sender.lanes.unacknowledged()] == [4]
 
 
 async def test_an_unreadable_payload_is_taken_apart_until_the_bad_one_rests(shelf: Shelf) -> None:
@@ -610,5 +610,6 @@ def test_resting_wakes_at_the_first() -> None:
     resting.add([Item(3, STREAM, 3, 3, 1)], 200.0)
     assert resting.wake_at() == 100.0 + RETRY_REFUSED_S
     assert [item.id for item in resting.rested(100.0 + RETRY_REFUSED_S)] == [1, 2]
+    assert resting.items() == [Item(3, STREAM, 3, 3, 1)]
     assert Item(3, STREAM, 3, 3, 1) in resting
     assert Item(1, STREAM, 1, 1, 1) not in resting
