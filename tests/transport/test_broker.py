@@ -23,6 +23,11 @@ def test_an_address_without_host_or_port_is_refused(also: str) -> None:
         parse(f'host = "10.0.0.1"\nalso = ["{also}"]\n', Broker, file="city.toml")
 
 
+def test_the_lowest_and_the_highest_port_are_ports() -> None:
+    text = 'host = "a"\nport = 1\nalso = ["b:1", "c:65535"]\n'
+    assert parse(text, Broker, file="city.toml").addresses == [("a", 1), ("b", 1), ("c", 65535)]
+
+
 def test_the_password_file_stands_beside_the_settings(tmp_path: Path) -> None:
     broker = parse('host = "h"\npassword_file = "p"\n', Broker, file="city.toml")
 

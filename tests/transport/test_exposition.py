@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract.errors import SettingsError
 from contract.status import NodeStatus
 from contract.version import __version__
+from transport import exposition
 from transport.exposition import build_info, counter, exposed, filled, gauge, histogram, of_a_hop
 from transport.histogram import Histogram
 from transport.lanes import Lanes
@@ -58,6 +59,23 @@ async def test_a_scrape_that_fails_is_an_error_to_prometheus_and_nobody_else(
     async with exposed(Scrape(port), ask):
         with pytest.raises(HTTPError, match="500"):
             await scraped(port)
+    capfd.readouterr()
+
+
+async def test_a_loop_that_finds_no_time_for_it_is_an_error_too(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exposition, "PATIENCE_S", 0.05)
+    port, idle = free_port(), asyncio.Event()
+
+    async def ask() -> list[Metric]:
+        await idle.wait()
+        return []
+
+    async with exposed(Scrape(port), ask):
+        with pytest.raises(HTTPError, match="500"):
+            await scraped(port)
+        idle.set()
     capfd.readouterr()
 
 

@@ -21,8 +21,8 @@ def batch(id_: int, stream: int, first: int, last: int, key: StreamKey = KEY) ->
     return (id_, stream, first, last, None, b"raw", sums.of_row(*key, first, last, b"raw"))
 
 
-def rating(stream: int, seq: int) -> Row:
-    values = (1000, "01", 3, 1, None, None, None, None)
+def rating(stream: int, seq: int, window: str = "01") -> Row:
+    values = (1000, window, 3, 1, None, None, None, None)
     return (stream, seq, 1, *values, sums.of_row(*KEY, seq, "boot", *values))
 
 
@@ -133,16 +133,21 @@ def test_below_what_was_pruned_no_gap_is_a_loss() -> None:
     assert _sound(found).void == {KEY: Ranges([(6, 7)]), other: Ranges([(1, 2)])}
 
 
-def stored(path: Path, count: int) -> None:
-    """A node's store of `count` batches of one number each, all in the database or, of the last, in its log."""
+RATINGS = [rating(1, seq, f"w{seq}") for seq in range(201, 601)]
+
+
+def stored(path: Path) -> None:
+    """A node's store of 200 batches of one number each, and of 400 ratings."""
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
         store.executescript("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;" + Outbox.schema)
         store.execute("INSERT INTO stream VALUES (1, ?, ?, 0)", KEY)
         store.execute("INSERT INTO paper VALUES (CAST(x'ff41' AS TEXT), x'01')")
+        store.execute("INSERT INTO boot VALUES (1, 'boot', 5)")
+        store.executemany("INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", RATINGS)
         store.execute("BEGIN")
         rows = [
             (number, 1, number, number, None, raw, sums.of_row(*KEY, number, number, raw))
-            for number in range(1, count + 1)
+            for number in range(1, 201)
             for raw in [b"%05d" % number * 60]
         ]
         store.executemany("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -151,7 +156,7 @@ def stored(path: Path, count: int) -> None:
 
 def test_a_file_is_read_as_it_is_and_left_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    stored(path, 200)
+    stored(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as holding:
         holding.execute("UPDATE batch SET settled_at = 5 WHERE id = 7")
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")}
@@ -161,26 +166,30 @@ def test_a_file_is_read_as_it_is_and_left_as_it_was(tmp_path: Path) -> None:
     assert [row[:5] for row in found.rows["batch"]] == [
         (number, 1, number, number, 5 if number == 7 else None) for number in range(1, 201)
     ]
+    assert found.rows["rating"] == RATINGS
     assert found.rows["paper"] == [("\ufffdA", b"\1")]
     assert found.void == {}
     assert not [file.name for file in tmp_path.iterdir() if "mended" in file.name]
 
 
-def test_what_stands_before_and_behind_a_destroyed_page_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("table", "needle", "number"), [("batch", b"00100" * 60, 100), ("rating", b"w400", 400)])
+def test_what_stands_before_and_behind_a_destroyed_page_is_read(
+    tmp_path: Path, table: str, needle: bytes, number: int
+) -> None:
     path = tmp_path / "outbox.db"
-    stored(path, 200)
+    stored(path)
     content = bytearray(path.read_bytes())
-    at = content.rindex(b"00100" * 60) // 4096 * 4096
+    at = content.rindex(needle) // 4096 * 4096
     content[at : at + 4096] = b"\xa5" * 4096
     path.write_bytes(content)
 
     found = salvage(path)
 
-    kept = Ranges([(row[2], row[3]) for row in found.rows["batch"]])  # type: ignore[misc]
+    there = [(row[2], row[3]) for row in found.rows["batch"]] + [(row[1], row[1]) for row in found.rows["rating"]]
     [(first, last)] = found.void[KEY]
-    assert first <= 100 <= last < first + 20
-    assert kept == Ranges([(1, first - 1), (last + 1, 200)])
-    assert len(found.rows["batch"]) == len(kept)
+    assert first <= number <= last < first + 140
+    assert Ranges(there) == Ranges([(1, first - 1), (last + 1, 600)])  # type: ignore[arg-type]
+    assert len(found.rows[table]) == {"batch": 200, "rating": 400}[table] - (last - first + 1)
 
 
 def test_a_file_that_cannot_be_read_at_all_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -122,6 +122,12 @@ def test_two_commits_behind_a_broken_frame_are_damage_and_one_is_none(frame: int
     assert not damaged(log)
 
 
+def test_a_torn_commit_of_many_frames_is_one_commit_and_a_database_of_one_page_has_commits_too() -> None:
+    torn = written([(1, 4, page(b"a")), *((number, number // 4 * 4, page(b"b")) for number in (1, 2, 3, 4))])
+    assert not damaged(broken(torn, 1))
+    assert damaged(broken(written([(1, 1, page(b"a"))] * 3), 0))
+
+
 def test_what_was_committed_is_put_into_the_database_and_what_was_not_is_left() -> None:
     database = page(b"a") * 4
     log = written([(2, 0, page(b"b")), (6, 6, page(b"c")), (1, 0, page(b"d"))])
