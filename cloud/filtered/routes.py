@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.calendar import MINUTE_MS, Calendar
@@ -11,9 +11,9 @@ from cloud.filtered import store
 from cloud.filtered.rules import SideBySide, pairs
 from cloud.openapi import answer, described, problems
 from cloud.registry.snapshot import Registry, names_of
+from cloud.series.asked import Asked, asked
 from cloud.series.embedded import Embedded
-from cloud.series.routes import PLACE, Estimated, counts_of, estimates_of, refused
-from cloud.series.rules import USUAL, Scale, starts
+from cloud.series.routes import Estimated, counts_of, estimates_of
 from proof.scores import Counts, plus
 
 # Hours and days of every zone begin at a full quarter of an hour of UTC.
@@ -44,44 +44,31 @@ def router(
         },
         response_class=Response,
     )
-    async def filtered(
-        by: Annotated[Scale, Path(description="The width of a span")],
-        place: Annotated[
-            str,
-            Query(pattern=PLACE, description="`city`, a county (6 digits), a township (9 digits), or a window's name"),
-        ] = "city",
-        count: Annotated[int | None, Query(ge=1, description="How many spans; 60 minutes, 24 hours, 30 days")] = None,
-        until: Annotated[
-            int | None, Query(ge=0, le=100_000_000_000_000, description="A moment (ms) in the last span; now")
-        ] = None,
-    ) -> Response:
+    async def filtered(wanted: Annotated[Asked, Depends(asked)]) -> Response:
         """Return counts and scores by time, raw and filtered side by side. Only the raw ones count anywhere."""
-        wanted = count or USUAL[by]
-        if (refusal := refused(by, place, wanted, registry())) is not None:
+        if (refusal := wanted.refused(registry())) is not None:
             return refusal
         now = clock()
-        last = now if until is None else until
-        firsts = starts(by, last, wanted, calendar)
+        firsts = wanted.firsts(now, calendar)
         # First what is flagged: whatever is flagged then is among the ratings that are read next.
-        flagged = await _flagged(reader, by, place, firsts, calendar)
-        raw = await counts_of(tallies, by, place, firsts, calendar)
-        guesses = await estimates_of(estimated, by, place, firsts, calendar)
-        spans = list(pairs(firsts, raw, flagged, guesses, now=now, veiled="/" in place))
-        return answer(SideBySide(place, by, calendar.zone, last, version, spans))
+        flagged = await _flagged(reader, wanted, firsts, calendar)
+        raw = await counts_of(tallies, wanted, firsts, calendar)
+        guesses = await estimates_of(estimated, wanted, firsts, calendar)
+        spans = list(pairs(firsts, raw, flagged, guesses, now=now, veiled=wanted.veiled))
+        return answer(SideBySide(wanted.place, wanted.by, calendar.zone, wanted.last(now), version, spans))
 
     return routes
 
 
-async def _flagged(
-    reader: AsyncEngine, by: Scale, place: str, firsts: list[int], calendar: Calendar
-) -> dict[int, Counts]:
+async def _flagged(reader: AsyncEngine, wanted: Asked, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
     """Flagged counts by the start (ms) of each span."""
+    by = wanted.by
     width = 1 if by == "minute" else _QUARTER
     ends = {"minute": firsts[-1] + MINUTE_MS, "hour": firsts[-1] + 60 * MINUTE_MS}
     end = ends[by] if by in ends else calendar.end(calendar.day(firsts[-1]))
     first, last = firsts[0] // MINUTE_MS, end // MINUTE_MS - 1
     async with reader.begin() as connection:
-        found = await store.between(connection, names_of(place), first, last, width=width)
+        found = await store.between(connection, names_of(wanted.place), first, last, width=width)
     counts: dict[int, Counts] = {}
     for minute, n in found.items():
         at = minute * MINUTE_MS

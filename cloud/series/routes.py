@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.openapi import answer, described, problem, problems
 from cloud.registry.snapshot import Registry
+from cloud.series.asked import Asked, asked
 from cloud.series.port import Series
-from cloud.series.rules import MOST, MOST_RANKED_DAYS, USUAL, Ranking, Scale, Trend, buckets, by_start, ranked, starts
+from cloud.series.rules import MOST_RANKED_DAYS, USUAL, Ranking, Trend, buckets, by_start, ranked
 from contract.errors import Unavailable
 from proof.scores import Counts
 
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 # Of a place, from one minute's number to another's, both included: how many ratings stand in each by an estimate.
 Estimated = Callable[[str, int, int], Awaitable[Mapping[int, int]]]
 AWAY = "the store of ratings over time does not answer now; the board does"
-PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 
 
 def router(
@@ -42,31 +42,19 @@ def router(
         },
         response_class=Response,
     )
-    async def trend(
-        by: Annotated[Scale, Path(description="The width of a bucket")],
-        place: Annotated[
-            str,
-            Query(pattern=PLACE, description="`city`, a county (6 digits), a township (9 digits), or a window's name"),
-        ] = "city",
-        count: Annotated[int | None, Query(ge=1, description="How many buckets; 60 minutes, 24 hours, 30 days")] = None,
-        until: Annotated[
-            int | None, Query(ge=0, le=100_000_000_000_000, description="A moment (ms) in the last bucket; now")
-        ] = None,
-    ) -> Response:
+    async def trend(wanted: Annotated[Asked, Depends(asked)]) -> Response:
         """Return counts and scores by time. A window's fresh buckets with few ratings hide their levels."""
-        wanted = count or USUAL[by]
-        if (refusal := refused(by, place, wanted, registry())) is not None:
+        if (refusal := wanted.refused(registry())) is not None:
             return refusal
         now = clock()
-        last = now if until is None else until
-        firsts = starts(by, last, wanted, calendar)
+        firsts = wanted.firsts(now, calendar)
         try:
-            counts = await counts_of(series, by, place, firsts, calendar)
-            guesses = await estimates_of(estimated, by, place, firsts, calendar)
+            counts = await counts_of(series, wanted, firsts, calendar)
+            guesses = await estimates_of(estimated, wanted, firsts, calendar)
         except Unavailable as away:
             return _away(away)
-        found = buckets(firsts, counts, guesses, now=now, veiled="/" in place)
-        return answer(Trend(place, by, calendar.zone, last, found))
+        found = buckets(firsts, counts, guesses, now=now, veiled=wanted.veiled)
+        return answer(Trend(wanted.place, wanted.by, calendar.zone, wanted.last(now), found))
 
     @trends.get(
         "/api/ranking",
@@ -95,37 +83,20 @@ def router(
     return trends
 
 
-def refused(by: Scale, place: str, wanted: int, registry: Registry) -> Response | None:
-    """Return why so many buckets of `place`, which looks like `PLACE`, cannot be had; None where they can."""
-    if wanted > MOST[by]:
-        return problem(400, f"count: at most {MOST[by]} by {by}, got {wanted}")
-    if not _is_known(place, registry):
-        return problem(404, f"place: {place} is not registered")
-    return None
-
-
-def _is_known(place: str, registry: Registry) -> bool:
-    if place == "city":
-        return True
-    return place in registry.windows if "/" in place else place in registry.places
-
-
-async def counts_of(series: Series, by: Scale, place: str, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
+async def counts_of(series: Series, wanted: Asked, firsts: list[int], calendar: Calendar) -> dict[int, Counts]:
     """Return counts by the start (ms) of each of the buckets that begin at `firsts`."""
-    if by == "day":
-        days = await series.days(place, calendar.day(firsts[0]), calendar.day(firsts[-1]))
+    if wanted.by == "day":
+        days = await series.days(wanted.place, calendar.day(firsts[0]), calendar.day(firsts[-1]))
         return {calendar.start(day): n for day, n in days.items()}
     first, last = firsts[0] // MINUTE_MS, firsts[-1] // MINUTE_MS
-    found = await (series.hours if by == "hour" else series.minutes)(place, first, last)
+    found = await (series.hours if wanted.by == "hour" else series.minutes)(wanted.place, first, last)
     return {minute * MINUTE_MS: n for minute, n in found.items()}
 
 
-async def estimates_of(
-    estimated: Estimated, by: Scale, place: str, firsts: list[int], calendar: Calendar
-) -> dict[int, int]:
+async def estimates_of(estimated: Estimated, wanted: Asked, firsts: list[int], calendar: Calendar) -> dict[int, int]:
     """Return how many stand by an estimate in each of the buckets that begin at `firsts`, by its start (ms)."""
-    end = calendar.end(calendar.day(firsts[-1])) if by == "day" else firsts[-1] + HOUR_MS
-    return by_start(by, await estimated(place, firsts[0] // MINUTE_MS, end // MINUTE_MS), calendar)
+    end = calendar.end(calendar.day(firsts[-1])) if wanted.by == "day" else firsts[-1] + HOUR_MS
+    return by_start(wanted.by, await estimated(wanted.place, firsts[0] // MINUTE_MS, end // MINUTE_MS), calendar)
 
 
 def _away(away: Unavailable) -> Response:

@@ -1,0 +1,63 @@
+"""What is asked of counts over time: by what, of which place, how many buckets, and up to when."""
+
+from typing import Annotated, NamedTuple
+
+from fastapi import Path, Query, Response
+
+from cloud.calendar import Calendar
+from cloud.openapi import problem
+from cloud.registry.snapshot import Registry
+from cloud.series.rules import MOST, USUAL, Scale, starts
+
+_PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
+
+
+class Asked(NamedTuple):
+    """So many `buckets` of `place`, each a `by` wide, the last of which holds `until` (ms; None: now)."""
+
+    by: Scale
+    place: str
+    buckets: int
+    until: int | None
+
+    def refused(self, registry: Registry) -> Response | None:
+        """Return why that cannot be had; None where it can."""
+        if self.buckets > MOST[self.by]:
+            return problem(400, f"count: at most {MOST[self.by]} by {self.by}, got {self.buckets}")
+        if not _is_known(self.place, registry):
+            return problem(404, f"place: {self.place} is not registered")
+        return None
+
+    def last(self, now: int) -> int:
+        """Return the moment (ms) that the last bucket holds."""
+        return now if self.until is None else self.until
+
+    def firsts(self, now: int, calendar: Calendar) -> list[int]:
+        """Return where each bucket begins (ms), oldest first."""
+        return starts(self.by, self.last(now), self.buckets, calendar)
+
+    @property
+    def veiled(self) -> bool:
+        """Whether it is of a single window, whose few fresh ratings are not to be seen."""
+        return "/" in self.place
+
+
+async def asked(
+    by: Annotated[Scale, Path(description="The width of a bucket")],
+    place: Annotated[
+        str,
+        Query(pattern=_PLACE, description="`city`, a county (6 digits), a township (9 digits), or a window's name"),
+    ] = "city",
+    count: Annotated[int | None, Query(ge=1, description="How many buckets; 60 minutes, 24 hours, 30 days")] = None,
+    until: Annotated[
+        int | None, Query(ge=0, le=100_000_000_000_000, description="A moment (ms) in the last bucket; now")
+    ] = None,
+) -> Asked:
+    """Return what a request asks for; to be depended on, and async since others are run in a thread."""
+    return Asked(by, place, USUAL[by] if count is None else count, until)
+
+
+def _is_known(place: str, registry: Registry) -> bool:
+    if place == "city":
+        return True
+    return place in registry.windows if "/" in place else place in registry.places
