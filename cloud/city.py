@@ -31,6 +31,7 @@ from cloud.ingest.charge import Charge, Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
 from cloud.ledger.follower import Follower
+from cloud.losses.worker import Reader as LossReader
 from cloud.misuse import policy
 from cloud.misuse import routes as misuse_routes
 from cloud.misuse.worker import Filter
@@ -168,6 +169,7 @@ class City:
         stream = Stream(board, clock=self._now, load=fresh_board)
         holder.listeners.append(partial(_renamed, stream))
         clocks = Reader(database)
+        losses = LossReader(database, lambda: status.damaged)
         status = Listener(
             self._settings.broker,
             client_id=f"city-{self._name()}-status",
@@ -175,6 +177,7 @@ class City:
             clock=self._now,
             tell=stream.tell,
             skews=lambda: clocks.skews,
+            losses=lambda: losses.losses,
             city=lambda: None if ingest is None else ingest.ailment,
         )
         follower = None
@@ -195,7 +198,7 @@ class City:
             registry_routes.router(registry, city=HEZE, clock=clock),
             hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
         )
-        return Serving(stream, status, clocks, database, follower, further)
+        return Serving(stream, status, clocks, losses, database, follower, further)
 
     async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]

@@ -17,6 +17,7 @@ from cloud.health.metrics import Source, fleet, gauges, skewed
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
 from cloud.ledger.follower import Follower
+from cloud.losses.worker import Reader as LossReader
 from cloud.quarantine import routes as quarantine
 from cloud.wall import pages
 
@@ -29,6 +30,7 @@ class Serving:
         stream: Stream,
         status: Listener,
         clocks: Reader,
+        losses: LossReader,
         database: Database,
         follower: Follower | None,
         further: Sequence[APIRouter],
@@ -36,6 +38,7 @@ class Serving:
         self._stream = stream
         self._status = status
         self._clocks = clocks
+        self._losses = losses
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
             board.router(stream),
@@ -59,7 +62,10 @@ class Serving:
         """Begin to follow and to listen."""
         self._sending = tasks.create_task(self._stream.run(), name="board")
         tasks.create_task(self._status.run(), name="status")
-        self._reading = tasks.create_task(self._clocks.run(), name="clocks")
+        self._reading = [
+            tasks.create_task(self._clocks.run(), name="clocks"),
+            tasks.create_task(self._losses.run(), name="losses"),
+        ]
         if self._follower is not None:
             self._following = tasks.create_task(self._follower.run(), name="follower")
 
@@ -68,7 +74,8 @@ class Serving:
         self._status.stop()
         self._stream.close()
         self._sending.cancel()
-        self._reading.cancel()
+        for reading in self._reading:
+            reading.cancel()
         if self._follower is not None:
             self._following.cancel()
 

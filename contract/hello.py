@@ -6,6 +6,7 @@ import msgspec
 
 from contract.ack import Ack, Pair, check_pairs
 from contract.batch import Count, EpochName, Millis, NodeName, StreamKey
+from contract.ranges import Ranges
 
 Nonce = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 Boot = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -58,6 +59,10 @@ class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello", omit_def
     streams: Annotated[list[Stream], msgspec.Meta(max_length=MAX_STREAMS)] = []
     at: Millis | None = None
     error: Count = 0
+
+    def destroyed(self) -> dict[StreamKey, Ranges]:
+        """By stream of the sender's own, the numbers that it declares destroyed; nobody speaks for another here."""
+        return {one.key: Ranges(one.void) for one in self.streams if one.void and one.node == self.node}
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -100,10 +100,8 @@ def void(path: Path) -> dict[StreamKey, Ranges]:
     declared: dict[StreamKey, Ranges] = {}
     with closing(connect(path)) as connection:
         for (raw,) in connection.execute(HELLOS):
-            hello = decode_as(Signed.of(raw).body, Hello)
-            for stream in hello.streams:
-                if stream.void and stream.node == hello.node:
-                    declared[stream.key] = declared.get(stream.key, Ranges()) | Ranges(stream.void)
+            for stream, numbers in decode_as(Signed.of(raw).body, Hello).destroyed().items():
+                declared[stream] = declared.get(stream, Ranges()) | numbers
         for stream_key, numbers in declared.items():
             given = Ranges((first, last) for *_, first, last in connection.execute(GIVEN, stream_key))
             declared[stream_key] = numbers - given

@@ -9,9 +9,10 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from contract.ack import Pair
 from proof.scores import Counts
 
-Trouble = Literal["failing", "full", "offline", "stuck", "skewed", "unsynced"]
+Trouble = Literal["failing", "full", "offline", "stuck", "damaged", "skewed", "unsynced"]
 # The city itself among what is in trouble; its township is "".
 CITY = "city"
 # Start of the bucket, score (null where nobody rated), count.
@@ -93,14 +94,21 @@ class Path(msgspec.Struct, frozen=True):
     uncounted: int
 
 
-class Ailing(msgspec.Struct, frozen=True):
-    """A device in trouble since `since`; `windows` is how many windows it serves. `CITY` is the city's own ledger."""
+class Ailing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A device in trouble since `since`; `windows` is how many windows it serves. `CITY` is the city's own ledger.
+
+    Of one that is `damaged`: how many ratings its disk `destroyed`, and how many of them are `lost` because nobody else
+    had them (null while that is not known), with the first `numbers` of these as closed ranges.
+    """
 
     node: str
     township: str
     windows: int
     state: Trouble
     since: int
+    destroyed: int = 0
+    lost: int | None = None
+    numbers: list[Pair] = []
 
 
 class Nodes(msgspec.Struct, frozen=True, rename={"worst": "list"}):

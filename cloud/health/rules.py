@@ -4,31 +4,36 @@ A gateway that is down takes its nodes with it: nobody hears them, so they count
 listed as the one to look after.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from cloud.board.picture import Ailing, Nodes, Trouble
 from cloud.clocks.rules import Skew
+from cloud.losses.rules import Loss
 from contract.identity import township_of
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 
-State = Literal["online", "offline", "full", "stuck", "skewed", "unsynced"]
+State = Literal["online", "offline", "full", "stuck", "damaged", "skewed", "unsynced"]
 # Three heartbeats missed: a broker that was killed sends no will for its clients.
 SILENT_MS = 180_000
 # Time to say the first word after the city started, and to learn the time after a node did.
 GRACE_MS = 60_000
 LISTED = 4
+# Ranges of lost numbers that a wall is told of one device; all are in the list of devices.
+_NUMBERS = 4
 # Who is full turns people away this minute, however many others are merely offline.
 _RANK: Mapping[State | Trouble, int] = {
     "failing": 0,
     "full": 1,
     "offline": 2,
     "stuck": 3,
-    "skewed": 4,
-    "unsynced": 5,
-    "online": 6,
+    "damaged": 4,
+    "skewed": 5,
+    "unsynced": 6,
+    "online": 7,
 }
 # A database that stumbles is no news before it has done so for this long.
 STUMBLE_MS = 5_000
@@ -40,7 +45,7 @@ class Device(msgspec.Struct, frozen=True):
     `queue`: ratings waiting in it, the oldest `oldest_ms` old; `disk_free`: bytes; `stuck`: "window/level" of buttons
     held down; `clock_error_ms`: null while it does not know the time; `clock_off_ms`: by how much at least its time
     disagrees with the city's (negative: behind), null while it agrees or says nothing; `destroyed`: ratings that its
-    disk damaged.
+    disk damaged, ever, and `losses` which those are, as it signed.
     """
 
     node: str
@@ -58,6 +63,7 @@ class Device(msgspec.Struct, frozen=True):
     clock_error_ms: int | None
     clock_off_ms: int | None = None
     destroyed: int = 0
+    losses: list[Loss] = []
 
 
 class _Heard(NamedTuple):
@@ -84,11 +90,16 @@ class Fleet:
         self._heard[status.node] = _Heard(status, at)
 
     def devices(
-        self, now: int, nodes: Collection[str], gateways: Collection[str], skews: Mapping[str, Skew]
+        self,
+        now: int,
+        nodes: Collection[str],
+        gateways: Collection[str],
+        skews: Mapping[str, Skew],
+        losses: Mapping[str, Sequence[Loss]] = MappingProxyType({}),
     ) -> list[Device]:
         """Return all devices at `now` (ms): heard ones, and registered `nodes` and `gateways` never heard; by name.
 
-        `skews`: those whose clock disagrees.
+        `skews`: those whose clock disagrees; `losses`: what those declare destroyed that do.
         """
         devices: dict[str, Device] = {}
         for name, heard in self._heard.items():
@@ -102,6 +113,8 @@ class Fleet:
                     devices[name] = self._never(silent(name, "down"))
         for name in devices.keys() & skews.keys():
             devices[name] = self._skewed(devices[name], skews[name])
+        for name in devices.keys() & losses.keys():
+            devices[name] = msgspec.structs.replace(devices[name], losses=list(losses[name]))
         return [devices[name] for name in sorted(devices)]
 
     def _skewed(self, device: Device, skew: Skew) -> Device:
@@ -173,7 +186,14 @@ def _ailing(devices: list[Device], now: int) -> Iterator[Ailing]:
         if state == "offline" and device.kind == "node" and device.township in cut_off:
             continue
         trouble: Trouble = state
-        yield Ailing(device.node, device.township, device.windows, trouble, device.since)
+        one = Ailing(device.node, device.township, device.windows, trouble, device.since)
+        yield _with_losses(one, device) if state == "damaged" else one
+
+
+def _with_losses(one: Ailing, device: Device) -> Ailing:
+    lost = [pair for loss in device.losses for pair in loss.lost]
+    known = sum(hi - lo + 1 for lo, hi in lost) if device.losses else None
+    return msgspec.structs.replace(one, destroyed=device.destroyed, lost=known, numbers=lost[:_NUMBERS])
 
 
 def _state(status: NodeStatus | GatewayStatus, *, stuck: bool) -> State:
@@ -183,6 +203,8 @@ def _state(status: NodeStatus | GatewayStatus, *, stuck: bool) -> State:
         return "full"
     if stuck:
         return "stuck"
+    if isinstance(status, NodeStatus) and status.destroyed:
+        return "damaged"
     return "unsynced" if status.clock_error_ms is None else "online"
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from cloud.board.picture import CITY, Ailing, Nodes, Trouble
 from cloud.clocks.rules import Skew
 from cloud.health.rules import Device, Fleet, tile
+from cloud.losses.rules import Loss
 from cloud.registry.snapshot import Registry
 from contract import topics
 from contract.bundle import unpack
@@ -29,7 +30,8 @@ _SHARE = 10
 class Listener:
     """One connection for all statuses. `clock` gives the city's time in ms, `tell` takes each new tile.
 
-    `skews` tells whose clocks disagree, `city` what keeps the city's own ledger from taking anything.
+    `skews` tells whose clocks disagree, `losses` what devices declare destroyed, `city` what keeps the city's own
+    ledger from taking anything. `damaged`: the nodes that say that they have lost something to their disk.
 
     It looks at all devices every `look_s`, whatever came and whether anything did, since silence is news too; with so
     many that a look takes a tenth of that, less often.
@@ -44,6 +46,7 @@ class Listener:
         clock: Callable[[], int],
         tell: Callable[[Nodes], None],
         skews: Callable[[], Mapping[str, Skew]] = dict,
+        losses: Callable[[], Mapping[str, Sequence[Loss]]] = dict,
         city: Callable[[], Trouble | None] = lambda: None,
         look_s: float = LOOK_S,
     ) -> None:
@@ -51,6 +54,8 @@ class Listener:
         self._clock = clock
         self._tell = tell
         self._skews = skews
+        self._losses = losses
+        self.damaged: frozenset[str] = frozenset()
         self._city = city
         self._ailing: Ailing | None = None
         self._fleet = Fleet(clock())
@@ -100,7 +105,9 @@ class Listener:
     def devices(self) -> list[Device]:
         """Return every device as it is now."""
         registry = self._registry()
-        return self._fleet.devices(self._clock(), registry.nodes.keys(), registry.gateways.keys(), self._skews())
+        return self._fleet.devices(
+            self._clock(), registry.nodes.keys(), registry.gateways.keys(), self._skews(), self._losses()
+        )
 
     def _look(self) -> None:
         now, trouble = self._clock(), self._city()
@@ -108,7 +115,9 @@ class Listener:
             self._ailing = None
         elif self._ailing is None or self._ailing.state != trouble:
             self._ailing = Ailing(CITY, "", 0, trouble, now)
-        shown = tile(self.devices(), now, self._ailing)
+        devices = self.devices()
+        self.damaged = frozenset(device.node for device in devices if device.destroyed)
+        shown = tile(devices, now, self._ailing)
         if shown != self._shown:
             self._shown = shown
             self._tell(shown)

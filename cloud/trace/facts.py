@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from contract.ranges import Ranges
+
 State = Literal["counted", "admitted", "refused", "conflict", "held"]
 
 
@@ -60,15 +62,27 @@ class Greeting(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the store of `by` says: `settled_at` by a receipt; a number `beyond` was not given there, up to `last`."""
+    """What the store of `by` says: `settled_at` by a receipt; a number `beyond` was not given there, up to `last`.
+
+    One that is `destroyed` was, with those from `first` to `last`.
+    """
 
     by: str
     house: Literal["edge", "gateway"]
     epoch: str
-    state: Literal["undated", "uncut", "cut", "deleted", "beyond"]
+    state: Literal["undated", "uncut", "cut", "deleted", "destroyed", "beyond"]
     first: int
     last: int
     settled_at: int | None
+
+
+class Destroyed(NamedTuple):
+    """In a hello that came at `at`, `by` declares that its disk destroyed `numbers` of this epoch, ours among them."""
+
+    by: str
+    epoch: str
+    numbers: Ranges
+    at: int
 
 
 class Said(NamedTuple):
@@ -91,5 +105,6 @@ class Facts(NamedTuple):
     ratings: Sequence[Rating] = ()
     refused: Sequence[Refused] = ()
     greetings: Sequence[Greeting] = ()
+    destroyed: Sequence[Destroyed] = ()
     kept: Sequence[Kept] = ()
     said: Sequence[Said] = ()

@@ -12,7 +12,7 @@ import msgspec
 from cloud.trace.facts import Facts, Kept, Rating
 from contract.batch import StreamKey
 
-Place = Literal["ledger", "quarantine", "gateway", "node", "never given", "unknown"]
+Place = Literal["ledger", "quarantine", "gateway", "destroyed", "node", "never given", "unknown"]
 # The way, as (house, step).
 WAY = (
     ("edge", "pressed"),
@@ -20,6 +20,7 @@ WAY = (
     ("edge", "sent"),
     ("gateway", "recorded"),
     ("edge", "held"),
+    ("edge", "destroyed"),
     ("gateway", "forwarded"),
     ("city", "refused"),
     ("city", "settled"),
@@ -41,7 +42,8 @@ _REACHED: dict[tuple[str, str], Place] = {
     ("gateway", "settled"): "ledger",
     ("edge", "settled"): "ledger",
 }
-_RANK: tuple[Place, ...] = ("unknown", "never given", "node", "gateway", "quarantine", "ledger")
+# What its node lost may be anywhere else.
+_RANK: tuple[Place, ...] = ("unknown", "never given", "node", "destroyed", "gateway", "quarantine", "ledger")
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,7 +94,7 @@ def ways(node: str, number: int, facts: Facts, *, epoch: str | None = None) -> l
 
 
 def _epochs(facts: Facts) -> list[str]:
-    every = (facts.ratings, facts.refused, facts.greetings, facts.kept, facts.said)
+    every = (facts.ratings, facts.refused, facts.greetings, facts.destroyed, facts.kept, facts.said)
     return list(dict.fromkeys(fact.epoch for some in every for fact in some))
 
 
@@ -101,6 +103,7 @@ def _of(facts: Facts, epoch: str) -> Facts:
         [fact for fact in facts.ratings if fact.epoch == epoch],
         [fact for fact in facts.refused if fact.epoch == epoch],
         [fact for fact in facts.greetings if fact.epoch == epoch],
+        [fact for fact in facts.destroyed if fact.epoch == epoch],
         [fact for fact in facts.kept if fact.epoch == epoch],
         [fact for fact in facts.said if fact.epoch == epoch],
     )
@@ -136,6 +139,8 @@ def _on_the_way(node: str, number: int, facts: Facts) -> Iterator[_Seen]:
             yield _Seen("node", node, greeting.at)
         elif greeting.by == node:
             yield _Seen("never given", f"{node} had numbered to {greeting.last}", greeting.at)
+    for destroyed in facts.destroyed:
+        yield _Seen("destroyed", f"on the disk of {destroyed.by}", destroyed.at)
     for said in facts.said:
         place = _REACHED.get((said.house, said.step))
         if place is not None:
@@ -146,6 +151,8 @@ def _on_the_way(node: str, number: int, facts: Facts) -> Iterator[_Seen]:
 def _stored(kept: Kept) -> Iterator[_Seen]:
     if kept.state == "beyond":
         yield _Seen("never given", f"{kept.by} numbered to {kept.last}", None)
+    elif kept.state == "destroyed":
+        yield _Seen("destroyed", f"on the disk of {kept.by}", None)
     elif kept.settled_at is not None or (kept.state == "deleted" and kept.house == "edge"):
         yield _Seen("ledger", f"by a receipt that {kept.by} has", kept.settled_at)
     elif kept.state != "deleted":  # a gateway also deletes what the city refused
@@ -165,7 +172,17 @@ def _steps(node: str, facts: Facts, rating: Rating | None) -> Iterator[Step]:
             yield Step(word, kept.house, kept.by, None, "store", "kept there, without a receipt yet")
         elif kept.state in {"uncut", "undated"}:
             yield Step("pressed", "edge", kept.by, None, "store", f"on disk, {kept.state}")
+        elif kept.state == "destroyed":
+            yield Step("destroyed", "edge", kept.by, None, "store", f"numbers {_told(kept.first, kept.last)}")
+    for one in facts.destroyed:
+        told = ", ".join(_told(lo, hi) for lo, hi in one.numbers)
+        detail = f"declared in a signed hello; of this run {len(one.numbers)} in all: {told}"
+        yield Step("destroyed", "edge", one.by, one.at, "hello", detail)
     yield from _logged(facts)
+
+
+def _told(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}..{last}"
 
 
 def _counted(node: str, rating: Rating) -> Iterator[Step]:

@@ -1,10 +1,12 @@
 """SQL of the trace: what the city's database says of one number of a node. Nothing is written."""
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch, fetch_value
 from cloud.ledger.rules import MINUTE_MS
-from cloud.trace.facts import Facts, Greeting, Rating, Refused, State
+from cloud.trace.facts import Destroyed, Facts, Greeting, Rating, Refused, State
 from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_as, stored_batch
@@ -31,17 +33,19 @@ WHERE minute = :minute AND "window" = :window
 
 CURSOR = "SELECT position FROM series_cursor WHERE id = 1"
 
-HELLOS = "SELECT at, raw FROM hello WHERE node LIKE :township"
+HELLOS = "SELECT at, raw FROM hello WHERE node LIKE :township ORDER BY at"
 
 QUARANTINED = "SELECT at, reason, raw FROM quarantine WHERE node = :node AND raw IS NOT NULL ORDER BY id"
 
 
 async def look(connection: AsyncConnection, node: str, number: int) -> Facts:
     """Everything that the city has about `number` in any epoch of `node`."""
+    hellos = await _hellos(connection, node)
     return Facts(
         ratings=await _ratings(connection, node, number),
         refused=await _refused(connection, node, number),
-        greetings=await _greetings(connection, node, number),
+        greetings=list(_greetings(hellos, node, number)),
+        destroyed=_destroyed(hellos, node, number),
     )
 
 
@@ -112,15 +116,28 @@ def _batch(raw: bytes) -> Batch | None:
         return None
 
 
-async def _greetings(connection: AsyncConnection, node: str, number: int) -> list[Greeting]:
-    greetings = []
-    for at, raw in await fetch(connection, HELLOS, (f"{township_of(node)}-%",)):
-        hello = decode_as(Signed.of(bytes(raw)).body, Hello)
+async def _hellos(connection: AsyncConnection, node: str) -> list[tuple[int, Hello]]:
+    """The hellos of the node's township and when they came (ms), the newest last."""
+    found = await fetch(connection, HELLOS, (f"{township_of(node)}-%",))
+    return [(int(at), decode_as(Signed.of(bytes(raw)).body, Hello)) for at, raw in found]
+
+
+def _greetings(hellos: Sequence[tuple[int, Hello]], node: str, number: int) -> Iterator[Greeting]:
+    for at, hello in hellos:
         told = {stream.key: Ranges(stream.has) for stream in hello.streams if stream.node == node}
         if hello.node == node:
             told.setdefault(StreamKey(node, hello.epoch), Ranges())
         for stream, has in told.items():
             last = hello.last if stream.epoch == hello.epoch and hello.node == node else 0
             if last or number in has:
-                greetings.append(Greeting(hello.node, stream.epoch, last, int(at), number in has))
-    return greetings
+                yield Greeting(hello.node, stream.epoch, last, at, number in has)
+
+
+def _destroyed(hellos: Sequence[tuple[int, Hello]], node: str, number: int) -> tuple[Destroyed, ...]:
+    """The node's newest word on each epoch in which it lost the number."""
+    words: dict[str, Destroyed] = {}
+    for at, hello in hellos:
+        for stream, numbers in hello.destroyed().items() if hello.node == node else ():
+            if number in numbers:
+                words[stream.epoch] = Destroyed(node, stream.epoch, numbers, at)
+    return tuple(words.values())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -20,6 +21,7 @@ from cloud.ingest.charge import Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
 from cloud.ledger.commit import Commit
+from cloud.losses.rules import Loss
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
@@ -36,6 +38,7 @@ from transport.broker import Broker
 NOW = 1_795_370_494_364
 GATEWAY = "371721121-g0"
 NODE = "371721121-a1"
+EPOCH = "BBBBBBBBBB"
 
 
 def node(name: str = NODE, state: str = "up", **more: object) -> NodeStatus:
@@ -58,6 +61,8 @@ def seen(fleet: Fleet, now: int = NOW) -> dict[str, Device]:
         (node(state="down"), "offline"),
         (node(full=True, stuck=["02/3"]), "full"),
         (node(stuck=["02/3"], clock_error_ms=None), "stuck"),
+        (node(destroyed=2, stuck=["02/3"]), "stuck"),
+        (node(destroyed=2, clock_error_ms=None), "damaged"),
         (node(clock_error_ms=None), "unsynced"),
     ],
 )
@@ -66,6 +71,26 @@ def test_the_worst_of_a_node_is_its_state(status: NodeStatus, state: str) -> Non
     fleet.hear(gateway(NodeHealth(status, NOW - 7)), NOW)
     device = seen(fleet)[NODE]
     assert (device.state, device.since, device.windows) == (state, NOW - 7, 2)
+
+
+def test_what_a_damaged_disk_has_cost_is_listed_and_stands_on_the_wall() -> None:
+    fleet = Fleet(NOW)
+    fleet.hear(gateway(NodeHealth(node(destroyed=12), NOW - 7)), NOW)
+    said = Ailing(NODE, "371721121", 2, "damaged", NOW - 7, destroyed=12)
+    assert tile(seen(fleet).values(), NOW).worst == [said]
+    old = Loss("AAAAAAAAAA", [(3, 9)], [(3, 4), (6, 6), (8, 9)])
+    new = Loss(EPOCH, [(1, 1), (11, 14)], [(11, 11), (13, 14)])
+    devices = fleet.devices(NOW, (), (), {}, {NODE: [old, new], "371721121-nobody": [old]})
+    assert {device.node: device.losses for device in devices} == {NODE: [old, new], GATEWAY: []}
+    told = msgspec.structs.replace(said, lost=8, numbers=[(3, 4), (6, 6), (8, 9), (11, 11)])
+    assert tile(devices, NOW).worst == [told]
+    spared = fleet.devices(NOW, (), (), {}, {NODE: [Loss(EPOCH, [(1, 12)], [])]})
+    assert tile(spared, NOW).worst == [msgspec.structs.replace(said, lost=0)]
+
+
+def test_a_device_that_lost_nothing_says_nothing_of_it() -> None:
+    well = Ailing(NODE, "371721121", 2, "offline", NOW)
+    assert msgspec.to_builtins(well).keys() == {"node", "township", "windows", "state", "since"}
 
 
 def test_a_dead_gateway_takes_its_nodes_with_it_and_is_the_one_to_look_after() -> None:

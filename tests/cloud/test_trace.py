@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from cloud.trace.facts import Facts, Greeting, Kept, Rating, Refused, Said
+from cloud.trace.facts import Destroyed, Facts, Greeting, Kept, Rating, Refused, Said
 from cloud.trace.lines import steps_of
 from cloud.trace.rules import WAY, Way, ways
 from contract.batch import StreamKey
+from contract.ranges import Ranges
 from transport.lanes import Item
 from transport.log import Lines
 from transport.steps import passed
@@ -17,6 +18,7 @@ from transport.steps import passed
 A1, G0, EPOCH = "371721121-a1", "371721121-g0", "AAAAAAAAAA"
 AT = 1_763_800_000_000
 CUT: Any = (EPOCH, "cut", 5, 9, None)
+GONE = Destroyed(A1, EPOCH, Ranges([(4, 4), (6, 7)]), AT)
 
 
 def rating(**changed: Any) -> Rating:  # noqa: ANN401
@@ -101,12 +103,26 @@ def test_of_two_entries_the_first_one_counts() -> None:
         (Facts(said=[said("cut", "edge", A1), said("sent", "edge", A1)]), "node", A1),
         (Facts(said=[said("cut", "edge", A1), said("recorded", "gateway", G0)]), "gateway", G0),
         (Facts(said=[said("settled", "gateway", G0)]), "ledger", "as its log says"),
+        (Facts([], [], [Greeting(A1, EPOCH, 9, AT, has=False)], [GONE]), "destroyed", f"on the disk of {A1}"),
+        (Facts(greetings=[Greeting(G0, EPOCH, 0, AT, has=True)], destroyed=[GONE]), "gateway", G0),
+        (Facts(ratings=[rating()], destroyed=[GONE]), "ledger", "position 41"),
+        (Facts(kept=[Kept(A1, "edge", EPOCH, "destroyed", 6, 7, None)]), "destroyed", f"on the disk of {A1}"),
         (Facts(), "unknown", ""),
     ],
 )  # fmt: skip
 def test_the_furthest_place_that_any_source_knows(facts: Facts, place: str, at: str) -> None:
     way = only(facts)
     assert (way.place, way.at) == (place, at)
+
+
+def test_what_is_destroyed_is_told_with_all_that_went_with_it() -> None:
+    kept = Kept(A1, "edge", EPOCH, "destroyed", 6, 7, None)
+    way = only(Facts(kept=[kept], destroyed=[GONE]))
+    assert (way.place, way.at) == ("destroyed", f"on the disk of {A1}")
+    assert {(step.step, step.who, step.source, step.detail) for step in way.steps} == {
+        ("destroyed", A1, "store", "numbers 6..7"),
+        ("destroyed", A1, "hello", "declared in a signed hello; of this run 3 in all: 4, 6..7"),
+    }
 
 
 def test_every_epoch_that_has_the_number_newest_first() -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from cloud.database import reading
 from cloud.series.store import place
-from cloud.trace.facts import Facts, Greeting
+from cloud.trace.facts import Destroyed, Facts, Greeting
 from cloud.trace.store import look
 from contract.errors import SettingsError
 from contract.hello import Stream
+from contract.ranges import Ranges
 from tests.cloud.conftest import EPOCH, GATEWAY, NODE, NOW, Desk, entry, hello, registry_of
 
 
@@ -100,6 +101,17 @@ async def test_what_hellos_tell_of_a_number_that_is_not_there(desk: Desk) -> Non
         Greeting(NODE, EPOCH, 5, NOW, has=False),
         Greeting(NODE, "AAAAAAAAAA", 0, NOW, has=True),
     }
+
+
+async def test_a_number_that_its_node_declares_destroyed(desk: Desk) -> None:
+    lost = Stream(NODE, "AAAAAAAAAA", [(1, 2)], void=[(3, 4), (6, 6)])
+    of_another = Stream("371721121-x9", "AAAAAAAAAA", [], void=[(1, 9)])
+    await desk.exchange(hello(NODE, lost, of_another))
+    await desk.exchange(hello(GATEWAY, Stream(NODE, "AAAAAAAAAA", [(4, 4)], void=[(1, 9)])))
+    gone = Destroyed(NODE, "AAAAAAAAAA", Ranges([(3, 4), (6, 6)]), NOW)
+    for number, told in ((2, []), (3, [gone]), (4, [gone]), (5, []), (6, [gone])):
+        assert [*(await found(desk, number)).destroyed] == told
+    assert (await found(desk, 3, "371721121-x9")).destroyed == ()
 
 
 async def test_the_trace_reads_beside_a_running_city(desk: Desk) -> None:

@@ -1,5 +1,7 @@
 """What a store says of one number, beside the house that has it open."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,41 @@ async def test_a_number_is_uncut_then_cut_then_settled_then_deleted(tmp_path: Pa
         assert find(path, A1, 3, numbers=True) == [Whereabouts("AAAAAAAAAA", "deleted", 3, 3)]
     finally:
         await outbox.close()
+
+
+async def test_what_a_disk_destroyed_is_told_as_that_also_when_later_numbers_were_deleted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = await Outbox.open(path, reserve=0)
+    stream = StreamKey(A1, "AAAAAAAAAA")
+    await outbox.begin(stream, KEY, "boot")
+    for _ in range(5):
+        await rated(outbox, 1)
+        await outbox.cut()
+    await outbox.close()
+    with closing(sqlite3.connect(path)) as hand:
+        hand.execute("UPDATE batch SET first = first + 100 WHERE first BETWEEN 2 AND 3")
+        hand.commit()
+    outbox = await Outbox.open_sound(path, reserve=0)
+    for deleted in (False, True):
+        for number in (2, 3):
+            assert find(path, A1, number, numbers=True) == [Whereabouts("AAAAAAAAAA", "destroyed", 2, 3)]
+        assert [found.state for found in find(path, A1, 5, numbers=True)] == ["deleted" if deleted else "cut"]
+        await outbox.settle(stream, Ranges([(4, 5)]), NOW)
+        await outbox.prune(NOW + 1)
+    await outbox.close()
+
+
+async def test_a_store_that_no_house_of_this_version_has_opened_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = await Outbox.open(path, reserve=0)
+    await outbox.begin(StreamKey(A1, "AAAAAAAAAA"), KEY, "boot")
+    await rated(outbox, 1)
+    await outbox.close()
+    with closing(sqlite3.connect(path)) as hand:
+        hand.execute("DROP TABLE void")
+    assert [found.state for found in find(path, A1, 1, numbers=True)] == ["uncut"]
 
 
 async def test_every_epoch_that_has_the_number(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ export class Alerts {
     const late = urgency(nodes.oldest_ms);
     if (worst) {
       const old = clock.now - worst.since;
-      const many = worst.state === "full" && worst.township && nodes.full > 1 ? ` ${grouped(nodes.full)}` : "";
+      const full = worst.state === "full" && worst.township && nodes.full > 1 ? nodes.full : 0;
+      const count = full || (worst.state === "damaged" ? worst.destroyed : 0);
+      const many = count ? ` ${grouped(count)}` : "";
       const state = `! ${words.state[worst.state] ?? worst.state}${many}`;
       const head = worst.state === "offline" ? words.offline(grouped(nodes.offline)) : state;
       const tail = `${words.since(old)} · ${deviceName(worst, places, "short")}`;

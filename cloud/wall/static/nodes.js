@@ -1,9 +1,9 @@
 // Devices: how many are online, and the worst of those in trouble.
 import { byId, make, mark, numbered, put, shade, show } from "./slot.js";
-import { span, words } from "./words.js";
+import { grouped, span, words } from "./words.js";
 
 const OVERDUE_MS = 30 * 60_000;
-const SIGN = { failing: "✕", offline: "✕", stuck: "!", full: "!", unsynced: "~", skewed: "≠" };
+const SIGN = { failing: "✕", offline: "✕", stuck: "!", full: "!", unsynced: "~", skewed: "≠", damaged: "✗" };
 
 // Whoever refuses turns people away, or keeps everybody's ratings waiting: an alarm from the first moment.
 export const refusing = (node) => node.state === "full" || node.state === "failing";
@@ -11,6 +11,15 @@ export const refusing = (node) => node.state === "full" || node.state === "faili
 // The township is said in words; the city's own ledger stands in none.
 export const deviceName = (node, places, name) =>
   node.township ? `${places.of(node.township)[name]} ${node.node.split("-")[1]}` : words.ledger;
+
+// What a damaged disk has cost: how many ratings, and the first of the numbers that nobody else had. "" until known.
+const cost = ({ destroyed, lost, numbers = [] }) => {
+  if (lost === undefined) return "";
+  if (lost === 0) return words.spared(grouped(destroyed));
+  const ranges = numbers.map(([lo, hi]) => (lo === hi ? `${lo}` : `${lo}–${hi}`));
+  const told = numbers.reduce((sum, [lo, hi]) => sum + hi - lo + 1, 0);
+  return words.lost(grouped(lost), ranges.join(words.comma) + (told < lost ? "…" : ""));
+};
 
 export class Nodes {
   constructor(slots = 4) {
@@ -34,8 +43,9 @@ export class Nodes {
       const [sign, place, state, age] = row.parts;
       mark(row, "data-node", node?.node);
       if (!node) return;
-      const windows = node.township ? ` · ${words.windows(node.windows)}` : "";
-      put(place, `${deviceName(node, places, "name")}${windows}`);
+      const windows = node.township ? words.windows(node.windows) : "";
+      const more = node.state === "damaged" ? cost(node) : windows;
+      put(place, [deviceName(node, places, "name"), more].filter(Boolean).join(" · "));
       put(sign, SIGN[node.state] ?? "!");
       put(state, words.state[node.state] ?? node.state);
       mark(row, "data-level", refusing(node) ? "alarm" : "warn");
