@@ -74,6 +74,17 @@ class Machine(RuleBasedStateMachine):
         """Choices that are being recorded are given up half-way."""
         self._step("windows close").nodes[node].close_windows()
 
+    @rule(node=node, level=level, statements=st.integers(0, 4))
+    def windows_close_on_a_press(self, node: str, level: int, statements: int) -> None:
+        """A choice is given up when its disk has carried out so many of its statements."""
+        world = self._step("windows close on a press")
+        platter = world.nodes[node].platter
+        slow, platter.slow = platter.slow, 0.01
+        world.press(node, WINDOWS[0], level)
+        world.run(0.01 * statements + 0.005)
+        world.nodes[node].close_windows()
+        platter.slow = slow
+
     @rule(seconds=st.sampled_from([0.005, 0.03, 0.3, 2.1, 7.0, 31.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
         self._step("time passes").run(seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -46,8 +47,8 @@ def takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def dedupes_before_it_verifies(patch: pytest.MonkeyPatch) -> None:
-    """Numbers that a forged batch gave count as known."""
-    seen: set[tuple[StreamKey, int]] = set()
+    """Numbers that a forged batch gave count as known, to the process that saw it."""
+    seen: WeakKeyDictionary[Receiver, set[tuple[StreamKey, int]]] = WeakKeyDictionary()
     serve, record = Receiver._serve, Receiver._record
 
     async def noticing(self: Receiver, group: Group) -> None:
@@ -58,11 +59,13 @@ def dedupes_before_it_verifies(patch: pytest.MonkeyPatch) -> None:
                     forged = decode_batch(body)
                 except Refused:
                     continue
-                seen.update((forged.stream, number) for number in range(forged.first, forged.last + 1))
+                known = seen.setdefault(self, set())
+                known.update((forged.stream, number) for number in range(forged.first, forged.last + 1))
         await serve(self, group)
 
     async def unless_known(self: Receiver, batches: list[Verified]) -> None:
-        await record(self, [(batch, raw) for batch, raw in batches if (batch.stream, batch.first) not in seen])
+        known = seen.get(self, set())
+        await record(self, [(batch, raw) for batch, raw in batches if (batch.stream, batch.first) not in known])
 
     patch.setattr(Receiver, "_serve", noticing)
     patch.setattr(Receiver, "_record", unless_known)
@@ -109,8 +112,8 @@ PLANTED: list[tuple[Planted, str]] = [
     (takes_nothing_back, "not in the ledger"),
     (uses_its_epoch_again, "law [34]"),
     (dedupes_before_it_verifies, "law 1: .* calls held what is not on disk"),
-    (deletes_what_is_held, "no receipt covers"),
-    (gives_a_number_again_after_a_cancelled_append, "UNIQUE|law 3|cannot write"),
+    (deletes_what_is_held, "is deleted"),
+    (gives_a_number_again_after_a_cancelled_append, "UNIQUE|law 3|not in the ledger"),
     (trusts_the_wall_clock, "law 6"),
     (keeps_for_a_day, "ms after its receipt"),
 ]

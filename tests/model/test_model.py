@@ -14,7 +14,7 @@ from tests.model.machine import Machine
 from tests.model.stage import in_the_model
 
 STEPS = 50
-STORIES, MORE = 20, 5
+STORIES, MORE = 40, 5
 # The second search of CI; a night draws its own.
 SECOND = 1
 # Hypothesis's own number means CI; the profile of a night has another.
