@@ -211,7 +211,9 @@ def verdict(ground: Ground, seen: Seen) -> Verdict:
     """The oracle's judgement on the old ratings and the live ones together."""
     file = ground.premises.database
     rows = (
-        Row(one.node, one.epoch, one.seq, one.window, one.level, one.at) for one in ledger.read(file) if one.counted
+        Row(one.node, one.epoch, one.seq, one.window, one.level, one.at, bounds=one.bounds)
+        for one in ledger.read(file)
+        if one.counted
     )
     tallied = sum(sum(counts) for counts in tallies.stored(file, tallies.BY_DAY).values())
     choices = chain(ground.day.choices(ground.plan), (lit.choice for lit in seen.lit))

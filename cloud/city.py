@@ -34,7 +34,7 @@ from cloud.ledger.follower import Follower
 from cloud.losses.worker import Reader as LossReader
 from cloud.misuse import policy
 from cloud.misuse import routes as misuse_routes
-from cloud.misuse.worker import Filter
+from cloud.misuse.worker import BESIDE_INGEST, Filter
 from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
@@ -137,6 +137,7 @@ class City:
                 registry=partial(_current, holder),
                 now=self._now,
                 may_judge=lambda: charge.feeds_series,
+                share=BESIDE_INGEST,
             )
             roles.append(Ingesting(ingest, database, series.feeder, judging, offices))
         if self._only != "ingest":

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.misuse.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.calendar import Calendar
 from cloud.database import fetch, fetch_value, write
-from cloud.ledger.pages import rows_in
 from cloud.misuse.rules import Flag
 from cloud.misuse.sight import Seen, packed, unpacked
 from contract.identity import window_id
@@ -25,15 +23,10 @@ WHERE id = 1 AND position = :before AND over = :over_before AND basis = :basis_b
 
 CLEAR = ("DELETE FROM misuse_flag", "DELETE FROM misuse_day", "DELETE FROM misuse_node")
 
-DAYS = text("SELECT node, day, body FROM misuse_day WHERE day = :day AND node IN :nodes").bindparams(
-    bindparam("nodes", expanding=True)
-)
-DAYS_OF = "SELECT day, body FROM misuse_day WHERE node = :node AND day >= :first ORDER BY day"
+DAYS_OF = "SELECT day, part, body FROM misuse_day WHERE node = :node AND day >= :first ORDER BY day, part"
 FIRST_DAY = "SELECT MIN(day) FROM misuse_day WHERE node = :node"
-KEEP = """
-INSERT INTO misuse_day (node, day, body) VALUES (:node, :day, :body)
-ON CONFLICT (node, day) DO UPDATE SET body = excluded.body
-"""
+KEEP = "INSERT INTO misuse_day (node, day, part, body) VALUES (:node, :day, :part, :body)"
+SCATTERED = "DELETE FROM misuse_day WHERE node = :node AND day = :day"
 
 NODES = "SELECT node, basis FROM misuse_node ORDER BY node"
 DUE = "SELECT node, due, basis FROM misuse_node WHERE due <= :day ORDER BY node LIMIT :limit"
@@ -83,6 +76,14 @@ class Cursor(NamedTuple):
     basis: str
 
 
+class Day(NamedTuple):
+    """What was seen of a node's day: the ratings by time, and in how many parts it is kept, up to which."""
+
+    ratings: Sequence[Seen]
+    parts: int
+    last: int
+
+
 class Due(NamedTuple):
     """A node that is to be judged from the day `first` on, by `basis`."""
 
@@ -109,23 +110,16 @@ async def clear(connection: AsyncConnection) -> None:
         await write(connection, statement)
 
 
-async def days(connection: AsyncConnection, keys: Iterable[Key], calendar: Calendar) -> dict[Key, list[Seen]]:
-    """What was seen on each of these days (node, day), so far."""
-    nodes: dict[str, list[str]] = {}
-    for node, day in keys:
-        nodes.setdefault(day, []).append(node)
-    found: dict[Key, list[Seen]] = {}
-    for day, names in nodes.items():
-        start = calendar.start(day)
-        for node, _, body in await rows_in(connection, DAYS, "nodes", sorted(names), day=day):
-            found[node, day] = unpacked(bytes(body), start)
-    return found
-
-
-async def days_of(connection: AsyncConnection, node: str, first: str, calendar: Calendar) -> dict[str, list[Seen]]:
+async def days_of(connection: AsyncConnection, node: str, first: str, calendar: Calendar) -> dict[str, Day]:
     """What was seen of `node` on each day from `first` on."""
-    found = await fetch(connection, DAYS_OF, (node, first))
-    return {day: unpacked(bytes(body), calendar.start(day)) for day, body in found}
+    days: dict[str, Day] = {}
+    for day, part, body in await fetch(connection, DAYS_OF, (node, first)):
+        seen = unpacked(bytes(body), calendar.start(day))
+        before = days.get(day)
+        # Seeing a number again changes nothing.
+        ratings = seen if before is None else sorted({*before.ratings, *seen})
+        days[day] = Day(ratings, 1 if before is None else before.parts + 1, int(part))
+    return days
 
 
 async def first_day(connection: AsyncConnection, node: str) -> str | None:
@@ -134,10 +128,18 @@ async def first_day(connection: AsyncConnection, node: str) -> str | None:
     return found
 
 
-async def keep(connection: AsyncConnection, kept: Mapping[Key, Iterable[Seen]], calendar: Calendar) -> None:
-    """Keep what was seen on each day (node, day), in place of what was kept of it."""
-    rows = [(node, day, packed(ratings, calendar.start(day))) for (node, day), ratings in sorted(kept.items())]
+async def keep(connection: AsyncConnection, fresh: Mapping[Key, Iterable[Seen]], part: int, calendar: Calendar) -> None:
+    """Keep what was seen of each day (node, day) in the ledger up to position `part`, beside what was kept of it."""
+    rows = [(node, day, part, packed(ratings, calendar.start(day))) for (node, day), ratings in sorted(fresh.items())]
     await write(connection, KEEP, rows)
+
+
+async def gather(connection: AsyncConnection, node: str, days: Mapping[str, Day], calendar: Calendar) -> None:
+    """Keep each of a node's `days`, of which nothing else may have been seen, in one part."""
+    await write(connection, SCATTERED, [(node, day) for day in days])
+    await write(
+        connection, KEEP, [(node, day, of.last, packed(of.ratings, calendar.start(day))) for day, of in days.items()]
+    )
 
 
 async def bases(connection: AsyncConnection) -> dict[str, str]:

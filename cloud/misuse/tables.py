@@ -23,12 +23,14 @@ misuse_node = Table(
     Column("basis", Text, nullable=False),
 )
 
-# What is seen of a node's ratings of one day (`cloud.misuse.sight`); no grade is in it.
+# What is seen of a node's ratings of one day (`cloud.misuse.sight`), as it came; no grade is in it. `part`: the ledger
+# position up to which had been seen by then.
 misuse_day = Table(
     "misuse_day",
     metadata,
     Column("node", Text, primary_key=True),
     Column("day", Text, primary_key=True),
+    Column("part", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

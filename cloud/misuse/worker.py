@@ -7,7 +7,7 @@ anew and replaces those that differ. So nothing depends on the order in which ra
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,7 @@ from cloud.misuse.diary import Diary
 from cloud.misuse.policy import LOOKBACK_DAYS, Policy
 from cloud.misuse.rules import Flag, judge
 from cloud.misuse.sight import FORMAT, Seen, seen
-from cloud.misuse.store import Cursor, Due, Key
+from cloud.misuse.store import Cursor, Day, Due, Key
 from cloud.registry.snapshot import Registry
 from contract.identity import node_of, township_of, window_id
 
@@ -38,8 +38,12 @@ LOOK_S = 60.0
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
 # So few that ingest, which commits on the same connection, hardly waits: some 20 ms on SQLite.
-ENTRIES_A_PAGE = 1_000
+ENTRIES_A_PAGE = 250
 NODES_A_PAGE = 20
+# What a node's day is kept in at most; more are put together when it is judged.
+MOST_PARTS = 16
+# Of the time, where ingest works on the same loop.
+BESIDE_INGEST = 0.2
 
 # What is done, how much of it, and of how much.
 Tell = Callable[[str, int, int], None]
@@ -60,10 +64,14 @@ class Tally(Protocol):
 
 
 class Judgement(NamedTuple):
-    """What a node that was `due` is found to have on the days on which that differs from what is kept."""
+    """What a node that was `due` is found to have on the days on which that differs from what is kept.
+
+    `scattered`: its days that are kept in too many parts.
+    """
 
     due: Due
     changed: Mapping[str, Sequence[Flag]]
+    scattered: Mapping[str, Day]
 
 
 class Filter(Following):
@@ -84,8 +92,9 @@ class Filter(Following):
         now: Callable[[], int],
         may_judge: Callable[[], bool] = lambda: True,
         pace_s: float = PACE_S,
+        share: float = 1.0,
     ) -> None:
-        """Look at most every `pace_s`."""
+        """Look at most every `pace_s`, and take no more than `share` of the time for it."""
         pace = Pace(pace_s, LOOK_S, FIRST_RETRY_S, LAST_RETRY_S)
         super().__init__(pace, stopped="misuse is not judged", resumed="misuse is judged again")
         self._database = database
@@ -96,6 +105,7 @@ class Filter(Following):
         self._registry = registry
         self._now = now
         self._may_judge = may_judge
+        self._share = share
         self._seen = 0
         self._streams = Streams()
         # By what nodes are judged, as of one registry; made again for another.
@@ -115,15 +125,23 @@ class Filter(Following):
                 return
             with unavailable():
                 await self._rebase()
-                while self._may_judge() and await self._see():
+                while self._may_judge() and await self._sparingly(self._see):
                     tell("see", self._seen, max(self.head, self._seen))
                 judged = 0
-                while self._may_judge() and (count := await self._judge()):
+                while self._may_judge() and (count := await self._sparingly(self._judge)):
                     judged += count
                     tell("judge", judged, judged)
         except BaseException:
             self._streams = Streams()
             raise
+
+    async def _sparingly(self, step: Callable[[], Awaitable[int]]) -> int:
+        """Take one step, and rest so long that steps take no more than their share of the time."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        done = await step()
+        await asyncio.sleep((loop.time() - began) * (1 / self._share - 1))
+        return done
 
     async def _rebase(self) -> None:
         """Have those judged anew, from their first day on, whose hours, windows or policy are others than before."""
@@ -174,22 +192,19 @@ class Filter(Following):
             over = self._calendar.later(self._calendar.day(self._now()), -1)
             until, rows = found or (before.position, [])
             fresh = await self._seen_in(rows)
-            kept = await store.days(connection, fresh, self._calendar)
         if before.basis != basis:
             return await self._start_over(before, basis)
         if found is None and over == before.over:
             self._seen = before.position
             return False
-        # Seeing a number again changes nothing.
-        kept = {key: [*{*kept.get(key, ()), *ratings}] for key, ratings in fresh.items()}
         first: dict[str, str] = {}
-        for node, day in kept:
+        for node, day in fresh:
             first[node] = min(day, first.get(node, day))
         async with self._database.writer.begin() as connection:
             if not await store.move(connection, before, Cursor(until, over, basis)):
                 self._streams = Streams()
                 return True
-            await store.keep(connection, kept, self._calendar)
+            await store.keep(connection, fresh, until, self._calendar)
             await store.mark(connection, [(node, day, self._basis(node)) for node, day in sorted(first.items())])
             if before.over and over != before.over:
                 # Days that have ended since, or that a clock which was ahead had taken for ended.
@@ -234,7 +249,8 @@ class Filter(Following):
             if not await store.move(connection, at, at):
                 return len(nodes)
             await store.mark(connection, [(node, first, self._basis(node)) for node, first in firsts])
-            for due, changed in found:
+            for due, changed, scattered in found:
+                await store.gather(connection, due.node, scattered, self._calendar)
                 if not await store.judged(connection, due, self._calendar.later(today, 1)):
                     continue
                 for day, flags in changed.items():
@@ -247,7 +263,8 @@ class Filter(Following):
         node, first, _ = due
         # While today runs it is judged without a look back, which is most of what there is to read.
         since = self._calendar.later(first, -LOOKBACK_DAYS) if first < today else first
-        ratings = await store.days_of(connection, node, since, self._calendar)
+        days = await store.days_of(connection, node, since, self._calendar)
+        ratings = {day: seen.ratings for day, seen in days.items()}
         before = await store.flags_since(connection, node, first)
         offices, township, registry = self._offices(), township_of(node), self._registry()
         diary = Diary(
@@ -262,7 +279,7 @@ class Filter(Following):
             if flags != before.get(day, []):
                 changed[day] = flags
             await asyncio.sleep(0)
-        return Judgement(due, changed)
+        return Judgement(due, changed, {day: seen for day, seen in days.items() if seen.parts > MOST_PARTS})
 
     def _touched(self, days: Iterable[str], first: str, today: str) -> set[str]:
         """The days from `first` to `today` to which any of `days` may matter."""

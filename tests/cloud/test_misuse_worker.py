@@ -35,6 +35,7 @@ from tests.cloud.watching import (
     weekdays,
 )
 
+KEPT = "SELECT day, part, body FROM misuse_day ORDER BY day, part"
 NEXT = CALENDAR.later(DAY, 1)
 TOMORROW = at("08:00", NEXT)
 
@@ -156,6 +157,36 @@ async def test_of_two_who_follow_at_once_each_does_its_part(
     found = await kept(database)
     assert (await rebuild(database, filter_of(database, TOMORROW), lambda *_: None)).equal
     assert await kept(database) == found
+
+
+async def test_seeing_more_of_a_day_leaves_alone_what_was_seen_and_judging_puts_it_together(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a catch-up costs the square of what there is."""
+    monkeypatch.setattr(worker, "MOST_PARTS", 3)
+    parts = made(rows=1)[:40]
+    judging = filter_of(database, TOMORROW)
+
+    async def days() -> list[tuple[str, int, int]]:
+        async with database.reader.begin() as connection:
+            return [(day, part, len(body)) for day, part, body in await fetch(connection, KEPT)]
+
+    async def nobody_is_judged() -> int:
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr(judging, "_judge", nobody_is_judged)
+        before: list[tuple[str, int, int]] = []
+        for begin in range(0, 40, 4):
+            await commit(database, parts[begin : begin + 4])
+            await judging.catch_up()
+            assert (await days())[: len(before)] == before
+            before = await days()
+    assert len(before) == 10
+    await judging.catch_up()
+    gathered = await days()
+    assert [part for _, part, _ in gathered] == [before[-1][1]]
+    assert gathered[0][2] < sum(size for *_, size in before)
 
 
 async def test_a_rating_that_comes_late_takes_a_silence_back(database: Database) -> None:

@@ -67,6 +67,7 @@ def _misuse() -> None:
         "misuse_day",
         sa.Column("node", _TEXT, primary_key=True),
         sa.Column("day", _TEXT, primary_key=True),
+        sa.Column("part", _NUMBER, primary_key=True, autoincrement=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
