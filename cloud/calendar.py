@@ -1,10 +1,15 @@
 """Days and hours of the city's zone, as milliseconds since 1970 UTC. Pure: the zone table is all it reads."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+# Since 1973 no zone has changed its offset but where a quarter of an hour begins (tzdata).
+QUARTER_MS = 900_000
+# Some six weeks of them are remembered.
+_QUARTERS = 4096
 
 
 class Calendar:
@@ -20,6 +25,7 @@ class Calendar:
         self._info = ZoneInfo(zone)
         # A day and its bounds, always replaced together: threads share a calendar.
         self._kept = ("", 0, 0)
+        self._offset_ms = lru_cache(maxsize=_QUARTERS)(partial(_offset_ms, self._info))
 
     def day(self, at: int) -> str:
         """Return the day that `at` (ms) falls on."""
@@ -55,8 +61,7 @@ class Calendar:
 
     def hour(self, at: int) -> int:
         """Return when the hour begins that `at` (ms) falls in; zones half an hour off UTC have their own full hours."""
-        offset = datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info).utcoffset() or timedelta(0)
-        return at - (at + offset // timedelta(milliseconds=1)) % HOUR_MS
+        return at - (at + self._offset_ms(at // QUARTER_MS)) % HOUR_MS
 
     def last_days(self, day: str, count: int) -> list[str]:
         """Return `count` days up to and including `day`, oldest first."""
@@ -69,3 +74,9 @@ class Calendar:
 
     def _midnight(self, day: date) -> int:
         return int(datetime.combine(day, time(), self._info).timestamp()) * 1000
+
+
+def _offset_ms(info: ZoneInfo, quarter: int) -> int:
+    """How far the clocks of a zone are ahead of UTC in a quarter of an hour, counted from 1970 UTC."""
+    offset = datetime.fromtimestamp(quarter * QUARTER_MS // 1000, UTC).astimezone(info).utcoffset() or timedelta(0)
+    return offset // timedelta(milliseconds=1)

@@ -131,7 +131,7 @@ class Node:
             self._new_config = None
             self._configure(config)
             try:
-                await self._outbox.keep("config", raw)
+                await self._outbox.keep({"config": raw})
             except StoreFull as full:
                 # It is in force all the same; after a restart the gateway's retained one comes again.
                 logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)

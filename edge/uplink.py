@@ -1,11 +1,11 @@
 """Towards the gateway: what the outbox holds goes out; acks, the time and the configuration come in."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 from contract import topics
-from contract.ack import Ack, Receipt
+from contract.ack import Ack
 from contract.batch import StreamKey
 from contract.bundle import Signed, unpack
 from contract.codec import decode_as, encode
@@ -18,6 +18,7 @@ from transport.broker import Broker
 from transport.lanes import Item, Lane, Lanes
 from transport.link import Link
 from transport.outbox import Outbox, Settled
+from transport.owner import Receipted
 from transport.sender import Sender
 from transport.station import Station
 from transport.steps import passed
@@ -147,7 +148,7 @@ class Uplink:
     def answered(self, ack: Ack) -> None:
         """Nothing more to do: the lanes have taken it in."""
 
-    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+    async def receipted(self, receipts: Sequence[Receipted]) -> None:
         """Nothing more to do: the shelf has been marked."""
 
     async def refused(self, items: Iterable[Item], reason: Reason) -> None:

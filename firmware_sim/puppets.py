@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from contract import topics
-from contract.ack import Ack, Receipt
+from contract.ack import Ack
 from contract.batch import StreamKey
 from contract.codec import encode
 from contract.errors import Reason, StoreFull
@@ -33,6 +33,7 @@ from transport.keys import read_key
 from transport.lanes import Item, Lanes
 from transport.link import Link
 from transport.outbox import Outbox, Settled
+from transport.owner import Receipted
 from transport.sender import Sender
 from transport.station import Station
 from transport.timepiece import Timepiece
@@ -118,7 +119,7 @@ class Puppet:
     def answered(self, ack: Ack) -> None:
         """Nothing more to do: the lanes have taken it in."""
 
-    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+    async def receipted(self, receipts: Sequence[Receipted]) -> None:
         """Nothing more to do: the shelf has been marked."""
 
     async def refused(self, items: Iterable[Item], reason: Reason) -> None:

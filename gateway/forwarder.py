@@ -1,13 +1,13 @@
 """Towards the city: what the journal holds goes out, what the city says comes in."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self
 
 from contract import topics
-from contract.ack import Ack, Receipt
+from contract.ack import Ack
 from contract.batch import StreamKey
 from contract.bundle import Signed, packed
 from contract.codec import encode
@@ -19,6 +19,7 @@ from gateway.settings import Settings
 from transport.intake import Verified
 from transport.lanes import Item, Lane, Lanes, Limits
 from transport.link import Link
+from transport.owner import Receipted
 from transport.sender import Sender
 from transport.shelf import Shelf
 from transport.station import Station
@@ -174,12 +175,22 @@ class Forwarder:
         if ack.settled:
             self._papers.settle(ack.stream, Ranges(ack.settled))
 
-    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
-        """Keep the receipt and pass it on."""
-        name = self._papers.take_in(Signed.of(raw))
-        if name is not None:
-            await self._journal.keep(name, raw)
-        self._tell(receipt.node, [raw])
+    async def receipted(self, receipts: Sequence[Receipted]) -> None:
+        """Keep the receipts and pass them on."""
+        kept: dict[str, bytes] = {}
+        told: dict[str, list[bytes]] = {}
+        for receipt, raw in receipts:
+            try:
+                name = self._papers.take_in(Signed.of(raw))
+            except Refused as bad:
+                logger.warning("%s: a receipt was not taken: %s", self._station.name, bad)
+                continue
+            if name is not None:
+                kept[name] = raw
+            told.setdefault(receipt.node, []).append(raw)
+        await self._journal.keep(kept)
+        for node, entries in told.items():
+            self._tell(node, entries)
 
     async def refused(self, items: Iterable[Item], reason: Reason) -> None:
         """Let the node know. It is kept here too: the node may have another disk by now, and lack it."""

@@ -142,12 +142,12 @@ class Gateway:
             await self._news_due.wait()
             self._news_due.clear()
             while self._news:
-                name, raw = self._news.popitem()
+                papers, self._news = self._news, {}
                 try:
-                    await self._journal.keep(name, raw)
+                    await self._journal.keep(papers)
                 except StoreFull as full:
                     logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
-                    self._news.setdefault(name, raw)
+                    self._news = papers | self._news
                     await asyncio.sleep(LOOK_S)
 
     async def _report(self) -> None:

@@ -19,7 +19,7 @@ from contract.signing import verify
 from transport.dating import Anchor, Tie
 from transport.greeting import Greeting, Heard
 from transport.lanes import Item, Lanes
-from transport.owner import Owner
+from transport.owner import Owner, Receipted
 from transport.parcels import Parcels
 from transport.resting import Resting
 from transport.shelf import Shelf
@@ -59,6 +59,8 @@ class Answers:
         self._steps = steps
         self._monotonic = monotonic
         self._chores: deque[Callable[[], Awaitable[None]]] = deque()
+        # Receipts come many at once: those of the last chore that waits, which further ones join.
+        self._together: list[Receipted] | None = None
         # The newest receipt that the shelf was marked by, by stream: a gateway repeats them with every welcome.
         self._receipted_at: dict[StreamKey, int] = {}
 
@@ -84,7 +86,7 @@ class Answers:
             case Receipt() as receipt:
                 if not verify(entry.body, entry.signature, self._station.city_key):
                     raise Refused(Reason.WRONG_SIGNATURE, f"receipt for {receipt.node} is not the city's")
-                self._later(lambda: self._receipted(receipt, entry.raw))
+                self._receipted_later(Receipted(receipt, entry.raw))
             case Refusal() as refusal:
                 self._later(lambda: self._refused_unread(refusal))
             case other:
@@ -92,8 +94,17 @@ class Answers:
 
     def _later(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do it in the order of arrival, by `work_off`: it needs the disk."""
+        self._together = None
         if len(self._chores) < _CHORES:
             self._chores.append(chore)
+
+    def _receipted_later(self, one: Receipted) -> None:
+        if self._together is not None:
+            self._together.append(one)
+            return
+        together = [one]
+        self._later(lambda: self._receipted(together))
+        self._together = together
 
     async def work_off(self) -> None:
         """Do what needs the disk, in the order of arrival. What raises (`StoreFull`) is tried again the next time."""
@@ -149,14 +160,24 @@ class Answers:
             items = await self._shelf.within(stream, numbers)
             self._lanes.refill(item for item in items if item not in self._resting)
 
-    async def _receipted(self, receipt: Receipt, raw: bytes) -> None:
-        if receipt.at <= self._receipted_at.get(receipt.stream, -1):
+    async def _receipted(self, together: list[Receipted]) -> None:
+        """Mark the shelf by the newest receipt of each stream, in one commit."""
+        if together is self._together:
+            self._together = None
+        newest: dict[StreamKey, Receipted] = {}
+        for one in together:
+            stream, at = one.receipt.stream, one.receipt.at
+            if at > self._receipted_at.get(stream, -1) and (stream not in newest or at > newest[stream].receipt.at):
+                newest[stream] = one
+        if not newest:
             return
-        settled = Ranges(receipt.settled)
-        self._steps.receipted(await self._shelf.settle(receipt.stream, settled, receipt.at))
-        self.arrived(receipt.stream, settled)
-        await self._owner.receipted(receipt, raw)
-        self._receipted_at[receipt.stream] = receipt.at
+        covered = {stream: Ranges(receipt.settled) for stream, (receipt, _) in newest.items()}
+        marks = [(stream, covered[stream], receipt.at) for stream, (receipt, _) in newest.items()]
+        self._steps.receipted(await self._shelf.settle(marks))
+        for stream, settled in covered.items():
+            self.arrived(stream, settled)
+        await self._owner.receipted(list(newest.values()))
+        self._receipted_at |= {stream: receipt.at for stream, (receipt, _) in newest.items()}
 
     async def _refused_unread(self, refusal: Refusal) -> None:
         flight = self._parcels.flight_of(refusal.digest)

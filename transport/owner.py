@@ -1,13 +1,20 @@
 """What a sender asks the house that it works for."""
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from contract.ack import Ack, Receipt
 from contract.batch import StreamKey
 from contract.errors import Reason
 from contract.ranges import Ranges
 from transport.lanes import Item
+
+
+class Receipted(NamedTuple):
+    """A receipt, and its bytes as the city signed them."""
+
+    receipt: Receipt
+    raw: bytes
 
 
 class Owner(Protocol):
@@ -28,8 +35,8 @@ class Owner(Protocol):
     def answered(self, ack: Ack) -> None:
         """An ack arrived; called in the order of arrival with the others."""
 
-    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
-        """A receipt with the city's good signature arrived; the shelf has been marked."""
+    async def receipted(self, receipts: Sequence[Receipted]) -> None:
+        """Receipts with the city's good signature arrived; the shelf has been marked."""
 
     async def refused(self, items: Iterable[Item], reason: Reason) -> None:
         """The peer refused items, which are kept and tried again in an hour."""

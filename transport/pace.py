@@ -5,7 +5,7 @@ LONGEST_RESEND_S = 120.0
 LINE_S = 0.25
 # So long its answer may take. A city that all its townships fill at once is slow to answer whatever the size, and small
 # payloads only make it slower: at 250 ms a gateway went down to three batches in one.
-ANSWER_S = 4.0
+ANSWER_S = 8.0
 LEAST_BYTES = 1024
 _MOST_DOUBLINGS = 16
 _SHORTEST_S = 1e-3

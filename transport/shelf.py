@@ -191,13 +191,15 @@ class Shelf(Store):
     def _item(self, row: Sequence[int]) -> Item:
         return Item(row[0], self._keys[row[1]], row[2], row[3], row[4])
 
-    async def settle(self, stream: StreamKey, numbers: Ranges, at: int) -> list[Item]:
-        """A receipt of `at` (city's time, ms) covers `numbers`; the batches that are settled by it."""
+    async def settle(self, receipts: Iterable[tuple[StreamKey, Ranges, int]]) -> list[Item]:
+        """Receipts, each of a time (the city's, ms), cover numbers of streams; the batches that are settled by them."""
         settled: list[Item] = []
-        if stream in self._ids:
+        known = [(self._ids[stream], numbers, at) for stream, numbers, at in receipts if stream in self._ids]
+        if known:
             async with self.disk.transaction() as db:
-                for lo, hi in numbers:
-                    settled += map(self._item, await rows(db, _SETTLE, (at, self._ids[stream], lo, hi)))
+                for stream, numbers, at in known:
+                    for lo, hi in numbers:
+                        settled += map(self._item, await rows(db, _SETTLE, (at, stream, lo, hi)))
         return settled
 
     async def unsettle(self, stream: StreamKey, numbers: Ranges) -> None:
@@ -252,9 +254,10 @@ class Shelf(Store):
                 left = [row[2:4] for lo, hi in Ranges(pairs) for row in await self._overlapping(stream, lo, hi)]
                 self._kept[self._keys[stream]] |= Ranges(left)
 
-    async def keep(self, name: str, raw: bytes) -> None:
-        """Keep the newest paper that the city signed under `name`."""
-        await self.disk.write(_KEEP, (name, raw))
+    async def keep(self, papers: Mapping[str, bytes]) -> None:
+        """Keep the newest papers that the city signed, by name."""
+        async with self.disk.transaction() as db:
+            await db.executemany(_KEEP, papers.items())
 
     async def papers(self) -> dict[str, bytes]:
         """All papers, by name."""

@@ -155,7 +155,8 @@ class Committer:
                 await tallies.add_estimated(connection, fold.estimated, BUTTON)
                 if poisons:
                     await quarantine.keep(connection, poisons, at)
-                await self._publish(connection, _commit(fold, poisons, head, self._now()))
+                if self._database.shared:
+                    await follower.publish(connection, _commit(fold, poisons, head, self._now()))
             await store.greet(connection, ((hello, raw) for hello, raw, _ in reading.hellos), at)
         return None if head is None else self._committed(_commit(fold, poisons, head, self._now()), began)
 
@@ -166,10 +167,6 @@ class Committer:
         if alone and self._commits is not None and head.commits != self._commits + 1:
             raise Unavailable(f"ledger: commit {head.commits - 1} was made by somebody else")
         return head
-
-    async def _publish(self, connection: AsyncConnection, commit: Commit) -> None:
-        if self._database.shared:
-            await follower.publish(connection, commit)
 
     def _committed(self, commit: Commit, began: float) -> Commit:
         self._commits = commit.number
@@ -215,7 +212,8 @@ class Committer:
                 held=held,
                 estimated=found.estimated,
             )
-            await self._publish(connection, commit)
+            if self._database.shared:
+                await follower.publish(connection, commit)
         return self._committed(commit, began)
 
 

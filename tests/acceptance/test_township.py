@@ -461,7 +461,7 @@ async def test_a_node_with_a_damaged_store_begins_a_new_one(township: Township) 
 
 async def test_a_moved_node_does_not_take_its_old_configuration_along(township: Township) -> None:
     shelf = await Shelf.open(township.folder / "outbox.db")
-    await shelf.keep("config", CITY.entry(encode(NodeConfig(A2, 7, [WindowPins("77", 2, 3, 4)], 0, 0))))
+    await shelf.keep({"config": CITY.entry(encode(NodeConfig(A2, 7, [WindowPins("77", 2, 3, 4)], 0, 0)))})
     await shelf.close()
 
     async with township.node() as node:

@@ -88,7 +88,7 @@ async def test_a_void_configuration_on_disk_does_not_stop_the_node(
 ) -> None:
     for void in (b"rubbish", config(3, signer=Signer(b"6" * 32))):
         shelf = await Shelf.open(tmp_path / "outbox.db")
-        await shelf.keep("config", void)
+        await shelf.keep({"config": void})
         await shelf.close()
         async with running(tmp_path) as (node, _):
             assert [window.id for window in node._settings.window] == ["01"]

@@ -23,6 +23,7 @@ from transport.broker import Broker
 from transport.dating import Dating
 from transport.disk import Disk
 from transport.lanes import Item, Lane
+from transport.owner import Receipted
 from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece
@@ -160,8 +161,8 @@ async def test_what_the_city_lost_may_not_be_deleted_and_its_receipt_is_void(des
     await desk.journal.put([batch(1), batch(2)])
     receipt = Receipt(*STREAM, [(1, 2)], NOON)
     raw = CITY.entry(encode(receipt))
-    await desk.journal.settle(STREAM, Ranges([(1, 2)]), NOON)
-    await desk.forwarder.receipted(receipt, raw)
+    await desk.journal.settle([(STREAM, Ranges([(1, 2)]), NOON)])
+    await desk.forwarder.receipted([Receipted(receipt, raw)])
     assert await desk.journal.papers() == {receipt_name(STREAM): raw}
     assert desk.told == [(A1, [raw])]
     assert await desk.journal.unsettled() == []
@@ -173,10 +174,24 @@ async def test_what_the_city_lost_may_not_be_deleted_and_its_receipt_is_void(des
     assert desk.papers.settled_of(STREAM) == Ranges([(1, 1)])
 
 
+async def test_of_receipts_that_come_together_each_is_kept_but_one_of_elsewhere(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = StreamKey("371721122-a1", "AAAAAAAAAA")
+    other = StreamKey(A1, "BBBBBBBBBB")
+    receipts = [Receipt(*stream, [(1, 2)], NOON) for stream in (STREAM, strange, other)]
+    raws = [CITY.entry(encode(receipt)) for receipt in receipts]
+    await desk.forwarder.receipted(list(map(Receipted, receipts, raws)))
+
+    assert await desk.journal.papers() == {receipt_name(STREAM): raws[0], receipt_name(other): raws[2]}
+    assert desk.told == [(A1, [raws[0], raws[2]])]
+    assert "a receipt was not taken" in caplog.text
+
+
 async def test_an_old_receipt_is_passed_on_but_not_kept(desk: Desk) -> None:
     new, old = (Receipt(*STREAM, [(1, last)], NOON + last) for last in (9, 5))
     for receipt in (new, old):
-        await desk.forwarder.receipted(receipt, CITY.entry(encode(receipt)))
+        await desk.forwarder.receipted([Receipted(receipt, CITY.entry(encode(receipt)))])
 
     [(_, kept)] = (await desk.journal.papers()).items()
     assert decode(Signed.of(kept).body) == new

@@ -1,7 +1,7 @@
 """The gateway's supervisor: papers on disk, a full disk, a shared broker; without any broker to talk to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -62,7 +62,7 @@ async def test_papers_survive_and_void_ones_are_left(tmp_path: Path, caplog: pyt
         for version in (1, 2):
             gateway._configured(gateway._papers.read(config(version)).papers)
         await until(lambda: not gateway._news)
-        await gateway._journal.keep("roster", Signer(b"6" * 32).entry(encode(Roster(TOWNSHIP, 9, []))))
+        await gateway._journal.keep({"roster": Signer(b"6" * 32).entry(encode(Roster(TOWNSHIP, 9, [])))})
         await asyncio.sleep(0.05)
 
     async with running(tmp_path) as gateway:
@@ -78,13 +78,13 @@ async def test_a_full_disk_is_waited_out_and_the_newest_paper_is_kept(
     async with running(tmp_path) as gateway:
         keep, tries = gateway._journal.keep, 0
 
-        async def full(name: str, raw: bytes) -> None:
+        async def full(papers: Mapping[str, bytes]) -> None:
             nonlocal tries
             tries += 1
             await asyncio.sleep(0.01)
             if tries <= 2:
                 raise StoreFull("no room")
-            await keep(name, raw)
+            await keep(papers)
 
         monkeypatch.setattr(gateway._journal, "keep", full)
         for version in (1, 2, 3):

@@ -78,7 +78,7 @@ def deletes_what_is_held(patch: pytest.MonkeyPatch) -> None:
     async def settling(self: Answers, ack: Ack) -> None:
         now = self._station.timepiece.now()
         if now is not None:
-            await self._shelf.settle(ack.stream, Ranges(ack.held), now.at)
+            await self._shelf.settle([(ack.stream, Ranges(ack.held), now.at)])
         await answered(self, ack)
 
     patch.setattr(Answers, "_answered", settling)

@@ -277,7 +277,7 @@ async def test_each_epochs_first_batch_names_the_one_before_that_gave_numbers(tm
         outbox = await begun(tmp_path, run)
         if run == 4:
             # All that the third run gave was settled and pruned long ago.
-            await outbox.settle(epoch(3), Ranges([(1, 2)]), 1)
+            await outbox.settle([(epoch(3), Ranges([(1, 2)]), 1)])
             await outbox.prune(2)
         if run in {1, 3, 4, 5}:
             for cut in (run != 4, True):

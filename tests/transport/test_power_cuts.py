@@ -90,15 +90,15 @@ async def play_outbox(path: Path, reel: Reel) -> None:
             await then(outbox.remember(Anchor("boot 1", 4, NOON, 3)))
             await then(outbox.date(lambda _boot, at: Dated(NOON + at, Quality.CORRECTED, 3)))
             await then(outbox.cut())
-    await then(outbox.settle(EPOCH, Ranges([(1, 8)]), NOON))
+    await then(outbox.settle([(EPOCH, Ranges([(1, 8)]), NOON)]))
     await then(outbox.prune(NOON + 1))
     await then(outbox.disk.reclaim())
     for number in range(13, 17):
         await then(outbox.append(choice(number, dated=True), cut=True))
-    await then(outbox.keep("config", bytes(5000)))
+    await then(outbox.keep({"config": bytes(5000)}))
     await outbox.close()
     outbox = await Outbox.open(path, reserve=0)
-    await then(outbox.settle(EPOCH, Ranges([(9, 16)]), NOON))
+    await then(outbox.settle([(EPOCH, Ranges([(9, 16)]), NOON)]))
     await then(outbox.prune(NOON + 1, 2))
     await outbox.close()
 
@@ -128,7 +128,7 @@ async def play_journal(path: Path, reel: Reel) -> None:
     for first in range(1, 21, 2):
         await then(shelf.put([batch(node, first) for node in nodes]))
     for node in nodes[:2]:
-        await then(shelf.settle(StreamKey(node, EPOCH.epoch), Ranges([(1, 12)]), NOON))
+        await then(shelf.settle([(StreamKey(node, EPOCH.epoch), Ranges([(1, 12)]), NOON)]))
     await then(shelf.unsettle(StreamKey(nodes[0], EPOCH.epoch), Ranges([(1, 2)])))
     await then(shelf.prune(NOON + 1))
     await then(shelf.disk.reclaim())

@@ -120,7 +120,7 @@ class Store:
 
     async def settle(self, run: int, pair: tuple[int, int], day: int) -> None:
         stream = StreamKey(NODE, f"{run:010}")
-        await self.shelf.settle(stream, Ranges([pair]), NOON + day * DAY_MS)
+        await self.shelf.settle([(stream, Ranges([pair]), NOON + day * DAY_MS)])
         self.model.settle(stream.epoch, pair, NOON + day * DAY_MS)
 
     async def unsettle(self, run: int, pair: tuple[int, int]) -> None:
@@ -256,7 +256,7 @@ class Owner:
 
     def answered(self, ack: object) -> None: ...
 
-    async def receipted(self, receipt: object, raw: bytes) -> None: ...
+    async def receipted(self, receipts: object) -> None: ...
 
     async def refused(self, items: object, reason: object) -> None: ...
 

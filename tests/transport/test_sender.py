@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from transport import answers
 from transport import sender as sender_module
 from transport.dating import Dating
 from transport.lanes import Item, Lane, Lanes, Limits
+from transport.owner import Receipted
 from transport.resting import RETRY_REFUSED_S, Resting
 from transport.sender import Sender
 from transport.shelf import Shelf
@@ -74,9 +75,9 @@ class House:
     def answered(self, ack: Ack) -> None:
         self.acks.append(ack)
 
-    async def receipted(self, receipt: Receipt, raw: bytes) -> None:
-        assert decode(Signed.of(raw).body) == receipt
-        self.receipts.append(receipt)
+    async def receipted(self, receipts: Sequence[Receipted]) -> None:
+        assert all(decode(Signed.of(one.raw).body) == one.receipt for one in receipts)
+        self.receipts += [one.receipt for one in receipts]
 
     async def refused(self, items: Iterable[Item], reason: Reason) -> None:
         self.refusals.append(([item.first for item in items], reason))
@@ -368,9 +369,34 @@ async def test_a_receipt_settles_once_and_ends_the_sending(shelf: Shelf) -> None
         assert stage.sender.lanes.ratings() == 3
 
 
+def commits(shelf: Shelf) -> float:
+    return [count for _, count in shelf.disk.commits.buckets()][-1]
+
+
+async def test_receipts_that_come_together_mark_the_shelf_in_one_commit(shelf: Shelf) -> None:
+    """A township's come in one payload; each commit of its own cost a gateway more than the ratings did."""
+    other = StreamKey(NODE, "BBBBBBBBBB")
+    await shelf.put([batch(1, 3), batch(4, 6), batch(1, 3, other)])
+    older, newer = Receipt(*STREAM, [(1, 3)], NOON), Receipt(*STREAM, [(1, 6)], NOON + 1)
+    third = Receipt(*other, [(1, 3)], NOON)
+    async with playing(shelf) as stage:
+        await stage.up()
+        before = commits(shelf)
+        stage.sender.receive(pack([CITY.entry(encode(one)) for one in (older, newer, third)]))
+        await stage.settle()
+
+        assert commits(shelf) == before + 1
+        assert stage.house.receipts == [newer, third]
+        assert await shelf.unsettled() == []
+        # What comes after an answer of another kind is a chore of its own, and so is what comes once they are at work.
+        stage.sender.receive(pack([CITY.entry(encode(older)), encode(Ack(*STREAM)), CITY.entry(encode(third))]))
+        await stage.settle()
+        assert stage.house.receipts == [newer, third]
+
+
 async def test_what_the_house_does_not_want_is_logged(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     class Picky(House):
-        async def receipted(self, receipt: Receipt, raw: bytes) -> None:
+        async def receipted(self, receipts: Sequence[Receipted]) -> None:
             raise Refused(Reason.WRONG_SENDER, "not mine")
 
     async with playing(shelf) as stage:
@@ -482,7 +508,7 @@ async def test_answers_that_wait_for_the_disk_are_bounded(shelf: Shelf) -> None:
 async def test_a_batch_that_was_pruned_while_it_waited(shelf: Shelf) -> None:
     await shelf.put([batch(1, 1), batch(2, 2), batch(3, 3)])
     async with playing(shelf) as stage:
-        await shelf.settle(STREAM, Ranges([(2, 2)]), 1)
+        await shelf.settle([(STREAM, Ranges([(2, 2)]), 1)])
         await shelf.prune(2)
         await stage.up()
         assert stage.batches() == [("backlog", [1, 3])]

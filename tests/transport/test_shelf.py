@@ -124,16 +124,16 @@ async def test_nothing_is_put_when_full(tmp_path: Path) -> None:
     with pytest.raises(StoreFull):
         await shelf.put([signed(ONE, 1, 1)])
     assert dict(shelf.kept) == {}
-    await shelf.keep("config", b"papers and acks still commit")
+    await shelf.keep({"config": b"papers and acks still commit"})
     await shelf.close()
 
 
 async def test_a_receipt_settles_whole_batches_and_the_first_one_counts(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6), signed(ONE, 7, 9), signed(TWO, 1, 3)])
 
-    await shelf.settle(ONE, Ranges([(1, 3), (5, 9)]), NOON)
-    await shelf.settle(ONE, Ranges([(1, 3)]), NOON + 5)
-    await shelf.settle(StreamKey("371721121-a9", "AAAAAAAAAA"), Ranges([(1, 3)]), NOON)
+    await shelf.settle([(ONE, Ranges([(1, 3), (5, 9)]), NOON)])
+    await shelf.settle([(ONE, Ranges([(1, 3)]), NOON + 5)])
+    await shelf.settle([(StreamKey("371721121-a9", "AAAAAAAAAA"), Ranges([(1, 3)]), NOON)])
 
     assert [(item.stream, item.first) for item in await shelf.unsettled()] == [(ONE, 4), (TWO, 1)]
     found = await shelf.disk.read("SELECT settled_at FROM batch ORDER BY id")
@@ -143,7 +143,7 @@ async def test_a_receipt_settles_whole_batches_and_the_first_one_counts(shelf: S
 
 async def test_what_the_city_lost_is_not_settled_any_more(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6), signed(ONE, 7, 9)])
-    await shelf.settle(ONE, Ranges([(1, 9)]), NOON)
+    await shelf.settle([(ONE, Ranges([(1, 9)]), NOON)])
 
     await shelf.unsettle(ONE, Ranges([(6, 7)]))
     await shelf.unsettle(TWO, Ranges([(6, 7)]))
@@ -155,7 +155,7 @@ async def test_what_the_city_lost_is_not_settled_any_more(shelf: Shelf) -> None:
 async def test_pruning_takes_the_oldest_settled_and_nothing_else(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, n, n) for n in range(1, 8)])
     for number, at in ((1, 30), (2, 10), (3, 20), (4, 40)):
-        await shelf.settle(ONE, Ranges([(number, number)]), at)
+        await shelf.settle([(ONE, Ranges([(number, number)]), at)])
 
     assert await shelf.prune(40, most=2) == 2
     assert shelf.kept[ONE] == Ranges([(1, 1), (4, 7)])
@@ -168,8 +168,8 @@ async def test_pruning_takes_the_oldest_settled_and_nothing_else(shelf: Shelf) -
 
 async def test_thirty_days_and_not_a_moment_less(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, n, n) for n in range(1, 4)])
-    await shelf.settle(ONE, Ranges([(1, 1)]), NOON)
-    await shelf.settle(ONE, Ranges([(2, 2)]), NOON + 1)
+    await shelf.settle([(ONE, Ranges([(1, 1)]), NOON)])
+    await shelf.settle([(ONE, Ranges([(2, 2)]), NOON + 1)])
 
     await shelf.make_room(NOON + KEEP_MS)
     assert shelf.kept[ONE] == Ranges([(1, 3)])
@@ -184,7 +184,7 @@ async def test_short_of_space_the_oldest_settled_go_until_there_is_room(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, now: int | None
 ) -> None:
     await shelf.put([signed(ONE, n, n) for n in range(1, 5001)])
-    await shelf.settle(ONE, Ranges([(1, 4000)]), NOON + 5)
+    await shelf.settle([(ONE, Ranges([(1, 4000)]), NOON + 5)])
     await shelf.disk.reclaim()
     full = shelf.disk.path.stat().st_size
 
@@ -198,7 +198,7 @@ async def test_short_of_space_the_oldest_settled_go_until_there_is_room(
 
 async def test_all_settled_may_go_but_unsettled_never(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     await shelf.put([signed(ONE, n, n) for n in range(1, 11)])
-    await shelf.settle(ONE, Ranges([(1, 5)]), NOON)
+    await shelf.settle([(ONE, Ranges([(1, 5)]), NOON)])
     monkeypatch.setattr(Disk, "free", lambda _: 0)
 
     await shelf.make_room(NOON)
@@ -208,7 +208,7 @@ async def test_all_settled_may_go_but_unsettled_never(shelf: Shelf, monkeypatch:
 
 async def test_what_is_being_deleted_is_not_said_to_be_here(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6)])
-    await shelf.settle(ONE, Ranges([(1, 3)]), NOON)
+    await shelf.settle([(ONE, Ranges([(1, 3)]), NOON)])
     said: list[Ranges] = []
     transaction = shelf.disk.transaction
 
@@ -232,7 +232,7 @@ async def test_what_is_being_deleted_is_not_said_to_be_here(shelf: Shelf, monkey
 
 async def test_the_highest_number_ever_is_remembered_after_pruning(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 9)])
-    await shelf.settle(ONE, Ranges([(1, 9)]), NOON)
+    await shelf.settle([(ONE, Ranges([(1, 9)]), NOON)])
     await shelf.prune(1 << 62)
 
     assert [row[0] for row in await shelf.disk.read("SELECT last FROM stream")] == [9]
@@ -261,10 +261,10 @@ async def test_two_batches_of_the_same_numbers_of_which_one_is_dropped(shelf: Sh
 
 
 async def test_papers_the_newest_of_each_name(shelf: Shelf) -> None:
-    await shelf.keep("roster", b"1")
-    await shelf.keep("config a1", b"2")
-    await shelf.keep("roster", b"3")
-    await shelf.keep("receipt", b"4")
+    await shelf.keep({"roster": b"1"})
+    await shelf.keep({"config a1": b"2"})
+    await shelf.keep({"roster": b"3"})
+    await shelf.keep({"receipt": b"4"})
     await shelf.discard(["receipt", "never there"])
     again = await reopened(shelf)
 
@@ -328,7 +328,7 @@ async def test_a_store_keeps_the_reserve_it_was_opened_with(tmp_path: Path, *, d
 
 async def test_a_receipt_of_several_ranges_settles_the_batches_of_each(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 5), signed(ONE, 6, 9)])
-    assert numbers(await shelf.settle(ONE, Ranges([(1, 3), (6, 9)]), NOON)) == [(1, 3), (6, 9)]
+    assert numbers(await shelf.settle([(ONE, Ranges([(1, 3), (6, 9)]), NOON)])) == [(1, 3), (6, 9)]
     assert numbers(await shelf.unsettled()) == [(4, 5)]
 
 
@@ -370,7 +370,7 @@ async def test_memory_and_disk_agree_with_a_plain_set(
             await shelf.put([signed(ONE, first, first + more)])
             there[first] = False
         elif what == "settle":
-            await shelf.settle(ONE, span, NOON)
+            await shelf.settle([(ONE, span, NOON)])
             there |= {known: True for known in there if known in span}
         elif what == "unsettle":
             await shelf.unsettle(ONE, span)

@@ -41,7 +41,7 @@ async def test_a_number_is_uncut_then_cut_then_settled_then_deleted(tmp_path: Pa
         assert find(path, "371721121-a2", 1, numbers=True) == []
         await outbox.cut()
         assert find(path, A1, 2, numbers=True) == [Whereabouts("AAAAAAAAAA", "cut", 1, 3)]
-        await outbox.settle(stream, Ranges([(1, 3)]), NOW)
+        await outbox.settle([(stream, Ranges([(1, 3)]), NOW)])
         assert find(path, A1, 3, numbers=True) == [Whereabouts("AAAAAAAAAA", "cut", 1, 3, NOW)]
         await outbox.prune(NOW + 1)
         assert find(path, A1, 3, numbers=True) == [Whereabouts("AAAAAAAAAA", "deleted", 3, 3)]
