@@ -101,7 +101,7 @@ async def test_the_line_is_measured_by_what_the_broker_has(desk: Desk) -> None:
     lanes = desk.forwarder.sender.lanes
     lanes.welcomed()
     desk.forwarder.sender.lane_up(Lane.BACKLOG)
-    batches = [batch(first) for first in range(1, 1000)]
+    batches = [batch(first) for first in range(1, 3000)]
     desk.forwarder.sender.refill(await desk.journal.put(batches))
     sizes = []
     for turn in range(3):

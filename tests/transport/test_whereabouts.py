@@ -105,7 +105,7 @@ async def test_one_number_deleted_cut_and_uncut_in_three_epochs(tmp_path: Path) 
         if epoch != "CCCCCCCCCC":
             await outbox.cut()
         if epoch == "AAAAAAAAAA":
-            await outbox.settle(StreamKey(A1, epoch), Ranges([(1, 2)]), NOW)
+            await outbox.settle([(StreamKey(A1, epoch), Ranges([(1, 2)]), NOW)])
             await outbox.prune(NOW + 1)
         await outbox.close()
     cut, deleted = Whereabouts("BBBBBBBBBB", "cut", 1, 2), Whereabouts("AAAAAAAAAA", "deleted", 2, 2)
