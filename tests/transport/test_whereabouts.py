@@ -68,7 +68,7 @@ async def test_what_a_disk_destroyed_is_told_as_that_also_when_later_numbers_wer
         for number in (2, 3):
             assert find(path, A1, number, numbers=True) == [Whereabouts("AAAAAAAAAA", "destroyed", 2, 3)]
         assert [found.state for found in find(path, A1, 5, numbers=True)] == ["deleted" if deleted else "cut"]
-        await outbox.settle(stream, Ranges([(4, 5)]), NOW)
+        await outbox.settle([(stream, Ranges([(4, 5)]), NOW)])
         await outbox.prune(NOW + 1)
     await outbox.close()
 
