@@ -21,12 +21,14 @@ EPOCH = "AAAAAAAAAA"
 ROW = f'#node-list > li[data-node="{NODE}"]:not(.off)'
 FAR = '#alert-nodes[data-level="warn"]'
 LOST = {
-    "/": (ROW, ["存储损坏", "丢失 3 件：第 3–4、9 号"]),
-    "/?lang=en": (ROW, ["bad disk", "lost 3: no. 3–4, 9"]),
+    "/": (ROW, ["丢失 3 件：3–4、9"]),
+    "/?lang=en": (ROW, ["lost 3: 3–4, 9"]),
     "/far": (FAR, ["存储损坏 4"]),
     "/far?lang=en": (FAR, ["bad disk 4"]),
 }
 SPARED = {"/": (ROW, ["损坏 4 件，均已入账"]), "/?lang=en": (ROW, ["4 damaged, none lost"])}
+# What does not fit into its slot.
+CUT_OFF = "row => [...row.children].filter(slot => slot.scrollWidth > slot.clientWidth).map(slot => slot.className)"
 
 
 def hello(boottime: int) -> bytes:
@@ -59,6 +61,10 @@ async def test_a_person_is_told_what_a_damaged_disk_has_cost(tmp_path: Path, chr
             await asyncio.to_thread(place.say, "live", rated(1, [3, 3], now), hello(1))
             await asyncio.to_thread(place.say, "status", encode(gateway))
             await told(LOST)
+            for view, word in (("/", "存储损坏"), ("/?lang=en", "bad disk")):
+                row = pages[view].locator(ROW)
+                assert word in str(await row.get_attribute("title"))
+                assert await row.evaluate(CUT_OFF) == []
             shown = await until(client, "/api/nodes", lambda told: told["devices"][0]["losses"] != [])
             assert shown["devices"][0]["state"] == "damaged"
             assert shown["devices"][0]["losses"] == [

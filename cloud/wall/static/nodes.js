@@ -43,11 +43,15 @@ export class Nodes {
       const [sign, place, state, age] = row.parts;
       mark(row, "data-node", node?.node);
       if (!node) return;
-      const windows = node.township ? words.windows(node.windows) : "";
-      const more = node.state === "damaged" ? cost(node) : windows;
-      put(place, [deviceName(node, places, "name"), more].filter(Boolean).join(" · "));
+      const told = node.state === "damaged" ? cost(node) : "";
+      const windows = node.township && !told ? ` · ${words.windows(node.windows)}` : "";
+      put(place, `${deviceName(node, places, "name")}${windows}`);
       put(sign, SIGN[node.state] ?? "!");
-      put(state, words.state[node.state] ?? node.state);
+      const word = words.state[node.state] ?? node.state;
+      put(state, told || word);
+      // Which numbers matters more than since when, and takes its room.
+      shade(row, "told", Boolean(told));
+      mark(row, "title", told ? `${word} · ${told}` : undefined);
       mark(row, "data-level", refusing(node) ? "alarm" : "warn");
       put(age, span(clock.now - node.since));
       shade(age, "late", clock.now - node.since > OVERDUE_MS);
