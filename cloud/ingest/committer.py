@@ -8,6 +8,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,10 +120,11 @@ class Committer:
             first = commit.position - len(fold.entries) + 1
             passed("settled", (entry.numbers for entry in fold.entries), position=first)
         outcome = Outcome(_answers(reading, agreed), commit, grown)
-        for hello, _, lane in reading.hellos:
-            if hello.node in registry.gateways:
-                named = [s.key for s in hello.streams if township_of(s.node) == township_of(hello.node)]
-                outcome.greeted.append((hello, lane, await self._memory.standing(named)))
+        greeted = [(hello, lane, _asked(hello)) for hello, _, lane in reading.hellos if hello.node in registry.gateways]
+        # All in one question: when the line is back all gateways ask at once.
+        standing = await self._memory.standing(chain.from_iterable(asked for *_, asked in greeted))
+        for hello, lane, asked in greeted:
+            outcome.greeted.append((hello, lane, {stream: standing[stream] for stream in asked}))
         return outcome
 
     async def _stored(self, reading: Reading, known: dict[StreamKey, Ranges]) -> dict[StreamKey, list[Batch]]:
@@ -231,6 +233,11 @@ def _commit(fold: Fold, poisons: list[Poison], head: store.Head, at: int) -> Com
         held=Counter(row.reason for row in fold.held),
         estimated=fold.estimated,
     )
+
+
+def _asked(hello: Hello) -> list[StreamKey]:
+    """The streams that a gateway may ask about: its township's."""
+    return [stream.key for stream in hello.streams if township_of(stream.node) == township_of(hello.node)]
 
 
 def _conflict_poison(conflict: Conflict) -> Poison:

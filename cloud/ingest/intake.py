@@ -38,6 +38,8 @@ T = TypeVar("T")
 READERS = 2
 # What one call in a thread takes together: small payloads share the cost of the hop.
 CHUNK_BYTES = 64 * 1024
+# Of a backlog: what is read in one call is committed in one, and live ratings wait for that. Some 1,000 ratings.
+BACKLOG_CHUNK_BYTES = 16 * 1024
 CHUNK_PAYLOADS = 32
 # Payload bytes that may wait to be read.
 QUEUE_BYTES = 64 * 1024 * 1024
@@ -175,7 +177,8 @@ class Intake:
         # What is read of the backlog leaves room for live ratings to be read beside it.
         if self._ahead_bytes >= (AHEAD_BYTES if live else AHEAD_BYTES // 2):
             return chunk
-        while waiting and size < CHUNK_BYTES and len(chunk) < CHUNK_PAYLOADS:
+        most = CHUNK_BYTES if live else BACKLOG_CHUNK_BYTES
+        while waiting and size < most and len(chunk) < CHUNK_PAYLOADS:
             chunk.append(waiting.popleft())
             size += len(chunk[-1].payload)
         return chunk

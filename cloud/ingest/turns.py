@@ -15,6 +15,8 @@ GROUP_BYTES = 4 * 1024 * 1024
 # A commit of backlog takes about so long.
 BACKLOG_S = 0.15
 LEAST_ROWS = 500
+# Of the first one: nobody knows yet how fast the database is, and all that was cut off comes at once.
+FIRST_ROWS = 1_000
 _SHORTEST_S = 1e-3
 _OTHER: Mapping[Lane, Lane] = {"live": "backlog", "backlog": "live"}
 
@@ -26,7 +28,7 @@ class Turns:
         """Begin with nothing."""
         self._waiting: Mapping[Lane, deque[Reading]] = {"live": deque(), "backlog": deque()}
         self._next: Lane = "live"
-        self._backlog_rows = GROUP_ROWS
+        self._backlog_rows = FIRST_ROWS
 
     def __bool__(self) -> bool:
         """Whether there is something to commit."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ingest.reading import Reading
-from cloud.ingest.turns import BACKLOG_S, GROUP_BYTES, GROUP_ROWS, LEAST_ROWS, Turns
+from cloud.ingest.turns import BACKLOG_S, FIRST_ROWS, GROUP_BYTES, GROUP_ROWS, LEAST_ROWS, Turns
 from cloud.ledger.rules import Lane
 
 
@@ -19,14 +19,14 @@ def test_nothing_waits_at_first() -> None:
 def test_live_is_committed_before_a_backlog_that_came_first_and_alone() -> None:
     turns = Turns()
     for _ in range(3):
-        turns.put("backlog", read(3000))
+        turns.put("backlog", read(300))
     turns.put("live", read(1))
     turns.put("live", read(2))
 
     lane, group = turns.take()
     assert (lane, group.rows) == ("live", 3)
     lane, group = turns.take()
-    assert (lane, group.rows) == ("backlog", 9000)
+    assert (lane, group.rows) == ("backlog", 900)
     assert not turns
 
 
@@ -65,9 +65,10 @@ def test_a_commit_of_backlog_is_as_large_as_fits_its_time() -> None:
 def test_the_time_of_live_commits_and_of_empty_ones_says_nothing_of_the_backlog() -> None:
     turns = Turns()
     turns.took("live", 1, 60.0)
-    turns.put("backlog", read(GROUP_ROWS - 1))
+    turns.put("backlog", read(FIRST_ROWS - 1))
     turns.put("backlog", read(1))
-    assert turns.take()[1].rows == GROUP_ROWS
+    turns.put("backlog", read(1))
+    assert turns.take()[1].rows == FIRST_ROWS
 
 
 def test_a_group_is_bounded_by_its_bytes_too() -> None:
