@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from firmware_sim.broker import Mosquitto
 from firmware_sim.servers import daemon
 from firmware_sim.servers.influx import Influx
 from firmware_sim.servers.postgres import Postgres
-from tests.model.count import PROPERTY, told
+from tests.model.count import counts_of, told
 
 # How long an example takes on a busy machine says nothing about the code.
 settings.register_profile("unhurried", deadline=None)
@@ -49,16 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell what the model did, in whichever process; a property of a fixture's end is in the report of the teardown."""
-    reports = [report for several in terminalreporter.stats.values() for report in several]
-    counts: list[Any] = [
-        value
-        for report in reports
-        if isinstance(report, pytest.TestReport) and report.when == "teardown"
-        for name, value in report.user_properties
-        if name == PROPERTY
-    ]
-    for line in told(counts):
+    """Tell what the model did, in whichever process."""
+    for line in told(counts_of(chain.from_iterable(terminalreporter.stats.values()))):
         terminalreporter.write_line(line)
 
 

@@ -5,7 +5,9 @@ Under xdist that is another process than the one that ran the test, and it loads
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 PROPERTY = "model"
 
@@ -22,6 +24,17 @@ def taken() -> dict[str, Any]:
     for one in (steps, deeds, notes):
         one.clear()
     return counted
+
+
+def counts_of(reports: Iterable[object]) -> list[dict[str, Any]]:
+    """What tests counted: a property that is recorded at a fixture's end is in the report of the teardown."""
+    return [
+        cast("dict[str, Any]", counted)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+        for name, counted in report.user_properties
+        if name == PROPERTY
+    ]
 
 
 def told(counts: Iterable[dict[str, Any]]) -> list[str]:
