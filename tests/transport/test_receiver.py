@@ -223,7 +223,7 @@ async def test_what_waits_is_bounded_in_number_and_bytes(shelf: Shelf) -> None:
     for _ in range(4):
         brimful.receive(NODE, bytes(QUEUE_BYTES // 4))
     brimful.receive(NODE, b"x")
-    assert len(brimful._queue) == 4
+    assert [len(payload) for _, payload in brimful._queue] == [QUEUE_BYTES // 4] * 4
 
 
 async def test_one_commit_takes_so_many_payloads_or_so_many_bytes(shelf: Shelf) -> None:

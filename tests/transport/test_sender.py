@@ -351,8 +351,9 @@ async def test_one_bad_answer_does_not_stop_its_neighbours(shelf: Shelf, caplog:
             [NODE, "an answer could not be read"],
             *[[NODE, "an answer was not taken"]] * 3,
         ]
-        assert f"receipt for {NODE} is not the city's" in said[2]
-        assert "NodeStatus does not belong among answers" in said[3]
+        assert not said[0].endswith("None")
+        assert f"{Reason.WRONG_SIGNATURE}: receipt for {NODE} is not the city's" in said[2]
+        assert f"{Reason.UNDECODABLE}: NodeStatus does not belong among answers" in said[3]
 
 
 async def test_a_receipt_settles_once_and_ends_the_sending(shelf: Shelf) -> None:
@@ -536,6 +537,18 @@ async def test_fresh_batches_leave_without_being_read_back(shelf: Shelf, monkeyp
         monkeypatch.undo()
 
 
+async def test_fresh_bytes_that_are_there_before_they_were_sent_are_let_go(shelf: Shelf) -> None:
+    async with playing(shelf, Limits(live_flights=1)) as stage:
+        await stage.up()
+        for made, raw in (batch(1, 1), batch(2, 2)):
+            [item] = await shelf.put([(made, raw)])
+            stage.sender.offer([item], {item.id: raw})
+            await stage.settle()
+        assert list(stage.sender._parcels._fresh) == [2]
+        stage.say(Ack(*STREAM, held=[(2, 2)]))
+        assert stage.sender._parcels._fresh == {}
+
+
 async def test_fresh_bytes_are_bounded_and_forgotten(shelf: Shelf) -> None:
     async with playing(shelf, Limits(live_flights=1)) as stage:
         await stage.up()
@@ -622,6 +635,21 @@ async def test_many_streams_are_asked_about_once_and_then_those_that_wait(shelf:
         await stage.settle()
         [small] = stage.hellos()[4:]
         assert [stream.key for stream in small.streams] == [streams[-1]]
+
+
+async def test_it_wakes_by_itself_when_something_is_due(shelf: Shelf) -> None:
+    async with playing(shelf) as stage:
+        await stage.up()
+        due = stage.sender._greeting.due_at()
+        assert due is not None
+        assert stage.sender._patience_s() == due - stage.now > 0
+        stage.now = due - 0.05
+        await stage.settle()
+        stage.now = due + 5
+        assert stage.sender._patience_s() == 0.0
+        async with asyncio.timeout(10):
+            while len(stage.hellos()) < 2:
+                await asyncio.sleep(0.005)
 
 
 async def test_without_a_connection_it_sleeps_without_a_timer(shelf: Shelf) -> None:
