@@ -410,6 +410,30 @@ async def test_stop_before_the_connection_stands(mosquitto: Mosquitto) -> None:
         assert not ear.link._thread.is_alive()
 
 
+async def test_who_is_there_or_is_leaving_does_not_come_up(mosquitto: Mosquitto) -> None:
+    ear = Ear(mosquitto, "leaving")
+    ear.link._client = client = ear.link._new_client()
+    ear.link._stopping.set()
+    ear.link._came_up(client, [])
+    assert (ear.link.up, ear.ups) == (False, 0)
+    ear.link._stopping.clear()
+    ear.link._came_up(ear.link._new_client(), [])
+    assert (ear.link.up, ear.ups) == (False, 0)
+    for _ in range(2):
+        ear.link._came_up(client, [])
+    assert (ear.link.up, ear.ups) == (True, 1)
+
+
+async def test_a_password_is_the_text_of_its_file(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    ear = Ear(mosquitto, "named")
+    assert ear.link._password() is None
+    (tmp_path / "password").write_text(" 满意 secret \n", encoding="utf-8")
+    ear.link._broker = Broker("127.0.0.1", mosquitto.port, username="a1", password_file=str(tmp_path / "password"))
+    assert ear.link._password() == "满意 secret"
+    client = ear.link._new_client()
+    assert (client.username, client.password) == ("a1", "满意 secret")
+
+
 async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mosquitto: Mosquitto) -> None:
     link = Link(
         Broker("127.0.0.1", free_port()),
@@ -529,7 +553,9 @@ async def test_a_library_that_stumbles_gets_a_new_connection_and_is_heard(
     assert any(record.name == "paho" and "on_message" in record.getMessage() for record in caplog.records)
 
 
-async def test_a_broker_that_refuses_the_connection_is_asked_again(free_port: Callable[[], int]) -> None:
+async def test_a_broker_that_refuses_the_connection_is_asked_again(
+    free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
     refused = asyncio.Event()
 
     async def porter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -557,6 +583,9 @@ async def test_a_broker_that_refuses_the_connection_is_asked_again(free_port: Ca
             refused.clear()
             await refused.wait()
     assert ups == []
+    assert {line.getMessage() for line in caplog.records if line.levelname == "WARNING"} == {
+        "stranger: broker 127.0.0.1 refused: Not authorized"
+    }
 
 
 async def test_a_refused_subscription_is_said_and_asked_for_again(
@@ -591,7 +620,8 @@ async def test_a_refused_subscription_is_said_and_asked_for_again(
     async with server, link:
         await until(lambda: ups)
     assert ups == [3]
-    assert caplog.text.count("refuses a subscription to ['one']") == 2
+    said = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert said == ["stranger: broker 127.0.0.1 refuses a subscription to ['one']"] * 2
 
 
 def test_a_loop_that_is_gone_ends_the_thread(mosquitto_port: int) -> None:
