@@ -68,12 +68,14 @@ class Store:
     @classmethod
     async def _open(cls, path: Path, reserve: int, lock: ExitStack) -> Self:
         """Open it under `lock`, which from then on is the store's to let go."""
-        store = cls(await Disk.open(path, cls.schema, reserve=reserve))
+        disk = await Disk.open(path, cls.schema, reserve=reserve)
         try:
-            await check(store.disk, store.summed)
+            store = cls(disk)
+            await check(disk, cls.summed)
             await store._load()
         except BaseException:
-            await store.close()
+            # Its thread would keep the process from ending.
+            await disk.close()
             raise
         store._lock = lock.pop_all()
         return store

@@ -150,6 +150,23 @@ async def test_a_publish_wakes_the_thread_at_once(ear: Ear) -> None:
     assert time.monotonic() - began < 10
 
 
+async def test_a_thread_with_nothing_to_do_sleeps(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ear.link._client
+    assert client is not None
+    rounds: list[bool] = []
+    wanted = client.want_write
+
+    def counted() -> bool:
+        rounds.append(wanted())
+        return rounds[-1]
+
+    monkeypatch.setattr(client, "want_write", counted)
+    await asyncio.sleep(0.3)
+
+    # Awake all the time it would go round some thousand times, with a core of a Pi to itself.
+    assert len(rounds) < 50
+
+
 async def test_it_comes_back_after_the_broker_was_killed(mosquitto: Mosquitto, ear: Ear) -> None:
     mosquitto.kill()
     await until(lambda: ear.downs == 1)
