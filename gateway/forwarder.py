@@ -163,8 +163,7 @@ class Forwarder:
         if knows and not self._knew_the_time:
             self._timed()
         self._knew_the_time = knows
-        for stream, numbers in missing.items():
-            await self._journal.unsettle(stream, numbers)
+        await self._journal.unsettle(missing)
         void = self._papers.take_back(missing)
         if void:
             logger.warning("%s: the city asks again for %d streams that it had settled", self._station.name, len(void))

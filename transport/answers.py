@@ -129,7 +129,7 @@ class Answers:
     async def _answered(self, ack: Ack) -> None:
         self._owner.answered(ack)
         for lo, hi, reason in ack.refused:
-            await self._rest(await self._shelf.within(ack.stream, Ranges([(lo, hi)])), reason)
+            await self._rest(await self._shelf.within({ack.stream: Ranges([(lo, hi)])}), reason)
 
     def _welcomed(self, welcome: Welcome) -> None:
         if welcome.to != self._station.name:
@@ -155,29 +155,30 @@ class Answers:
         if learnt is not None:
             await self._shelf.remember(learnt)
         await self._owner.welcomed(heard.missing)
-        for stream, numbers in heard.missing.items():
+        for stream in heard.missing:
             self._receipted_at.pop(stream, None)
-            items = await self._shelf.within(stream, numbers)
-            self._lanes.refill(item for item in items if item not in self._resting)
+        items = await self._shelf.within(heard.missing)
+        self._lanes.refill(item for item in items if item not in self._resting)
 
     async def _receipted(self, together: list[Receipted]) -> None:
-        """Mark the shelf by the newest receipt of each stream, in one commit."""
+        """Mark the shelf by all of them in one commit, but for those that are older than what it was marked by."""
         if together is self._together:
             self._together = None
-        newest: dict[StreamKey, Receipted] = {}
+        at = dict(self._receipted_at)
+        news: list[Receipted] = []
         for one in together:
-            stream, at = one.receipt.stream, one.receipt.at
-            if at > self._receipted_at.get(stream, -1) and (stream not in newest or at > newest[stream].receipt.at):
-                newest[stream] = one
-        if not newest:
+            stream = one.receipt.stream
+            if one.receipt.at > at.get(stream, -1):
+                at[stream] = one.receipt.at
+                news.append(one)
+        if not news:
             return
-        covered = {stream: Ranges(receipt.settled) for stream, (receipt, _) in newest.items()}
-        marks = [(stream, covered[stream], receipt.at) for stream, (receipt, _) in newest.items()]
+        marks = [(one.receipt.stream, Ranges(one.receipt.settled), one.receipt.at) for one in news]
         self._steps.receipted(await self._shelf.settle(marks))
-        for stream, settled in covered.items():
+        for stream, settled, _ in marks:
             self.arrived(stream, settled)
-        await self._owner.receipted(list(newest.values()))
-        self._receipted_at |= {stream: receipt.at for stream, (receipt, _) in newest.items()}
+        await self._owner.receipted(news)
+        self._receipted_at = at
 
     async def _refused_unread(self, refusal: Refusal) -> None:
         flight = self._parcels.flight_of(refusal.digest)

@@ -7,6 +7,7 @@ it again after a restart); what a signed receipt settled is, and only that may e
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from contract.batch import Batch, StreamKey
 from contract.ranges import Ranges
@@ -77,6 +78,14 @@ _UNSETTLED = "SELECT id, stream, first, last, length(raw) FROM batch WHERE settl
 _OVERLAPPING = """
 SELECT id, stream, first, last, length(raw) FROM batch WHERE stream = ? AND first <= ? AND last >= ? ORDER BY id
 """
+# CROSS JOIN keeps SQLite from reading every batch instead of seeking those of each range.
+_WITHIN = """
+WITH wanted (stream, low, high) AS (VALUES {values})
+SELECT b.id, b.stream, b.first, b.last, length(b.raw) FROM wanted CROSS JOIN batch AS b
+WHERE b.stream = wanted.stream AND b.first <= wanted.high AND b.last >= wanted.low
+"""
+# Ranges that one question asks about.
+_A_QUESTION = 256
 _SAME = "SELECT 1 FROM batch WHERE stream = ? AND first = ? AND last = ? AND raw = ?"
 _KEEP = "INSERT INTO paper VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET raw = excluded.raw"
 _SETTLE = """
@@ -84,7 +93,7 @@ UPDATE batch SET settled_at = ? WHERE stream = ? AND first >= ? AND last <= ? AN
 RETURNING id, stream, first, last, length(raw)
 """
 _UNSETTLE = """
-UPDATE batch SET settled_at = NULL WHERE stream = ? AND first <= ? AND last >= ? AND settled_at IS NOT NULL
+UPDATE batch SET settled_at = NULL WHERE stream = ?1 AND first <= ?3 AND last >= ?2 AND settled_at IS NOT NULL
 """
 _PRUNED = "UPDATE stream SET last = max(last, ?) WHERE id = ?"
 _OLDEST_SETTLED = """
@@ -177,13 +186,20 @@ class Shelf(Store):
         """Everything that no receipt covers, oldest first."""
         return [self._item(row) for row in await self.disk.read(_UNSETTLED)]
 
-    async def within(self, stream: StreamKey, numbers: Ranges) -> list[Item]:
-        """The batches that hold any of `numbers`, oldest first."""
+    async def within(self, numbers: Mapping[StreamKey, Ranges]) -> list[Item]:
+        """The batches that hold any of these `numbers`, oldest first."""
+        wanted = self._pairs(numbers)
         found: dict[int, Item] = {}
-        for lo, hi in numbers if stream in self._ids else ():
-            for row in await self._overlapping(self._ids[stream], lo, hi):
+        for begin in range(0, len(wanted), _A_QUESTION):
+            some = wanted[begin : begin + _A_QUESTION]
+            values = ", ".join(f"({marks(pair)})" for pair in some)
+            for row in await self.disk.read(_WITHIN.format(values=values), list(chain.from_iterable(some))):
                 found[row[0]] = self._item(row)
         return sorted(found.values())
+
+    def _pairs(self, numbers: Mapping[StreamKey, Ranges]) -> list[tuple[int, int, int]]:
+        """The ranges of those streams that are here, each with the stream's row."""
+        return [(self._ids[stream], *pair) for stream, all_ in numbers.items() if stream in self._ids for pair in all_]
 
     async def _overlapping(self, stream: int, lo: int, hi: int) -> list[sqlite3.Row]:
         return await self.disk.read(_OVERLAPPING, (stream, hi, lo))
@@ -202,13 +218,12 @@ class Shelf(Store):
                         settled += map(self._item, await rows(db, _SETTLE, (at, stream, lo, hi)))
         return settled
 
-    async def unsettle(self, stream: StreamKey, numbers: Ranges) -> None:
-        """The city has lost `numbers`, whatever a receipt said: none of them may be deleted for now."""
-        if stream not in self._ids:
-            return
-        async with self.disk.transaction() as db:
-            for lo, hi in numbers:
-                await db.execute(_UNSETTLE, (self._ids[stream], hi, lo))
+    async def unsettle(self, numbers: Mapping[StreamKey, Ranges]) -> None:
+        """The city has lost these `numbers`, whatever a receipt said: none of them may be deleted for now."""
+        lost = self._pairs(numbers)
+        if lost:
+            async with self.disk.transaction() as db:
+                await db.executemany(_UNSETTLE, lost)
 
     async def prune(self, before: int, most: int = 1000) -> int:
         """Delete up to `most` batches settled before `before` (city's time, ms), oldest first; how many went."""

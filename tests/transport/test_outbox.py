@@ -283,8 +283,8 @@ async def test_each_epochs_first_batch_names_the_one_before_that_gave_numbers(tm
             for cut in (run != 4, True):
                 await outbox.append(choice(), cut=cut)
             await outbox.cut()
-            told += [batch.prev for batch in await batches(outbox, await outbox.within(epoch(run), Ranges([(1, 1)])))]
-            told += [batch.prev for batch in await batches(outbox, await outbox.within(epoch(run), Ranges([(2, 2)])))]
+            told += [batch.prev for batch in await batches(outbox, await outbox.within({epoch(run): Ranges([(1, 1)])}))]
+            told += [batch.prev for batch in await batches(outbox, await outbox.within({epoch(run): Ranges([(2, 2)])}))]
         await outbox.close()
 
     one, three, four = epoch(1).epoch, epoch(3).epoch, epoch(4).epoch

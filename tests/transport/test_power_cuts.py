@@ -129,10 +129,10 @@ async def play_journal(path: Path, reel: Reel) -> None:
         await then(shelf.put([batch(node, first) for node in nodes]))
     for node in nodes[:2]:
         await then(shelf.settle([(StreamKey(node, EPOCH.epoch), Ranges([(1, 12)]), NOON)]))
-    await then(shelf.unsettle(StreamKey(nodes[0], EPOCH.epoch), Ranges([(1, 2)])))
+    await then(shelf.unsettle({StreamKey(nodes[0], EPOCH.epoch): Ranges([(1, 2)])}))
     await then(shelf.prune(NOON + 1))
     await then(shelf.disk.reclaim())
-    await then(shelf.drop(await shelf.within(StreamKey(nodes[4], EPOCH.epoch), Ranges([(3, 6)]))))
+    await then(shelf.drop(await shelf.within({StreamKey(nodes[4], EPOCH.epoch): Ranges([(3, 6)])})))
     for first in range(21, 25, 2):
         await then(shelf.put([batch(node, first) for node in nodes]))
     await shelf.close()

@@ -125,7 +125,7 @@ class Store:
 
     async def unsettle(self, run: int, pair: tuple[int, int]) -> None:
         stream = StreamKey(NODE, f"{run:010}")
-        await self.shelf.unsettle(stream, Ranges([pair]))
+        await self.shelf.unsettle({stream: Ranges([pair])})
         self.model.unsettle(stream.epoch, pair)
 
     async def room(self, day: int | None) -> None:

@@ -387,12 +387,12 @@ async def test_receipts_that_come_together_mark_the_shelf_in_one_commit(shelf: S
         await stage.settle()
 
         assert commits(shelf) == before + 1
-        assert stage.house.receipts == [newer, third]
+        assert stage.house.receipts == [older, newer, third]
         assert await shelf.unsettled() == []
         # What comes after an answer of another kind is a chore of its own, and so is what comes once they are at work.
         stage.sender.receive(pack([CITY.entry(encode(older)), encode(Ack(*STREAM)), CITY.entry(encode(third))]))
         await stage.settle()
-        assert stage.house.receipts == [newer, third]
+        assert stage.house.receipts == [older, newer, third]
 
 
 async def test_what_the_house_does_not_want_is_logged(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:

@@ -92,10 +92,10 @@ async def test_exactly_these_bytes(shelf: Shelf) -> None:
 async def test_within_finds_every_batch_that_holds_any_of_the_numbers(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6), signed(ONE, 7, 9), signed(TWO, 1, 9)])
 
-    assert numbers(await shelf.within(ONE, Ranges([(3, 4), (6, 6)]))) == [(1, 3), (4, 6)]
-    assert numbers(await shelf.within(ONE, Ranges([(9, 20)]))) == [(7, 9)]
-    assert await shelf.within(ONE, Ranges([(10, 20)])) == []
-    assert await shelf.within(StreamKey("371721121-a9", "AAAAAAAAAA"), Ranges([(1, 9)])) == []
+    assert numbers(await shelf.within({ONE: Ranges([(3, 4), (6, 6)])})) == [(1, 3), (4, 6)]
+    assert numbers(await shelf.within({ONE: Ranges([(9, 20)])})) == [(7, 9)]
+    assert await shelf.within({ONE: Ranges([(10, 20)])}) == []
+    assert await shelf.within({StreamKey("371721121-a9", "AAAAAAAAAA"): Ranges([(1, 9)])}) == []
 
 
 async def test_two_puts_at_once_get_different_rows(shelf: Shelf) -> None:
@@ -145,8 +145,8 @@ async def test_what_the_city_lost_is_not_settled_any_more(shelf: Shelf) -> None:
     await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6), signed(ONE, 7, 9)])
     await shelf.settle([(ONE, Ranges([(1, 9)]), NOON)])
 
-    await shelf.unsettle(ONE, Ranges([(6, 7)]))
-    await shelf.unsettle(TWO, Ranges([(6, 7)]))
+    await shelf.unsettle({ONE: Ranges([(6, 7)])})
+    await shelf.unsettle({TWO: Ranges([(6, 7)])})
 
     assert numbers(await shelf.unsettled()) == [(4, 6), (7, 9)]
     assert await shelf.prune(NOON + KEEP_MS) == 1
@@ -373,16 +373,16 @@ async def test_memory_and_disk_agree_with_a_plain_set(
             await shelf.settle([(ONE, span, NOON)])
             there |= {known: True for known in there if known in span}
         elif what == "unsettle":
-            await shelf.unsettle(ONE, span)
+            await shelf.unsettle({ONE: span})
             there |= {known: False for known in there if known in span}
         elif what == "prune":
             await shelf.prune(NOON + 1)
             there = {known: settled for known, settled in there.items() if not settled}
         elif what == "drop":
-            await shelf.drop(await shelf.within(ONE, span))
+            await shelf.drop(await shelf.within({ONE: span}))
             there = {known: settled for known, settled in there.items() if known not in span}
         assert {item.first for item in await shelf.unsettled()} == {n for n, settled in there.items() if not settled}
-        assert {item.first for item in await shelf.within(ONE, Ranges([(1, 999)]))} == set(there)
+        assert {item.first for item in await shelf.within({ONE: Ranges([(1, 999)])})} == set(there)
         assert all(n in shelf.kept[ONE] for n in there)
     kept = dict(shelf.kept)
     again = await reopened(shelf)
