@@ -73,8 +73,17 @@ async def test_a_restart_forgets_nothing(shelf: Shelf) -> None:
     again = await reopened(shelf)
 
     assert dict(again.kept) == {ONE: Ranges([(1, 3)]), TWO: Ranges([(7, 9)])}
+    assert again.void == {}
     assert await again.unsettled() == items
     assert (await again.put([signed(ONE, 4, 4)]))[0].id == 3
+    await again.close()
+
+
+async def test_what_was_declared_lost_is_known_by_stream_after_a_restart(shelf: Shelf) -> None:
+    for stream, first, last in ((ONE, 4, 5), (TWO, 1, 1), (ONE, 9, 9)):
+        await shelf.disk.write("INSERT INTO void VALUES (?, ?, ?, ?)", (*stream, first, last))
+    again = await reopened(shelf)
+    assert again.void == {ONE: Ranges([(4, 5), (9, 9)]), TWO: Ranges([(1, 1)])}
     await again.close()
 
 
@@ -207,7 +216,7 @@ async def test_all_settled_may_go_but_unsettled_never(shelf: Shelf, monkeypatch:
 
 
 async def test_what_is_being_deleted_is_not_said_to_be_here(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6)])
+    await shelf.put([signed(ONE, 1, 3), signed(ONE, 4, 6), signed(TWO, 1, 2)])
     await shelf.settle([(ONE, Ranges([(1, 3)]), NOON)])
     said: list[Ranges] = []
     transaction = shelf.disk.transaction
@@ -225,8 +234,9 @@ async def test_what_is_being_deleted_is_not_said_to_be_here(shelf: Shelf, monkey
 
     with pytest.raises(StoreFull):
         await shelf.prune(NOON + 1)
-    assert shelf.kept[ONE] == Ranges([(1, 6)])
+    assert dict(shelf.kept) == {ONE: Ranges([(1, 6)]), TWO: Ranges([(1, 2)])}
     assert await shelf.prune(NOON + 1) == 1
+    assert dict(shelf.kept) == {ONE: Ranges([(4, 6)]), TWO: Ranges([(1, 2)])}
     assert said == [Ranges([(4, 6)]), Ranges([(4, 6)])]
 
 
