@@ -197,7 +197,7 @@ BREACHES: dict[str, Breach] = {
         Breach(ack_before_commit, ("gateways",), ("partition",)),
         Breach(trust_the_broker, ("fleet",), ("queue-overflow", "one-way-loss")),
         Breach(reuse_epoch, ("fleet",), ("two-with-one-identity",)),
-        Breach(cut_again, ("fleet",), ("partition",)),
+        Breach(cut_again, ("fleet",), ("delayed-acks", "one-way-loss")),
         Breach(date_on_arrival, ("fleet",), ("partition",)),
         Breach(trust_wall_clock, ("fleet",), ("clock-stepped-mid-batch",)),
         Breach(one_queue, ("fleet", "gateways")),

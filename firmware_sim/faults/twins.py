@@ -28,6 +28,8 @@ _TOGETHER_S = 5.0
 _PER_S = 4.0
 # More than one from each.
 _FOUGHT = 3
+# Having been thrown out again and again it is slow to come back.
+_SAY_S = 60.0
 _BATCHES = "SELECT node, epoch, first, b.last FROM batch b JOIN stream s ON s.id = b.stream"
 
 _CUT_SINCE = "SELECT coalesce(sum(last - first + 1), 0) FROM batch WHERE stream > ?"
@@ -65,7 +67,7 @@ class Twins:
             with city.township_line.barred(lambda who: who == name):
                 twin.tell(signal.SIGUSR1)
                 await twin.says("quiet")
-                said = await city.until(lambda: _given(card) > 0 and _unsaid(card, journal) == 0)
+                said = await city.until(lambda: _given(card) > 0 and _unsaid(card, journal) == 0, within_s=_SAY_S)
                 await twin.stop()
         finally:
             await twin.stop()
