@@ -1,5 +1,7 @@
 """A store that one process writes is nobody else's to write, until that process is gone, however it went."""
 
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
@@ -142,3 +144,19 @@ async def test_whoever_only_reads_is_not_hindered(tmp_path: Path) -> None:
 def test_where_no_lock_can_be_made(tmp_path: Path) -> None:
     with pytest.raises(StoreFull, match="unable to open its lock"), locked(tmp_path / "nowhere" / "outbox.db"):
         pass
+
+
+async def test_a_disk_that_knows_no_locks_is_said_and_nothing_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network disks: without a lock nobody could say that no other process writes."""
+
+    def unable(_lock: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unable)
+    store = tmp_path / "outbox.db"
+    with pytest.raises(StoreFull) as said:
+        await Outbox.open(store, reserve=0)
+    assert f"{store}: its lock {store}-lock cannot be taken: No locks available" in str(said.value)
+    assert not store.exists()
