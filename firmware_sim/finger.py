@@ -17,6 +17,7 @@ from contract.config import WindowPins
 from contract.rating import Level
 from firmware_sim.crowd import Press
 from firmware_sim.fingerlog import Entry, FingerLog, Kind
+from firmware_sim.lull import LULL
 
 # Longer than any settle time and commit; whoever waits so long for a light walks away.
 PATIENCE_S = 15.0
@@ -124,6 +125,10 @@ class Finger:
 
         "dark" is a light that did not come within the patience; "refused" is all lights blinking together.
         """
+        async with LULL.visit():
+            return await self._visit(name, presses)
+
+    async def _visit(self, name: str, presses: Sequence[Press]) -> Ending:
         await self._look_until(self._all_dark)  # no longer the thanks to the person before
         self._came_on.clear()
         begin = self._loop.time()

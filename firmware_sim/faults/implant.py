@@ -6,6 +6,7 @@ while it runs (`nerve`). Nothing of the product knows of this.
 
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from firmware_sim.faults.nerve import (
     Skew,
     listen,
 )
+from firmware_sim.lull import LULL
 
 # The houses look this often whether their disk is full, s; theirs is ten.
 LOOK_S = 1.0
@@ -77,7 +79,7 @@ def implant(file: Path) -> None:
             case Skew():
                 clocks.skew(order)
             case Leap():
-                clocks.leap(order.ms, order.ppm)
+                LULL.use(partial(clocks.leap, order.ms, order.ppm))
             case Deafen():
                 clocks.deafen(deaf=order.deaf)
             case Look():
