@@ -116,7 +116,7 @@ async def open_database(database: str, *, password_file: str | None = None, tenu
     """
     url = url_of(database, password_file)
     with _opening(url):
-        opened = _connected(url, tenured=tenured)
+        opened = await _connected(url, tenured=tenured)
         try:
             if tenured and not opened.shared:
                 opened.lock.enter_context(locked(Path(url.database or "")))
@@ -154,7 +154,7 @@ async def upgrade_database(database: str, *, password_file: str | None = None) -
     """
     url = url_of(database, password_file)
     with _opening(url):
-        async with _connected(url) as opened:
+        async with await _connected(url) as opened:
             if opened.shared:
                 await _require_utf8(opened, url)
             before = await _upgrade(opened)
@@ -189,11 +189,12 @@ async def _upgrade(database: Database) -> str | None:
         return await connection.run_sync(upgrade)
 
 
-def _connected(url: URL, *, tenured: bool = False) -> Database:
+async def _connected(url: URL, *, tenured: bool = False) -> Database:
     """Engines on `url`; they connect when they are first used."""
     if url.drivername == POSTGRESQL:
         return Database(*postgresql_engines(url, tenured=tenured))
-    probe(url.database or "")
+    # It waits for whoever writes, who may be on this very loop.
+    await asyncio.to_thread(probe, url.database or "")
     return Database(*sqlite_engines(url))
 
 

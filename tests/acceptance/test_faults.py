@@ -53,6 +53,6 @@ async def test_a_law_that_is_broken_on_purpose_is_seen(tmp_path: Path, law: str)
 
 
 async def test_a_batch_that_is_cut_again_is_heard(tmp_path: Path) -> None:
-    report = await played(Options(seed=3, minutes=0.1, breach="cut-again", only=("partition",)), tmp_path)
+    report = await played(Options(seed=4, minutes=0.25, breach="cut-again", only=("delayed-acks",)), tmp_path)
     assert report.recut
     assert not report.clean

@@ -52,7 +52,7 @@ async def city(desk: Desk) -> Desk:
         await write(connection, "INSERT INTO skewed_clock (node, off_ms, since, seen) VALUES ('n', 5000, 1, 2)")
         await write(connection, "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')")
         await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
-        await write(connection, misuse.KEEP, [("n", "2026-11-21", b"\x80")])
+        await write(connection, misuse.KEEP, [("n", "2026-11-21", 3, b"\x80")])
         await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"

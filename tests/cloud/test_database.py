@@ -1,5 +1,6 @@
 """Opening the database: durable by default, one writer, one text of SQL."""
 
+import asyncio
 import errno
 import sqlite3
 from contextlib import closing
@@ -132,3 +133,14 @@ async def test_a_file_whose_lock_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "city.db-lock").mkdir()
     with pytest.raises(SettingsError, match=r"cannot be opened: .* its lock"):
         await open_database(str(tmp_path / "city.db"), tenured=True)
+
+
+async def test_an_open_file_is_opened_beside_a_writer_on_the_same_loop(tmp_path: Path) -> None:
+    """What waited for the writer held up the loop that the writer needed to end, until it gave up."""
+    async with await open_database(str(tmp_path / "city.db")) as city:
+        async with city.writer.begin():
+            opening = asyncio.create_task(open_database(str(tmp_path / "city.db")))
+            await asyncio.sleep(0.05)
+            assert not opening.done()
+        async with await opening:
+            pass
