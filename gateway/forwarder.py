@@ -187,7 +187,8 @@ class Forwarder:
             if name is not None:
                 kept[name] = raw
             told.setdefault(receipt.node, []).append(raw)
-        await self._journal.keep(kept)
+        if kept:
+            await self._journal.keep(kept)
         for node, entries in told.items():
             self._tell(node, entries)
 

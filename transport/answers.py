@@ -5,7 +5,7 @@ turn. What cannot be read is logged and left: the numbers stay unacknowledged, a
 """
 
 import logging
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from contract.ack import Ack, Receipt, Refusal
@@ -58,9 +58,8 @@ class Answers:
         self._resting = resting
         self._steps = steps
         self._monotonic = monotonic
-        self._chores: deque[Callable[[], Awaitable[None]]] = deque()
-        # Receipts come many at once: those of the last chore that waits, which further ones join.
-        self._together: list[Receipted] | None = None
+        # What needs the disk, in the order of arrival. Receipts come many at once: those in a row are one commit.
+        self._chores: deque[Receipted | Callable[[], Awaitable[None]]] = deque()
         # The newest receipt that the shelf was marked by, by stream: a gateway repeats them with every welcome.
         self._receipted_at: dict[StreamKey, int] = {}
 
@@ -86,34 +85,40 @@ class Answers:
             case Receipt() as receipt:
                 if not verify(entry.body, entry.signature, self._station.city_key):
                     raise Refused(Reason.WRONG_SIGNATURE, f"receipt for {receipt.node} is not the city's")
-                self._receipted_later(Receipted(receipt, entry.raw))
+                self._later(Receipted(receipt, entry.raw))
             case Refusal() as refusal:
                 self._later(lambda: self._refused_unread(refusal))
             case other:
                 raise Refused(Reason.UNDECODABLE, f"{type(other).__name__} does not belong among answers")
 
-    def _later(self, chore: Callable[[], Awaitable[None]]) -> None:
+    def _later(self, chore: Receipted | Callable[[], Awaitable[None]]) -> None:
         """Do it in the order of arrival, by `work_off`: it needs the disk."""
-        self._together = None
         if len(self._chores) < _CHORES:
             self._chores.append(chore)
-
-    def _receipted_later(self, one: Receipted) -> None:
-        if self._together is not None:
-            self._together.append(one)
-            return
-        together = [one]
-        self._later(lambda: self._receipted(together))
-        self._together = together
 
     async def work_off(self) -> None:
         """Do what needs the disk, in the order of arrival. What raises (`StoreFull`) is tried again the next time."""
         while self._chores:
+            first, done = self._chores[0], 1
             try:
-                await self._chores[0]()
+                if isinstance(first, Receipted):
+                    together = self._first_receipts()
+                    done = len(together)
+                    await self._receipted(together)
+                else:
+                    await first()
             except Refused as bad:
                 logger.warning("%s: an answer was not taken: %s", self._station.name, bad)
-            self._chores.popleft()
+            for _ in range(done):
+                self._chores.popleft()
+
+    def _first_receipts(self) -> list[Receipted]:
+        together: list[Receipted] = []
+        for chore in self._chores:
+            if not isinstance(chore, Receipted):
+                break
+            together.append(chore)
+        return together
 
     def _acked(self, ack: Ack) -> None:
         self.arrived(ack.stream, Ranges([*ack.held, *ack.settled]))
@@ -162,9 +167,7 @@ class Answers:
 
     async def _receipted(self, together: list[Receipted]) -> None:
         """Mark the shelf by all of them in one commit, but for those that are older than what it was marked by."""
-        if together is self._together:
-            self._together = None
-        at = dict(self._receipted_at)
+        at = ChainMap[StreamKey, int]({}, self._receipted_at)
         news: list[Receipted] = []
         for one in together:
             stream = one.receipt.stream
@@ -178,7 +181,7 @@ class Answers:
         for stream, settled, _ in marks:
             self.arrived(stream, settled)
         await self._owner.receipted(news)
-        self._receipted_at = at
+        self._receipted_at.update(at.maps[0])
 
     async def _refused_unread(self, refusal: Refusal) -> None:
         flight = self._parcels.flight_of(refusal.digest)

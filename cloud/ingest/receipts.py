@@ -28,18 +28,19 @@ class ReceiptBook:
 
     def __init__(self) -> None:
         """Begin with nothing due."""
-        self._due: dict[StreamKey, Ranges] = {}
+        # By township; who waits longest stands first.
+        self._due: dict[str, dict[StreamKey, Ranges]] = {}
         self._given: dict[StreamKey, tuple[float, Ranges]] = {}
 
     def settled(self, stream: StreamKey, numbers: Ranges) -> None:
         """`numbers` are now all of `stream` in the ledger."""
-        self._due[stream] = numbers
+        self._due.setdefault(township_of(stream.node), {})[stream] = numbers
 
     def asked(self, stream: StreamKey, numbers: Ranges, now: float) -> None:
         """Somebody keeps ratings of `stream`; a receipt is due if it is not known to have got the last one."""
         given = self._given.get(stream)
         if numbers and (given is None or given[1] != numbers or now - given[0] >= AGAIN_S):
-            self._due[stream] = numbers
+            self.settled(stream, numbers)
 
     def forget(self) -> None:
         """What is due may not be in the ledger any more; whoever keeps a rating asks again."""
@@ -50,20 +51,21 @@ class ReceiptBook:
         """The receipts to give now, a whole township's together: its gateway takes what comes at once in one commit."""
         for stream in [stream for stream, given in self._given.items() if now - given[0] >= AGAIN_S]:
             del self._given[stream]
-        townships: dict[str, dict[StreamKey, Ranges]] = {}
-        for stream, numbers in self._due.items():
-            given = self._given.get(stream)
-            if given is None or now - given[0] >= EVERY_S:
-                townships.setdefault(township_of(stream.node), {})[stream] = numbers
         ready: dict[StreamKey, Ranges] = {}
-        for due in townships.values():
+        for township in list(self._due):
             if len(ready) >= A_TICK:
                 break
-            ready |= due
-        for stream, numbers in ready.items():
-            del self._due[stream]
-            self._given[stream] = (now, numbers)
+            due = self._due.pop(township)
+            for stream in [stream for stream in due if self._may_have(stream, now)]:
+                ready[stream] = due.pop(stream)
+            if due:
+                self._due[township] = due
+        self._given |= {stream: (now, numbers) for stream, numbers in ready.items()}
         return ready
+
+    def _may_have(self, stream: StreamKey, now: float) -> bool:
+        given = self._given.get(stream)
+        return given is None or now - given[0] >= EVERY_S
 
 
 class Receipts:

@@ -1,6 +1,8 @@
 """SQL of what may be misuse: what was seen, who is due to be judged, and the flags."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -113,12 +115,11 @@ async def clear(connection: AsyncConnection) -> None:
 async def days_of(connection: AsyncConnection, node: str, first: str, calendar: Calendar) -> dict[str, Day]:
     """What was seen of `node` on each day from `first` on."""
     days: dict[str, Day] = {}
-    for day, part, body in await fetch(connection, DAYS_OF, (node, first)):
-        seen = unpacked(bytes(body), calendar.start(day))
-        before = days.get(day)
+    for day, rows in groupby(await fetch(connection, DAYS_OF, (node, first)), itemgetter(0)):
+        start, parts = calendar.start(day), list(rows)
+        seen = chain.from_iterable(unpacked(bytes(body), start) for *_, body in parts)
         # Seeing a number again changes nothing.
-        ratings = seen if before is None else sorted({*before.ratings, *seen})
-        days[day] = Day(ratings, 1 if before is None else before.parts + 1, int(part))
+        days[day] = Day(list(dict.fromkeys(sorted(seen))), len(parts), int(parts[-1][1]))
     return days
 
 

@@ -506,6 +506,16 @@ async def test_answers_that_wait_for_the_disk_are_bounded(shelf: Shelf) -> None:
     assert len(stage.sender._answers._chores) == answers._CHORES
 
 
+async def test_receipts_that_wait_for_the_disk_are_bounded_as_other_answers_are(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_CHORES", 20)
+    stage = Stage(shelf)
+    for number in range(30):
+        stage.sender.receive(CITY.entry(encode(Receipt(*STREAM, [(1, 1)], NOON + number))))
+    assert len(stage.sender._answers._chores) == 20
+
+
 async def test_a_batch_that_was_pruned_while_it_waited(shelf: Shelf) -> None:
     await shelf.put([batch(1, 1), batch(2, 2), batch(3, 3)])
     async with playing(shelf) as stage:
