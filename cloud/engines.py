@@ -5,10 +5,11 @@ moment of the database, and a commit is on the disk when it returns. No error te
 are windows, and how they were judged.
 """
 
+import asyncio
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util import await_only
+from sqlalchemy.util import await_only, greenlet_spawn
 
 # Followers, the registry, clocks and misuse each keep one busy while a server hangs; what is asked then still gets one.
 READERS = 12
@@ -105,6 +106,7 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
         # of one that hangs without end. PostgreSQL ends a session as its connection does.
         engine.dialect.do_terminate = _drop  # type: ignore[method-assign]
         engine.dialect.do_ping = _answers  # type: ignore[method-assign]
+        engine.dialect.do_rollback = _roll_back  # type: ignore[method-assign]
         event.listen(engine.sync_engine, "do_connect", _connect)
         event.listen(engine.sync_engine, "connect", _keep_alive)
         event.listen(engine.sync_engine, "handle_error", _forget_ended_session)
@@ -157,6 +159,22 @@ def _answers(dbapi_connection: Any) -> bool:  # noqa: ANN401  (an adapter type S
     except (OSError, PostgresError, InterfaceError, InternalClientError):
         return False
     return True
+
+
+def _roll_back(dbapi_connection: Any) -> None:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)
+    """Undo what was begun; a session that does not answer is dropped, and PostgreSQL undoes it as it ends.
+
+    Whoever leaves a connection waits for this, through every cancellation.
+    """
+
+    async def ask() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PING_S):
+                await greenlet_spawn(dbapi_connection.rollback)
+                return
+        _drop(dbapi_connection)
+
+    await_only(ask())
 
 
 def _drop(dbapi_connection: Any) -> None:  # noqa: ANN401  (an adapter type SQLAlchemy does not export)

@@ -82,8 +82,9 @@ class Follower:
             assert driver is not None  # noqa: S101  (a connection that stands has one)
             self._broken = False
             driver.add_termination_listener(self._ended)
-            await driver.add_listener(CHANNEL, self._rung)
             try:
+                async with asyncio.timeout(READ_S):
+                    await driver.add_listener(CHANNEL, self._rung)
                 await self._begin()
                 while not self._broken:
                     self._bell.clear()

@@ -15,6 +15,8 @@ from cloud.city import City
 from cloud.database import Database, fetch, fetch_value, open_database, unavailable, upgrade_database, write
 from cloud.health import checks
 from cloud.ingest import intake as pipeline
+from cloud.ledger import follower as following
+from cloud.ledger.follower import Follower
 from cloud.ledger.store import BEGIN_HEAD
 from cloud.settings import Http, Settings
 from cloud.tallies import store as tallies
@@ -283,6 +285,71 @@ async def test_a_city_whose_server_hangs_says_so_and_stops_all_the_same(server: 
                     await asyncio.wait({running})
             finally:
                 server.resume()
+
+
+async def test_a_server_that_hangs_as_commits_are_first_listened_for_is_told(
+    server: Postgres, desk_there: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_connection: object, _listener: object) -> None:
+        server.pause()
+
+    # The last that a follower does before it asks to be told of commits.
+    monkeypatch.setattr(asyncpg.Connection, "add_termination_listener", hang)
+    monkeypatch.setattr(following, "READ_S", 0.2)
+    follower = Follower(desk_there.database.reader, lambda _: None, lost=lambda: None, after=0)
+    running = asyncio.create_task(follower.run())
+    try:
+        async with asyncio.timeout(10):
+            while follower.trouble is None:
+                await asyncio.sleep(0.01)
+    finally:
+        server.resume()
+        running.cancel()
+    assert "no answer" in follower.trouble
+
+
+async def test_whoever_has_read_goes_on_although_the_server_hangs(server: Postgres, desk_there: Desk) -> None:
+    """SQLAlchemy's own rollback would wait for the server without end, through every cancellation."""
+    reader = desk_there.database.reader
+
+    async def read() -> None:
+        async with reader.connect() as connection:
+            await fetch_value(connection, SELF)
+            server.pause()
+
+    reading = asyncio.create_task(read())
+    try:
+        done, _ = await asyncio.wait({reading}, timeout=10)
+    finally:
+        server.resume()
+    assert done
+    await reading
+    async with reader.connect() as connection:
+        assert await fetch_value(connection, "SELECT 1") == 1
+
+
+async def test_what_was_begun_is_not_done_although_the_server_hangs(server: Postgres, desk_there: Desk) -> None:
+    writer = desk_there.database.writer
+
+    async def give_up() -> None:
+        async with writer.begin() as connection:
+            await write(connection, tallies.ADD_MINUTE, [(1, "x", "button", 1, 0, 0)])
+            server.pause()
+            raise ValueError("thought better of it")
+
+    giving_up = asyncio.create_task(give_up())
+    try:
+        done, _ = await asyncio.wait({giving_up}, timeout=10)
+    finally:
+        server.resume()
+    assert done
+    with pytest.raises(ValueError, match="thought better of it"):
+        await giving_up
+    with pytest.raises(Unavailable), unavailable():
+        async with writer.begin() as connection:
+            await fetch_value(connection, "SELECT 1")
+    async with writer.begin() as connection:
+        assert await fetch_value(connection, "SELECT count(*) FROM tally_minute") == 0
 
 
 def city_on(server: Postgres) -> City:
