@@ -94,14 +94,18 @@ def counties(held: Collection[str], registered: Iterable[str]) -> Iterator[Metri
 
 
 def fleet(devices: Sequence[Device], refused: Counter[Reason]) -> Iterator[Metric]:
-    """Yield how the devices are, and how many statuses could not be read."""
+    """Yield how the devices are, what they keep and what they damaged, and how many statuses could not be read."""
     yield _by_reason("manyi_status_refused", "Unreadable statuses of gateways", refused)
     states = GaugeMetricFamily("manyi_devices", "Devices by kind and state", labels=["kind", "state"])
     for (kind, state), count in sorted(Counter((device.kind, device.state) for device in devices).items()):
         states.add_metric([kind, state], count)
     yield states
-    waiting = sum(device.queue for device in devices)
-    yield GaugeMetricFamily("manyi_waiting_ratings", "Ratings on their way, as last reported", waiting)
+    yield from gauges(
+        {
+            "waiting_ratings": ("Ratings on their way, as last reported", sum(device.queue for device in devices)),
+            "destroyed_ratings": ("Ratings that disks damaged, ever", sum(device.destroyed for device in devices)),
+        }
+    )
 
 
 def skewed(skews: Collection[Skew]) -> Iterator[Metric]:

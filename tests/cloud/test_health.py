@@ -294,11 +294,14 @@ def test_metrics_follow_the_commits() -> None:
         )
     )
     refused = Counter({Reason.WRONG_SENDER: 6})
+    damaged = Device(
+        "a1", "node", "371721121", "online", NOW, NOW, "1", 1, 7, 0, 0, stuck=[], clock_error_ms=5, destroyed=2
+    )
     metrics = Metrics(
         [
             ledger.families,
             lambda: gauges({"sse_clients": ("Open streams", 4)}),
-            lambda: fleet([], refused),
+            lambda: fleet([damaged, damaged], refused),
             lambda: counties({"371702", "371721"}, ["371721", "371722"]),
         ]
     )
@@ -314,6 +317,9 @@ def test_metrics_follow_the_commits() -> None:
         'manyi_delay_seconds_bucket{le="0.005"} 1.0',
         'manyi_delay_seconds_bucket{le="10.0"} 2.0',
         'manyi_status_refused_total{reason="wrong_sender"} 6.0',
+        'manyi_devices{kind="node",state="online"} 2.0',
+        "manyi_waiting_ratings 14.0",
+        "manyi_destroyed_ratings 4.0",
         "manyi_sse_clients 4.0",
         'manyi_commit_seconds_bucket{le="0.002"} 0.0',
         'manyi_commit_seconds_bucket{le="0.005"} 1.0',
