@@ -17,7 +17,8 @@ class Allowed(NamedTuple):
     """What was done on purpose that a verdict has to know.
 
     `destroyed`: rows whose only copy was damaged. `adrift`: from when to when (city time, ms) nodes had only their
-    crystals; a node freezes a time as long as it may be wrong by less than `FREEZE_BELOW_MS`.
+    crystals, or answers that took seconds; a node freezes a time as long as it may be wrong by less than
+    `FREEZE_BELOW_MS`.
     """
 
     destroyed: list[Row]

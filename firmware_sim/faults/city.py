@@ -19,7 +19,7 @@ from firmware_sim.siege import Evidence
 from proof import ledger
 
 # Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _LOOK_S = 0.05
 _QUARANTINED = "SELECT reason, sum(count) FROM quarantine GROUP BY reason"
 

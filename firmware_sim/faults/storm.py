@@ -18,6 +18,7 @@ from firmware_sim.faults.herd import Spec, signer_of
 from firmware_sim.premises import Habits, Premises, Wires, build
 from firmware_sim.servers.daemon import free_port
 from firmware_sim.siege import under_siege
+from transport.dating import FREEZE_BELOW_MS
 
 NODES = 10_000
 TOWNSHIPS = 30
@@ -88,12 +89,15 @@ class Storm:
         def plan(group: asyncio.TaskGroup) -> HerdCity:
             return HerdCity(order, folder, group, nodes=NODES, wall_ms=city.now_ms)
 
+        opened = city.now_ms() - FREEZE_BELOW_MS
         async with under_siege(plan, drain_s=_CATCH_UP_S) as siege:
             begin = monotonic()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CATCH_UP_S):
                     await siege.box.fleet.says("caught up")
             took_s = monotonic() - begin
+            # Ten thousand answers at once take seconds, and half of that is how wrong the time in them may be.
+            siege.box.allowed.adrift.append((opened, city.now_ms()))
         city.others.append(siege.evidence)
         if took_s >= _CATCH_UP_S:
             raise NoEffect(f"{NODES} nodes had not caught up after {_CATCH_UP_S:.0f} s")

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import sys
 import uuid
+from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -15,6 +16,7 @@ from random import Random
 import msgspec
 
 from contract.identity import township_of
+from contract.ranges import Ranges
 from firmware_sim.children import Child
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.door import Door, Way
@@ -28,8 +30,6 @@ _TOGETHER_S = 5.0
 _PER_S = 4.0
 # More than one from each.
 _FOUGHT = 3
-# Having been thrown out again and again it is slow to come back.
-_SAY_S = 60.0
 _BATCHES = "SELECT node, epoch, first, b.last FROM batch b JOIN stream s ON s.id = b.stream"
 
 _CUT_SINCE = "SELECT coalesce(sum(last - first + 1), 0) FROM batch WHERE stream > ?"
@@ -67,7 +67,7 @@ class Twins:
             with city.township_line.barred(lambda who: who == name):
                 twin.tell(signal.SIGUSR1)
                 await twin.says("quiet")
-                said = await city.until(lambda: _given(card) > 0 and _unsaid(card, journal) == 0, within_s=_SAY_S)
+                said = await city.until(lambda: _given(card) > 0 and _unsaid(card, journal) == 0)
                 await twin.stop()
         finally:
             await twin.stop()
@@ -121,13 +121,23 @@ def _given(card: Path) -> int:
 
 
 def _unsaid(card: Path, journal: Path) -> int:
-    """Return how many ratings on the copy are not in the gateway's journal."""
+    """Return how many ratings on the copy are not in the gateway's journal.
+
+    By their numbers: what was uncut as the card was copied, both cut, and not at the same places.
+    """
     with closing(sqlite3.connect(card / "outbox.db")) as shelf:
-        kept = set(shelf.execute(_BATCHES))
+        kept = _numbers(shelf)
         (uncut,) = shelf.execute("SELECT count(*) FROM rating").fetchone()
     with closing(sqlite3.connect(journal)) as there:
-        held = set(there.execute(_BATCHES))
-    return int(uncut) + sum(int(last) - int(first) + 1 for _, _, first, last in kept - held)
+        held = _numbers(there)
+    return int(uncut) + sum(len(numbers - held.get(stream, Ranges())) for stream, numbers in kept.items())
+
+
+def _numbers(store: sqlite3.Connection) -> dict[tuple[str, str], Ranges]:
+    batches: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for node, epoch, first, last in store.execute(_BATCHES):
+        batches[node, epoch].append((first, last))
+    return {stream: Ranges(pairs) for stream, pairs in batches.items()}
 
 
 FAULTS: tuple[Fault, ...] = (Twins(),)
