@@ -73,7 +73,7 @@ class Box:
         self.plan = lay_out(township_codes(), windows=order.windows, townships=order.townships, seed=order.seed)
         self.address = f"http://127.0.0.1:{door or order.http}"
         self.log = folder / "fingers.log"
-        self.allowed = Allowed([], [])
+        self.allowed = Allowed([], [], {})
         self.ground = ground or Ground.of_one_broker(folder)
         self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
         self.premises: Premises

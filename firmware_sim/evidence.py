@@ -17,23 +17,25 @@ class Allowed(NamedTuple):
     """What was done on purpose that a verdict has to know.
 
     `destroyed`: rows whose only copy was damaged. `adrift`: from when to when (city time, ms) nodes had only their
-    crystals, or answers that took seconds; a node freezes a time as long as it may be wrong by less than
-    `FREEZE_BELOW_MS`.
+    crystals; a node freezes a time as long as it may be wrong by less than `FREEZE_BELOW_MS`. `stated`: by node, how
+    wrong it said itself that its time may be (ms), where answers took seconds.
     """
 
     destroyed: list[Row]
     adrift: list[tuple[int, int]]
+    stated: dict[str, int]
 
-    def slack_ms(self, at: int) -> int:
-        """How wrong a rating of `at` may be dated."""
-        return FREEZE_BELOW_MS if any(begin <= at <= end for begin, end in self.adrift) else 0
+    def slack_ms(self, node: str, at: int) -> int:
+        """How wrong a rating of `node`, of `at`, may be dated."""
+        adrift = FREEZE_BELOW_MS if any(begin <= at <= end for begin, end in self.adrift) else 0
+        return max(adrift, self.stated.get(node, 0))
 
 
 def gather(
     log: Path, database: Path, *, wall: int | None, tolerance_ms: int = TOLERANCE_MS, allowed: Allowed | None = None
 ) -> Verdict:
     """Judge the choices in `log` by the ledger in the file `database`; `wall` is the total that an onlooker saw."""
-    allowed = allowed or Allowed([], [])
+    allowed = allowed or Allowed([], [], {})
     counted = [one for one in ledger.read(database) if one.counted]
     # After them: the city may still be at work.
     with closing(ledger.connect(database)) as connection:
@@ -46,7 +48,7 @@ def gather(
             one.window,
             one.level,
             one.at,
-            allowed.slack_ms(one.at),
+            allowed.slack_ms(one.node, one.at),
             received_at=received[one.position],
             bounds=one.bounds,
         )

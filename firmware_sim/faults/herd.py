@@ -1,8 +1,9 @@
 """Ten thousand nodes by their protocol alone, all with a backlog: `python -m firmware_sim.faults.herd SPEC.json`.
 
 Each is a puppet: the real outbox (in memory), sender, signatures and dating of a node. None has ever met the city. It
-says `ready` when all have their backlog, connects all at once, and says `caught up` when nothing waits for an ack any
-more. On SIGUSR1 it says `quiet`: nobody presses. SIGTERM and SIGINT stop it.
+says `ready` when all have their backlog and connects all at once. It says `caught up` when nothing waits for an ack any
+more, and `WORD` in its folder then has how wrong each said that its time may be. On SIGUSR1 it says `quiet`: nobody
+presses. SIGTERM and SIGINT stop it.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from random import Random
 import msgspec
 
 from contract.batch import StreamKey
+from contract.hello import Clock
 from contract.identity import epoch_text, window_id
 from contract.rating import Level
 from contract.signing import Signer, public_key
@@ -26,6 +28,7 @@ from firmware_sim.inline import new_outbox_in_memory
 from firmware_sim.puppets import Publish, Puppet, Puppets
 from transport.boot import boot_id, boottime_ms, wall_ms
 from transport.broker import Broker
+from transport.dating import Anchor, Tie
 from transport.log import set_up
 from transport.outbox import Settled
 from transport.station import Station
@@ -36,6 +39,20 @@ _WINDOW = wiring(1)
 # They say how they are when they come, and hardly ever after that.
 _HEARTBEAT_S = 600.0
 _LOOK_S = 0.2
+# A JSON object: milliseconds by node.
+WORD = "stated.json"
+
+
+class _Frank(Timepiece):
+    """Remembers the largest error that it ever stated, in ms."""
+
+    worst_ms = 0
+
+    def heard(self, clock: Clock, round_trip_s: float, arrived: int | None = None) -> Anchor | Tie | None:
+        learnt = super().heard(clock, round_trip_s, arrived)
+        now = self.now()
+        self.worst_ms = max(self.worst_ms, now.error if now else 0)
+        return learnt
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +82,7 @@ class Herd:
         self._log = log
         self._random = Random(f"{spec.seed}/herd")
         self._stopping = asyncio.Event()
+        self._timepieces: dict[str, _Frank] = {}
         settings = [self._settings(node) for node in spec.nodes]
         self.troupes = [
             Puppets(settings[number :: spec.connections], name=f"herd-{number}", opened=self._puppet)
@@ -92,7 +110,12 @@ class Herd:
                 group.create_task(troupe.run(), name="troupe")
             while not self._stopping.is_set() and any(map(_waits, self._puppets())):  # noqa: ASYNC110  (10,000 Events)
                 await asyncio.sleep(_LOOK_S)
+            self._give_word()
             _say("caught up")
+
+    def _give_word(self) -> None:
+        stated = {node: timepiece.worst_ms for node, timepiece in self._timepieces.items()}
+        (Path(self._spec.folder) / WORD).write_bytes(msgspec.json.encode(stated))
 
     def _puppets(self) -> list[Puppet]:
         return [puppet for troupe in self.troupes for puppet in troupe.puppets]
@@ -113,7 +136,8 @@ class Herd:
         signer, boot = signer_of(self._spec.seed, settings.node), boot_id()
         epoch = epoch_text(self._random.getrandbits(60))
         await outbox.begin(StreamKey(settings.node, epoch), signer, boot)
-        timepiece = Timepiece(await outbox.dating(), boot=boot, boottime_ms=boottime_ms, wall_ms=wall_ms)
+        timepiece = _Frank(await outbox.dating(), boot=boot, boottime_ms=boottime_ms, wall_ms=wall_ms)
+        self._timepieces[settings.node] = timepiece
         station = Station(settings.node, epoch, signer, public_key(settings.city_key), timepiece)
         return Puppet(settings, outbox, station, publish)
 
