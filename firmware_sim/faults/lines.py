@@ -27,6 +27,12 @@ class Stretch(NamedTuple):
         """How many of their connections stand."""
         return len(self.door.through(self.who))
 
+    async def flows(self, city: FaultyCity) -> None:
+        """Wait until ratings travel here: who has not been welcomed since it connected says hello, and nothing else."""
+        ear = Ear()
+        with self.door.tapped(ear):
+            await city.until(lambda: bool(ear.batches))
+
     async def back(self, city: FaultyCity, standing: int) -> None:
         """Wait until so many of their connections stand again; `NoEffect` where they do not come."""
         if not await city.until(lambda: self.standing >= standing):
@@ -87,6 +93,8 @@ class HalfOpen:
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Let a broker forget those who send the most to it, or the city forget its wall."""
         stretch = random.choice((nodes_line, uplink_line, wall_line))(city)
+        if stretch.door.framed:
+            await stretch.flows(city)
         door, standing, swallowed = stretch.door, stretch.standing, stretch.door.swallowed
         looks, ear = city.onlooker.connections, Ear()
         with door.tapped(ear):
@@ -120,6 +128,7 @@ class OneWayLoss:
         """Lose one direction of a line for as long as it takes until somebody sends again what was lost."""
         stretch = random.choice((nodes_line, reception_line, uplink_line, ingest_line))(city)
         lossy = random.choice((*Way,))
+        await stretch.flows(city)
         lost, ear = 0, Ear()
 
         def lose(passage: Passage, way: Way, packet: Packet) -> bytes:

@@ -116,6 +116,7 @@ class DelayedAcks:
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Hold acks, welcomes and receipts until what they answer has been sent again."""
         stretch = random.choice((nodes_line, uplink_line))(city)
+        await stretch.flows(city)
         held: list[tuple[Passage, bytes]] = []
         ear = Ear()
 
