@@ -160,15 +160,20 @@ class Node:
         due = 0.0
         while True:
             # Before it is looked: what happens meanwhile is for the next report.
-            asked = self._report_due.is_set()
+            if self._report_due.is_set():
+                due = 0.0
             self._report_due.clear()
-            status = await self._status()
-            condition = (status.full, status.stuck, status.clock_error_ms is None, status.config)
-            if condition != last or asked or time.monotonic() >= due:
-                self._uplink.report(status)
-                last, due = condition, time.monotonic() + self._settings.heartbeat_s
-            if status.clock_error_ms is None:
-                await self._note_the_boot()
+            try:
+                status = await self._status()
+            except StoreFull as unreadable:
+                logger.error("%s: %s", self._settings.node, unreadable)  # noqa: TRY400  (the cause is in the text)
+            else:
+                condition = (status.full, status.stuck, status.clock_error_ms is None, status.config)
+                if condition != last or time.monotonic() >= due:
+                    self._uplink.report(status)
+                    last, due = condition, time.monotonic() + self._settings.heartbeat_s
+                if status.clock_error_ms is None:
+                    await self._note_the_boot()
             try:
                 async with asyncio.timeout(min(LOOK_S, self._settings.heartbeat_s)):
                     await self._report_due.wait()

@@ -114,7 +114,7 @@ class Mosquitto(Broker):
     def configure(self, settings: Mapping[str, str]) -> None:
         """Let these settings stand in place of ours or beside them, now if it runs and at every start from here on.
 
-        A running mosquitto applies limits to connections that are made after it, access lists at once.
+        A running mosquitto applies access lists at once; limits of queues it takes up only as it starts.
         """
         self._changed = dict(settings)
         if self._daemon.alive:

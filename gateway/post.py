@@ -152,7 +152,10 @@ class Gateway:
 
     async def _report(self) -> None:
         while True:
-            self._forwarder.report(await self._status())
+            try:
+                self._forwarder.report(await self._status())
+            except StoreFull as unreadable:
+                logger.error("%s: %s", self._settings.node, unreadable)  # noqa: TRY400  (the cause is in the text)
             await asyncio.sleep(REPORT_S)
             try:
                 async with asyncio.timeout(self._settings.heartbeat_s):

@@ -188,7 +188,7 @@ def _named(path: Path, failed: sqlite3.Error) -> Exception:
     if code in _DAMAGED:
         return StoreDamaged(f"{path}: {failed}")
     if isinstance(failed, sqlite3.OperationalError):
-        return StoreFull(f"{path}: cannot write: {failed} ({code})")
+        return StoreFull(f"{path}: cannot be used: {failed} ({code})")
     # A broken constraint, a wrong statement: nothing that room on the disk would mend.
     return failed
 

@@ -106,28 +106,31 @@ class QueueOverflow:
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Give one broker queues for two, hold its takers' PUBACKs, and count what it acknowledged and dropped."""
         place = random.choice(places(city))
-        standing = place.takers.standing
-        place.broker.configure({"max_inflight_messages": "1", "max_queued_messages": "1"})
-        await self._reconnect(city, place, standing)
+        standing = len(place.door.passages)
+        await self._start_anew(city, place, standing, {"max_inflight_messages": "1", "max_queued_messages": "1"})
+        await place.senders.flows(city)
         tally = Tally(place)
         with place.door.ruled(tally):
-            await asyncio.sleep(2 * _LASTS_S)
+            await asyncio.sleep(_LASTS_S)
+            # One is on its way to each taker, and counts as handed on; another one waits.
+            await city.until(lambda: tally.acknowledged - tally.handed > place.takers.standing)
             tally.hear()
             dropped = tally.acknowledged - tally.handed
             await asyncio.sleep(_LASTS_S / 3)  # what still stands in the queues
             dropped = min(dropped, tally.acknowledged - tally.handed)
-        place.broker.configure({})
-        await self._reconnect(city, place, standing)
+        await self._start_anew(city, place, standing, {})
         observed = f"{tally.acknowledged} payloads acknowledged, {tally.handed} handed on, {dropped} dropped"
         if dropped <= 0:
             raise NoEffect(f"{place.name}: {observed}")
         return Effect(self.kind, place.name, observed)
 
-    async def _reconnect(self, city: FaultyCity, place: Place, standing: int) -> None:
-        """Limits hold for connections that are made after them."""
-        for passage in place.door.through(place.takers.who):
-            passage.cut()
-        await place.takers.back(city, standing)
+    async def _start_anew(self, city: FaultyCity, place: Place, standing: int, limits: dict[str, str]) -> None:
+        """Start the broker with these `limits`: one that runs goes on without, whatever SIGHUP has it read."""
+        await place.broker.stop()
+        place.broker.configure(limits)
+        await place.broker.start()
+        if not await city.until(lambda: len(place.door.passages) >= standing):
+            raise NoEffect(f"{place.name}: of {standing} connections {len(place.door.passages)} came back")
 
 
 class AclDenial:

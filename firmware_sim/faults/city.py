@@ -17,9 +17,14 @@ from firmware_sim.ground import Ground
 from firmware_sim.servers.daemon import HOST, free_port
 from firmware_sim.siege import Evidence
 from proof import ledger
+from transport.pace import LONGEST_RESEND_S
 
 # Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
 PATIENCE_S = 60.0
+# Whoever had slow answers is patient; the rest is for what was in flight.
+_SENDS_AGAIN_S = LONGEST_RESEND_S + 30.0
+# Who broke a law may never do it.
+_SENDS_AGAIN_BROKEN_S = 20.0
 _LOOK_S = 0.05
 _QUARANTINED = "SELECT reason, sum(count) FROM quarantine GROUP BY reason"
 
@@ -28,7 +33,7 @@ class FaultyCity(Box):
     """A box with two mosquittos whose houses are `patients`, by name: each runs under the implant.
 
     Doors: `township_line` and `city_line` before the brokers, `wall_line` before HTTP. `others`: what became of cities
-    that a strike opened beside this one.
+    that a strike opened beside this one. `sends_again_s`: how long to wait for what is sent again.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class FaultyCity(Box):
         self.township_line.taps.append(self.cuts)
         self.wall_line = Door(lambda: (HOST, order.http), framed=False, port=free_port())
         self.breach = sabotage or {}
+        self.sends_again_s = _SENDS_AGAIN_BROKEN_S if self.breach else _SENDS_AGAIN_S
         self.patients = {name: Patient(name, folder, self.breach.get(name, ())) for name in HOUSES}
         super().__init__(
             order,

@@ -10,10 +10,7 @@ from contract.hello import Hello
 from contract.status import GatewayStatus
 from firmware_sim.faults.door import Way
 from firmware_sim.faults.packets import PUBACK, PUBLISH, Packet
-from transport.pace import LONGEST_RESEND_S
 
-# Whoever had slow answers is patient; the rest is for what was in flight.
-SENDS_AGAIN_S = LONGEST_RESEND_S + 30.0
 # Where signed batches travel: from nodes, and from gateways.
 RATINGS = ("/ratings", "/live", "/backlog")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.door import Door, Passage, Way, Who
-from firmware_sim.faults.ear import SENDS_AGAIN_S, Ear
+from firmware_sim.faults.ear import Ear
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
 from firmware_sim.faults.packets import PUBACK, PUBLISH, Packet
 
@@ -102,7 +102,9 @@ class HalfOpen:
             for passage in gone:
                 passage.forget()
             if door.framed:
-                seen = await city.until(lambda: door.swallowed > swallowed and ear.again > 0, within_s=SENDS_AGAIN_S)
+                seen = await city.until(
+                    lambda: door.swallowed > swallowed and ear.again > 0, within_s=city.sends_again_s
+                )
                 observed = (
                     f"{door.swallowed - swallowed} bytes of {standing} connections swallowed, {ear.again} resends"
                 )
@@ -140,7 +142,7 @@ class OneWayLoss:
 
         with stretch.door.tapped(ear), stretch.door.ruled(lose):
             await asyncio.sleep(_LASTS_S)
-            seen = await city.until(lambda: lost > 0 and ear.again > 0, within_s=SENDS_AGAIN_S)
+            seen = await city.until(lambda: lost > 0 and ear.again > 0, within_s=city.sends_again_s)
         observed = f"{lost} packets lost on their way {lossy}, {ear.again} resends"
         if not seen:
             raise NoEffect(f"{stretch.name}: {observed}")

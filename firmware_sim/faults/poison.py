@@ -18,7 +18,7 @@ from contract.identity import township_of
 from contract.rating import Quality, Row
 from contract.signing import Signer
 from edge.settings import read
-from firmware_sim.faults.city import FaultyCity
+from firmware_sim.faults.city import PATIENCE_S, FaultyCity
 from firmware_sim.faults.door import Passage, Way
 from firmware_sim.faults.ear import Ear, carries_ratings
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
@@ -27,6 +27,7 @@ from firmware_sim.faults.packets import Packet, publish
 from transport.keys import read_key
 
 _LASTS_S = 3.0
+_TRIES = 3
 _EPOCH = "FORGEDxxxx"
 
 
@@ -36,14 +37,16 @@ def ratings_topic(who: str) -> str:
     return topics.node(node, "ratings") if node == who else topics.township(township_of(node), "live")
 
 
-async def _refused(city: FaultyCity, before: Counter[str], least: int, reasons: frozenset[Reason]) -> str | None:
+async def _refused(
+    city: FaultyCity, before: Counter[str], least: int, reasons: frozenset[Reason], *, within_s: float = PATIENCE_S
+) -> str | None:
     """Wait until at least so many more were refused for one of `reasons`; say how many, or None if that never comes."""
     values = {reason.value for reason in reasons}
 
     def more() -> Counter[str]:
         return Counter({reason: count for reason, count in (city.quarantined - before).items() if reason in values})
 
-    if not await city.until(lambda: more().total() >= least):
+    if not await city.until(lambda: more().total() >= least, within_s=within_s):
         return None
     return ", ".join(f"{count} {reason}" for reason, count in sorted(more().items()))
 
@@ -88,24 +91,29 @@ class Oversized:
     async def strike(self, city: FaultyCity, random: Random) -> Effect:
         """Let some who are connected send it beside what they have to say."""
         stretch = random.choice((nodes_line, uplink_line))(city)
-        before = city.quarantined
+        before, sent, inside = city.quarantined, 0, 0
+        for _ in range(_TRIES):
+            for _ in range(random.randint(2, 5)):
+                lengths = await self._send(stretch, random)
+                sent, inside = sent + lengths[0], inside + lengths[1]
+                await asyncio.sleep(random.uniform(0, 0.5))
+            # Who was just coming back has lost it with the connection.
+            refused = await _refused(city, before, 1, frozenset({Reason.OVERSIZED}), within_s=PATIENCE_S / _TRIES)
+            if refused is not None:
+                return Effect(self.kind, stretch.name, f"{sent} bytes that stand for {inside}; refused: {refused}")
+        raise NoEffect(f"{stretch.name}: {sent} bytes sent, nothing was refused")
+
+    async def _send(self, stretch: Stretch, random: Random) -> tuple[int, int]:
+        """Have one guest send too much; how many bytes, and for how many they stand."""
         guests = [passage for passage in stretch.door.through(stretch.who) if not passage.who.endswith("-backlog")]
         if not guests:
-            raise NoEffect(f"{stretch.name}: nobody is connected")
-        sent = inside = 0
-        for _ in range(random.randint(2, 5)):
-            passage = random.choice(guests)
-            growing = random.random() < 1 / 2
-            large = b'{"x":"' + b"y" * MAX_PAYLOAD * (8 if growing else 1) + b'"}'
-            payload = pack([large]) if growing else random.randbytes(MAX_PAYLOAD + 1)
-            passage.send(Way.UP, publish(ratings_topic(passage.who), payload).raw)
-            sent += len(payload)
-            inside += len(large)
-            await asyncio.sleep(random.uniform(0, 0.5))
-        refused = await _refused(city, before, 1, frozenset({Reason.OVERSIZED}))
-        if refused is None:
-            raise NoEffect(f"{stretch.name}: {sent} bytes sent, nothing was refused")
-        return Effect(self.kind, stretch.name, f"{sent} bytes that stand for {inside}; refused: {refused}")
+            return 0, 0
+        passage = random.choice(guests)
+        growing = random.random() < 1 / 2
+        large = b'{"x":"' + b"y" * MAX_PAYLOAD * (8 if growing else 1) + b'"}'
+        payload = pack([large]) if growing else random.randbytes(MAX_PAYLOAD + 1)
+        passage.send(Way.UP, publish(ratings_topic(passage.who), payload).raw)
+        return len(payload), len(large)
 
 
 class Forger:

@@ -9,7 +9,7 @@ from contract.codec import decode
 from contract.hello import Welcome
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.door import Passage, Way
-from firmware_sim.faults.ear import SENDS_AGAIN_S, Ear, carries_acks
+from firmware_sim.faults.ear import Ear, carries_acks
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
 from firmware_sim.faults.lines import ingest_line, nodes_line, reception_line, uplink_line
 from firmware_sim.faults.packets import PUBACK, PUBLISH, Packet, publish
@@ -128,7 +128,7 @@ class DelayedAcks:
 
         with stretch.door.tapped(ear), stretch.door.ruled(hold):
             await asyncio.sleep(_LASTS_S)
-            seen = await city.until(lambda: bool(held) and ear.again > 0, within_s=SENDS_AGAIN_S)
+            seen = await city.until(lambda: bool(held) and ear.again > 0, within_s=city.sends_again_s)
         for passage, raw in held:
             passage.send(Way.DOWN, raw)
         observed = f"{len(held)} answers came late, {ear.again} batches had been sent again meanwhile"

@@ -30,9 +30,7 @@ _TOGETHER_S = 5.0
 _PER_S = 4.0
 # More than one from each.
 _FOUGHT = 3
-_BATCHES = "SELECT node, epoch, first, b.last FROM batch b JOIN stream s ON s.id = b.stream"
-
-_CUT_SINCE = "SELECT coalesce(sum(last - first + 1), 0) FROM batch WHERE stream > ?"
+_BATCHES = "SELECT epoch, first, b.last FROM batch b JOIN stream s ON s.id = b.stream WHERE s.id > ?"
 
 
 class Twins:
@@ -113,31 +111,31 @@ def _people(city: FaultyCity, card: Path, random: Random) -> Child:
 
 def _given(card: Path) -> int:
     """Return how many ratings have been given at the copy itself."""
-    born = int((card / "streams").read_text(encoding="ascii"))
-    with closing(sqlite3.connect(card / "outbox.db")) as shelf:
-        (cut,) = shelf.execute(_CUT_SINCE, [born]).fetchone()
-        (uncut,) = shelf.execute("SELECT count(*) FROM rating WHERE stream > ?", [born]).fetchone()
-    return int(cut) + int(uncut)
+    cut, uncut = _own(card)
+    return uncut + sum(map(len, cut.values()))
 
 
 def _unsaid(card: Path, journal: Path) -> int:
-    """Return how many ratings on the copy are not in the gateway's journal.
-
-    By their numbers: what was uncut as the card was copied, both cut, and not at the same places.
-    """
-    with closing(sqlite3.connect(card / "outbox.db")) as shelf:
-        kept = _numbers(shelf)
-        (uncut,) = shelf.execute("SELECT count(*) FROM rating").fetchone()
+    """Return how many of these are not in the gateway's journal; what is older the original has too."""
+    cut, uncut = _own(card)
     with closing(sqlite3.connect(journal)) as there:
-        held = _numbers(there)
-    return int(uncut) + sum(len(numbers - held.get(stream, Ranges())) for stream, numbers in kept.items())
+        held = _numbers(there, 0)
+    return uncut + sum(len(numbers - held.get(epoch, Ranges())) for epoch, numbers in cut.items())
 
 
-def _numbers(store: sqlite3.Connection) -> dict[tuple[str, str], Ranges]:
-    batches: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for node, epoch, first, last in store.execute(_BATCHES):
-        batches[node, epoch].append((first, last))
-    return {stream: Ranges(pairs) for stream, pairs in batches.items()}
+def _own(card: Path) -> tuple[dict[str, Ranges], int]:
+    """Return what was given at the copy: numbers in batches, by epoch, and how many are in none yet."""
+    born = int((card / "streams").read_text(encoding="ascii"))
+    with closing(sqlite3.connect(card / "outbox.db")) as shelf:
+        (uncut,) = shelf.execute("SELECT count(*) FROM rating WHERE stream > ?", [born]).fetchone()
+        return _numbers(shelf, born), int(uncut)
+
+
+def _numbers(store: sqlite3.Connection, born: int) -> dict[str, Ranges]:
+    batches: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for epoch, first, last in store.execute(_BATCHES, [born]):
+        batches[epoch].append((first, last))
+    return {epoch: Ranges(pairs) for epoch, pairs in batches.items()}
 
 
 FAULTS: tuple[Fault, ...] = (Twins(),)

@@ -1,9 +1,10 @@
-"""The fault simulator in CI: fixed seeds, each clean; and each broken law ends a run with 1.
+"""The fault simulator in CI: fixed seeds and fresh ones, each clean; and each broken law ends a run with 1.
 
 Longer runs, over all kinds and seeds: `make chaos`. A failure prints the seed; the same seed strikes alike
 (docs/faults.md).
 """
 
+import secrets
 import sys
 from pathlib import Path
 
@@ -34,6 +35,14 @@ async def test_a_city_under_faults_loses_nothing_and_every_fault_was_seen(tmp_pa
     report = await played(Options(seed=seed, minutes=MINUTES), tmp_path)
     assert report.clean, f"seed {seed}\n" + "\n".join(report.lines())
     assert report.evidence[0].verdict.settled > 100
+    assert len(report.struck) >= 3
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_city_under_faults_that_nobody_has_seen_yet_loses_nothing_either(tmp_path: Path, number: int) -> None:
+    seed = secrets.randbelow(1 << 31)
+    report = await played(Options(seed=seed, minutes=MINUTES), tmp_path)
+    assert report.clean, f"fresh seed {number} is {seed}\n" + "\n".join(report.lines())
     assert len(report.struck) >= 3
 
 

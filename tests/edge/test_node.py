@@ -119,6 +119,28 @@ async def test_who_is_turned_away_is_told_to_the_gateway_at_once(
         node.stop()
 
 
+async def test_a_disk_that_cannot_be_read_for_a_while_puts_off_what_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(node_module, "LOOK_S", 0.02)
+    reported: list[bool] = []
+    async with running(tmp_path) as (node, _):
+        waiting, tries = node._uplink.sender.waiting, 0
+
+        async def unreadable() -> tuple[int, int | None]:
+            nonlocal tries
+            tries += 1
+            if tries <= 2:
+                raise StoreFull("disk I/O error")
+            return await waiting()
+
+        monkeypatch.setattr(node._uplink.sender, "waiting", unreadable)
+        monkeypatch.setattr(node._uplink, "report", lambda _: reported.append(tries > 2))
+        await until(lambda: reported)
+    assert all(reported)
+    assert "disk I/O error" in caplog.text
+
+
 async def test_a_full_disk_does_not_stop_the_heartbeat_and_is_pruned_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

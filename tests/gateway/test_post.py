@@ -97,6 +97,30 @@ async def test_a_full_disk_is_waited_out_and_the_newest_paper_is_kept(
     assert "no room" in caplog.text
 
 
+async def test_a_disk_that_cannot_be_read_for_a_while_puts_off_what_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(post, "REPORT_S", 0.02)
+    reported: list[bool] = []
+    async with running(tmp_path) as gateway:
+        waiting, tries = gateway._forwarder.sender.waiting, 0
+
+        async def unreadable() -> tuple[int, int | None]:
+            nonlocal tries
+            tries += 1
+            gateway._report_due.set()
+            if tries <= 2:
+                raise StoreFull("disk I/O error")
+            return await waiting()
+
+        monkeypatch.setattr(gateway._forwarder.sender, "waiting", unreadable)
+        monkeypatch.setattr(gateway._forwarder, "report", lambda _: reported.append(tries > 2))
+        gateway._report_due.set()
+        await until(lambda: reported)
+    assert reported[0]
+    assert "disk I/O error" in caplog.text
+
+
 async def test_a_full_disk_is_pruned_without_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -193,7 +193,7 @@ async def test_a_disk_that_took_no_write_is_full_until_it_takes_one(disk: Disk, 
 async def test_a_disk_that_still_takes_nothing_stays_full(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreFull) as caught:
         await disk.write("INSERT INTO nowhere VALUES (1)")
-    assert str(caught.value) == f"{disk.path}: cannot write: no such table: nowhere (SQLITE_ERROR)"
+    assert str(caught.value) == f"{disk.path}: cannot be used: no such table: nowhere (SQLITE_ERROR)"
     statements: list[str] = []
 
     async def stubborn(statement: str, values: object = ()) -> None:
@@ -229,7 +229,7 @@ async def test_a_new_store_where_there_is_no_room(tmp_path: Path, small_files: N
 
 
 async def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(StoreFull, match=r"nowhere/store\.db: cannot write: unable to open"):
+    with pytest.raises(StoreFull, match=r"nowhere/store\.db: cannot be used: unable to open"):
         await Disk.open(tmp_path / "nowhere" / "store.db", SCHEMA)
 
 
@@ -286,7 +286,7 @@ async def test_a_look_reads_beside_who_has_it_open_and_writes_nothing(disk: Disk
     assert look(disk.path, ALL) == [("one",), ("two",)]
     with pytest.raises(StoreFull, match="readonly"):
         look(disk.path, ADD, ("three",))
-    with pytest.raises(StoreFull, match=r"none\.db: cannot write: unable to open"):
+    with pytest.raises(StoreFull, match=r"none\.db: cannot be used: unable to open"):
         look(tmp_path / "none.db", ALL)
     assert not (tmp_path / "none.db").exists()
 
@@ -352,7 +352,7 @@ async def test_a_disk_that_takes_nothing_more_cannot_be_tidied_and_lives_on(disk
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
     try:
-        with pytest.raises(StoreFull, match=r"store\.db: cannot write"):
+        with pytest.raises(StoreFull, match=r"store\.db: cannot be used"):
             await disk.reclaim()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

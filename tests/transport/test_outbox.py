@@ -404,7 +404,7 @@ async def test_a_disk_that_is_full_to_the_last_byte(tmp_path: Path, *, cut: bool
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (outbox.disk.path.with_name("outbox.db-wal").stat().st_size + 9000, hard))
     try:
-        with pytest.raises(StoreFull, match="cannot write"):
+        with pytest.raises(StoreFull, match="cannot be used"):
             await many(outbox, cut=cut)
         given_ = outbox.last
     finally:
