@@ -215,11 +215,13 @@ def estimate(boottime: int, *, last_boottime: int, after: int | None, before: in
 
     `last_boottime` is the boot's last known moment, `after` the last known city time before that boot (None: none),
     `before` the latest city time at which the next known boot can have begun. The estimate is the middle of what is
-    possible.
+    possible. Where the two contradict each other (a card was copied, a clock was stepped) one of them is right, and all
+    between them is possible.
     """
     rest = last_boottime - boottime
-    latest = max(0, before - rest + drift(rest))
-    earliest = min(latest, (FLOOR_MS if after is None else after) + boottime - drift(boottime))
+    by_next = max(0, before - rest + drift(rest))
+    by_last = (FLOOR_MS if after is None else after) + boottime - drift(boottime)
+    earliest, latest = min(by_last, by_next), max(by_last, by_next)
     middle = (earliest + latest) // 2
     return Dated(middle, Quality.ESTIMATED, (latest - earliest + 1) // 2, (earliest, latest))
 

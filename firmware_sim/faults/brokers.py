@@ -6,7 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from firmware_sim.broker import Mosquitto
-from firmware_sim.faults.city import FaultyCity
+from firmware_sim.faults.city import COMES_BACK_S, FaultyCity
 from firmware_sim.faults.door import Door, Passage, Way
 from firmware_sim.faults.ear import carries_ratings
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
@@ -54,9 +54,10 @@ class BrokerRestarted:
         await asyncio.sleep(random.uniform(0, 2))
         gone = standing - len(door.passages)
         await broker.start()
-        if not gone or not await city.until(lambda: senders.standing + takers.standing >= standing):
-            back = senders.standing + takers.standing
-            raise NoEffect(f"{place.name}: {gone} of {standing} connections went, {back} came back")
+        back = await city.until(lambda: senders.standing + takers.standing >= standing, within_s=COMES_BACK_S)
+        if not gone or not back:
+            there = senders.standing + takers.standing
+            raise NoEffect(f"{place.name}: {gone} of {standing} connections went, {there} came back")
         return Effect(self.kind, place.name, f"{'killed' if killed else 'stopped'}, {gone} connections lost, all back")
 
 
@@ -129,7 +130,7 @@ class QueueOverflow:
         await place.broker.stop()
         place.broker.configure(limits)
         await place.broker.start()
-        if not await city.until(lambda: len(place.door.passages) >= standing):
+        if not await city.until(lambda: len(place.door.passages) >= standing, within_s=COMES_BACK_S):
             raise NoEffect(f"{place.name}: of {standing} connections {len(place.door.passages)} came back")
 
 
@@ -173,7 +174,7 @@ class AclDenial:
         observed = f"{counts[Way.UP]} payloads published, {counts[Way.DOWN]} delivered"
         if not seen:
             raise NoEffect(f"{target}: {observed}")
-        if not await city.until(lambda: len(place.door.passages) >= standing):
+        if not await city.until(lambda: len(place.door.passages) >= standing, within_s=COMES_BACK_S):
             raise NoEffect(f"{target}: {observed}; of {standing} connections {len(place.door.passages)} came back")
         return Effect(self.kind, target, observed)
 

@@ -17,10 +17,13 @@ from firmware_sim.ground import Ground
 from firmware_sim.servers.daemon import HOST, free_port
 from firmware_sim.siege import Evidence
 from proof import ledger
+from transport.backoff import LAST_CEILING_S
 from transport.pace import LONGEST_RESEND_S
 
 # Whatever a strike waits for is there after so long on the slowest machine, or it does not come.
 PATIENCE_S = 60.0
+# Whoever was thrown out again and again is slow to come back.
+COMES_BACK_S = LAST_CEILING_S + 10.0
 # Whoever had slow answers is patient; the rest is for what was in flight.
 _SENDS_AGAIN_S = LONGEST_RESEND_S + 30.0
 # Who broke a law may never do it.

@@ -5,7 +5,7 @@ from collections import defaultdict
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.faults.city import FaultyCity
+from firmware_sim.faults.city import COMES_BACK_S, FaultyCity
 from firmware_sim.faults.door import Door, Passage, Way, Who
 from firmware_sim.faults.ear import Ear
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
@@ -35,7 +35,7 @@ class Stretch(NamedTuple):
 
     async def back(self, city: FaultyCity, standing: int) -> None:
         """Wait until so many of their connections stand again; `NoEffect` where they do not come."""
-        if not await city.until(lambda: self.standing >= standing):
+        if not await city.until(lambda: self.standing >= standing, within_s=COMES_BACK_S):
             raise NoEffect(f"{self.name}: of {standing} connections only {self.standing} came back")
 
 

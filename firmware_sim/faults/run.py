@@ -31,7 +31,7 @@ _WINDOWS, _TOWNSHIPS, _PER_S = 24, 3, 8.0
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 _WARM_UP_S = 2.0
 # A strike that has not healed after so long, and so many times its time on a quiet machine, does not heal.
-_LONGEST_S = 240.0
+_LONGEST_S = 360.0
 _LONGEST_TIMES = 10
 _HEALED_S = 15.0
 # Nobody has had anything to send for so long: the hello of every minute has found nothing more either.

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import sys
-import uuid
 from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
@@ -101,10 +100,8 @@ def _people(city: FaultyCity, card: Path, random: Random) -> Child:
     spec = {"nodes": [str(card / "edge.toml")], "log": str(city.log), "seed": random.getrandbits(32), "per_s": _PER_S}
     (folder / "fleet.json").write_text(json.dumps(spec), encoding="utf-8")
     patient = Patient("fleet", folder, city.breach.get("fleet", ()))
-    patient.machine = msgspec.structs.replace(
-        city.patients["fleet"].machine, nerve=secrets.token_hex(8), boot=str(uuid.uuid4())
-    )
-    patient.power_up()
+    patient.machine = msgspec.structs.replace(city.patients["fleet"].machine, nerve=secrets.token_hex(8))
+    patient.power_up(reboot=True)
     command = [sys.executable, *patient.way, "firmware_sim.fleet", str(folder / "fleet.json")]
     return Child("twin", command, log=folder / "twin.log", speaks=True)
 

@@ -262,13 +262,16 @@ def test_an_estimate_without_anything_before_it_begins_with_the_product() -> Non
 
 
 def test_no_estimate_lies_before_1970() -> None:
-    assert estimate(0, last_boottime=10_000, after=None, before=5) == Dated(0, Quality.ESTIMATED, 0, (0, 0))
+    dated = estimate(0, last_boottime=10_000, after=None, before=5)
+
+    assert dated.bounds == (0, FLOOR_MS)
 
 
-def test_contradictory_neighbours_leave_a_point() -> None:
+def test_contradictory_neighbours_bound_what_is_between_them() -> None:
+    """One of the two is right, and nobody knows which: a single moment would be a certainty that there is not."""
     dated = estimate(9_000, last_boottime=9_000, after=NOON, before=NOON - 1)
 
-    assert dated == Dated(NOON - 1, Quality.ESTIMATED, 0, (NOON - 1, NOON - 1))
+    assert dated == Dated(NOON + 4_499, Quality.ESTIMATED, 4_500, (NOON - 1, NOON + 8_999))
 
 
 @given(
