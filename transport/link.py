@@ -134,7 +134,6 @@ class Link:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
             host, port = self._addresses[0]
             self._addresses.rotate(-1)
             try:

@@ -179,13 +179,42 @@ def test_the_very_moment_of_an_anchor_is_bracketed_by_it_and_the_next_unless_the
     assert between.error >= FREEZE_BELOW_MS
 
     poor = Dating([Anchor("boot", 1000, NOON, 20_000), Anchor("boot", 3000, NOON + 2000, 20_000)])
-    for boottime in (1000, 2000, 3000):
+    for boottime in (0, 1, 1000, 2000, 3000):
         dated = poor.later("boot", boottime, running=False)
         assert dated is not None
         assert (dated.at, dated.q) == (NOON + boottime - 1000, Quality.ESTIMATED)
         assert dated.bounds == (dated.at - dated.error, dated.at + dated.error)
         # While the boot runs a better anchor may come.
         assert poor.later("boot", boottime, running=True) is None
+
+    as_poor = Dating([Anchor("boot", at, NOON + at, FREEZE_BELOW_MS) for at in (0, far)])
+    assert as_poor.later("boot", far // 2, running=True) is None
+
+
+@pytest.mark.parametrize(("off", "taken"), [(4, 0), (10, 0), (11, 11)])
+def test_of_two_anchors_of_one_moment_the_later_counts_only_where_they_contradict_each_other(
+    off: int, taken: int
+) -> None:
+    dating = Dating([Anchor("boot", 1000, NOON, 5), Anchor("boot", 1000, NOON + off, 5)])
+
+    assert dating.now("boot", 1000) == Dated(NOON + taken, Quality.SYNCHRONISED, 5)
+
+
+def test_what_two_anchors_leave_can_be_a_single_moment() -> None:
+    dating = Dating([Anchor("boot", 1000, NOON, 5), Anchor("boot", 2000, NOON + 1011, 5)])
+
+    assert dating.now("boot", 1000) == Dated(NOON + 5, Quality.SYNCHRONISED, 0)
+
+
+def test_of_two_anchors_that_a_crystal_out_of_tune_explains_the_first_is_bracketed_and_the_last_is_not() -> None:
+    dating = Dating([Anchor("boot", at, NOON + at + at // 10_000, 5) for at in (0, 10 * DAY)])
+
+    for boottime, quality in ((0, Quality.CORRECTED), (10 * DAY, Quality.ESTIMATED)):
+        dated = dating.later("boot", boottime, running=True)
+        assert dated is not None
+        assert (dated.at, dated.q) == (NOON + boottime + boottime // 10_000, quality)
+        # 100 ppm, of which a crystal may have half.
+        assert dated.error == 5 + 86_400 - 43_203 - 5 - 5
 
 
 def test_a_tie_still_counts_where_the_boot_has_an_anchor_of_another_moment() -> None:
@@ -352,7 +381,10 @@ def test_ties_keep_the_truth_within_the_error(
 def test_two_estimates_leave_the_middle_of_where_both_may_be_or_the_first() -> None:
     one = Dated(NOON, Quality.ESTIMATED, 100, (NOON - 100, NOON + 100))
 
-    assert overlap(one, Dated(NOON, Quality.ESTIMATED, 50, (NOON - 90, NOON + 10))) == Dated(
-        NOON - 40, Quality.ESTIMATED, 50, (NOON - 90, NOON + 10)
+    assert overlap(one, Dated(NOON, Quality.ESTIMATED, 51, (NOON - 90, NOON + 11))) == Dated(
+        NOON - 40, Quality.ESTIMATED, 51, (NOON - 90, NOON + 11)
+    )
+    assert overlap(one, Dated(NOON + 150, Quality.ESTIMATED, 50, (NOON + 100, NOON + 200))) == Dated(
+        NOON + 100, Quality.ESTIMATED, 0, (NOON + 100, NOON + 100)
     )
     assert overlap(one, Dated(NOON + 200, Quality.ESTIMATED, 1, (NOON + 199, NOON + 201))) == one

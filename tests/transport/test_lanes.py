@@ -364,6 +364,7 @@ def test_a_slow_link_gets_small_bundles_but_some() -> None:
     lanes = up()
     lanes.refill([item(id_, size=205) for id_ in range(1, 200)])
     [first] = lanes.due(0)
+    lanes.carried(Lane.LIVE, 0)  # another lane's says nothing
     ack(lanes, *ids(first), now=29.0)
     [second] = lanes.due(29.0)
 
@@ -404,7 +405,6 @@ def test_a_peer_that_answers_late_over_a_quick_line_gets_no_smaller_bundles() ->
     for _ in range(5):
         [sent] = lanes.due(now)
         sizes.append(sum(taken.size for taken in sent.items))
-        lanes.carried(Lane.LIVE, now)  # another lane's says nothing
         lanes.carried(Lane.BACKLOG, now + 0.01)
         lanes.carried(Lane.BACKLOG, now + 1.9)  # only the first word counts
         now += 2.0

@@ -1,12 +1,15 @@
 """A connection to a real mosquitto that is killed, stopped and restarted under it."""
 
 import asyncio
+import errno
+import logging
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -150,6 +153,19 @@ async def test_a_publish_wakes_the_thread_at_once(ear: Ear) -> None:
     assert time.monotonic() - began < 10
 
 
+async def test_no_segment_waits_for_the_acknowledgement_of_the_one_before(ear: Ear) -> None:
+    client = ear.link._client
+    assert client is not None
+    wire = client.socket()
+    assert isinstance(wire, socket.socket)
+    assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_nobody_waits_at_the_bell_and_no_child_inherits_it(ear: Ear) -> None:
+    assert not os.get_blocking(ear.link._bell)
+    assert not os.get_inheritable(ear.link._bell)
+
+
 async def test_a_thread_with_nothing_to_do_sleeps(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     client = ear.link._client
     assert client is not None
@@ -284,6 +300,38 @@ class Held:
         self.until_told()
 
 
+async def test_until_it_is_up_nothing_leaves_and_nothing_is_granted(
+    mosquitto: Mosquitto, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted: list[str] = []
+    hasty = Ear(mosquitto, "hasty", "one")
+    held = Held(hasty.link, monkeypatch)
+    async with hasty:
+        held.until_told()
+        assert not hasty.link.publish("manyi/1/a/ratings", b"early")
+        hasty.link.subscribe(["two"], lambda: granted.append("two"))
+        await until(lambda: hasty.link.up)
+        hasty.link.publish("manyi/1/a/ratings", b"late")
+        hasty.link.publish("two", b"1")
+        await until(lambda: hasty.heard and ear.heard)
+    assert (ear.heard, granted) == ([("manyi/1/a/ratings", b"late")], [])
+
+
+async def test_the_broker_is_not_told_of_topics_that_nobody_listened_to(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An UNSUBSCRIBE without a topic breaks the protocol, and may cost the connection."""
+    client = ear.link._client
+    assert client is not None
+    told: list[object] = []
+    monkeypatch.setattr(client, "unsubscribe", told.append)
+    ear.link.unsubscribe(["never"])
+    ear.link.unsubscribe([])
+    assert told == []
+    ear.link.unsubscribe(["never", "manyi/1/#"])
+    assert told == [["manyi/1/#"]]
+
+
 async def test_a_topic_asked_for_as_the_connection_breaks_comes_with_the_next(
     mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -405,6 +453,19 @@ async def test_who_loses_one_node_of_a_cluster_goes_to_another(mosquitto: Mosqui
             await asyncio.wait_for(ups.get(), 15)
 
 
+async def test_all_nodes_of_a_cluster_are_tried_before_it_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transport.link.random.uniform", lambda _lo, hi: hi)
+    link = Link(
+        Broker("a", also=("b:1883", "c:1883")),
+        client_id="a",
+        subscribe=[],
+        on_receive=lambda *_: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+    )
+    assert [link._backoff.next_s() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 4]
+
+
 async def test_stop_is_quick_and_takes_no_last_word(mosquitto: Mosquitto) -> None:
     ear = Ear(mosquitto, "brief")
     await ear.link.__aenter__()
@@ -467,6 +528,24 @@ async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mo
     assert not link._thread.is_alive()
 
 
+async def test_where_nobody_answers_is_said(free_port: Callable[[], int], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "transport.link")
+    port = free_port()
+    link = Link(
+        Broker("127.0.0.1", port),
+        client_id="nobody",
+        subscribe=[],
+        on_receive=lambda *_: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+    )
+    async with link:
+        await until(lambda: caplog.records)
+    assert {line.getMessage() for line in caplog.records if line.name == "transport.link"} == {
+        f"nobody: broker 127.0.0.1:{port}: [Errno {errno.ECONNREFUSED}] Connection refused"
+    }
+
+
 async def test_a_stop_does_not_wait_for_a_host_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "STOP_S", -0.45)
     monkeypatch.setattr(link_module, "CONNECT_TIMEOUT_S", 1.0)
@@ -485,8 +564,9 @@ async def test_a_stop_does_not_wait_for_a_host_that_never_answers(monkeypatch: p
         )
         async with link:
             pass
-        # It still knocks, so the bell is its own yet.
+        # It still knocks, so the bell is its own yet; but the process may end.
         assert link._thread.is_alive()
+        assert link._thread.daemon
         link._ring()
         await asyncio.to_thread(link._thread.join, 10)
     assert not link._thread.is_alive()
@@ -568,6 +648,80 @@ async def test_a_library_that_stumbles_gets_a_new_connection_and_is_heard(
     await until(lambda: ear.ups == 2)
     assert ear.downs == 1
     assert any(record.name == "paho" and "on_message" in record.getMessage() for record in caplog.records)
+    assert [record.getMessage() for record in caplog.records if record.name == "transport.link"] == [
+        f"ear: connection to 127.0.0.1:{mosquitto.port}"
+    ]
+
+
+class Porter:
+    """A broker in a few bytes: keeps what each connection sent, and answers the first of it with `answer`."""
+
+    def __init__(self, port: int, answer: bytes) -> None:
+        self.port, self._answer = port, answer
+        self.heard: list[bytearray] = []
+        self._guests: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._receive, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        # Those that leave just now: their sockets are closed when they have been seen to go.
+        await until(lambda: not self._guests)
+
+    async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._guests.append(writer)
+        heard = bytearray()
+        while read := await reader.read(1000):
+            if not heard:
+                self.heard.append(heard)
+                writer.write(self._answer)
+            heard += read
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self._guests.remove(writer)
+
+    def link(self, will: tuple[str, bytes] | None = None) -> Link:
+        """One that stays with this broker, and is not patient."""
+        link = Link(
+            Broker("127.0.0.1", self.port),
+            client_id="a",
+            subscribe=[],
+            on_receive=lambda *_: None,
+            on_up=lambda: None,
+            on_down=lambda: None,
+            will=will,
+        )
+        link._backoff = Backoff(lambda *_: 0.01)
+        return link
+
+
+async def test_what_a_broker_is_told_of_a_connection(free_port: Callable[[], int]) -> None:
+    async with Porter(free_port(), b"") as porter, porter.link(will=("status", b"down")):
+        await until(lambda: porter.heard)
+    # A clean session; a will of QoS 1 that is retained.
+    flags = 0x02 | 0x04 | 1 << 3 | 0x20
+    keepalive = link_module.KEEPALIVE_S.to_bytes(2, "big")
+    told = b"\0\4MQTT\4%c%b\0\1a\0\6status\0\4down" % (flags, keepalive)
+    assert porter.heard[0].startswith(b"\x10%c%b" % (len(told), told))
+
+
+async def test_a_broker_that_refuses_the_protocol_is_not_offered_an_older_one(free_port: Callable[[], int]) -> None:
+    unacceptable_version = b"\x20\x02\x00\x01"
+    async with Porter(free_port(), unacceptable_version) as porter, porter.link():
+        await until(lambda: len(porter.heard) > 2)
+    assert {bytes(heard[2:9]) for heard in porter.heard} == {b"\0\4MQTT\4"}
+
+
+async def test_what_the_broker_has_not_taken_yet_holds_up_nothing_behind_it(free_port: Callable[[], int]) -> None:
+    welcome = b"\x20\x02\x00\x00"
+    async with Porter(free_port(), welcome) as porter, porter.link() as link:
+        await until(lambda: link.up)
+        for payload in (b"first", b"second", b"third"):
+            assert link.publish("one", payload)
+        await until(lambda: all(payload in porter.heard[0] for payload in (b"first", b"second", b"third")))
 
 
 async def test_a_broker_that_refuses_the_connection_is_asked_again(

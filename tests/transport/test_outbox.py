@@ -198,6 +198,26 @@ async def test_what_cannot_be_dated_does_not_hide_what_can(tmp_path: Path) -> No
     await outbox.close()
 
 
+async def test_with_nothing_to_date_and_nothing_to_cut_the_disk_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = await begun(tmp_path)
+
+    def asked(*_: object) -> None:
+        raise AssertionError("the disk was asked")
+
+    with monkeypatch.context() as patch:
+        for way in ("read", "write", "transaction"):
+            patch.setattr(outbox.disk, way, asked)
+        assert await outbox.date(at_noon) == 0
+        assert await outbox.cut() == []
+    await outbox.append(choice(dated=False), cut=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox.disk, "transaction", asked)
+        assert await outbox.cut() == []
+    await outbox.close()
+
+
 async def test_an_estimate_carries_its_bounds(tmp_path: Path) -> None:
     outbox = await begun(tmp_path)
     for boottime in (10, 30):

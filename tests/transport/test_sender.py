@@ -22,6 +22,7 @@ from contract.status import NodeStatus
 from transport import answers
 from transport import sender as sender_module
 from transport.dating import Dating
+from transport.greeting import Heard
 from transport.lanes import Item, Lane, Lanes, Limits
 from transport.owner import Receipted
 from transport.resting import RETRY_REFUSED_S, Resting
@@ -302,6 +303,27 @@ async def test_the_welcome_is_dated_when_it_arrives_and_not_when_the_disk_has_ti
         assert len(stage.house.missing) == 1
 
 
+async def test_what_interrupts_the_reading_of_a_welcome_makes_it_no_later(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with playing(shelf) as stage:
+        stage.sender.link_up()
+        await stage.settle()
+        greeting = stage.sender._greeting
+        heard = greeting.heard
+
+        def interrupted(welcome: Welcome, now: float) -> Heard | None:
+            stage.boottime += 3_000
+            return heard(welcome, now)
+
+        monkeypatch.setattr(greeting, "heard", interrupted)
+        stage.say(stage.welcome())
+
+        now = stage.timepiece.now()
+        assert now is not None
+        assert now.at == NOON + 3_000
+
+
 async def test_who_does_not_know_the_time_asks_when_the_peer_does(shelf: Shelf) -> None:
     async with playing(shelf) as stage:
         stage.sender.link_up()
@@ -368,6 +390,27 @@ async def test_a_receipt_settles_once_and_ends_the_sending(shelf: Shelf) -> None
         assert stage.house.receipts == [first]
         assert [item.first for item in await shelf.unsettled()] == [4]
         assert stage.sender.lanes.ratings() == 3
+
+
+async def test_a_receipt_that_met_a_full_disk_is_no_old_one_when_there_is_room(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.put([batch(1, 3)])
+    receipt = Receipt(*STREAM, [(1, 3)], NOON)
+
+    async def full(_marks: object) -> None:
+        raise StoreFull("no room")
+
+    async with playing(shelf) as stage:
+        await stage.up()
+        monkeypatch.setattr(shelf, "settle", full)
+        stage.sender.receive(CITY.entry(encode(receipt)))
+        await stage.settle()
+        assert stage.house.receipts == []
+        monkeypatch.undo()
+        await stage.settle()
+        assert stage.house.receipts == [receipt]
+        assert await shelf.unsettled() == []
 
 
 def commits(shelf: Shelf) -> float:

@@ -47,6 +47,16 @@ def test_of_a_slow_welcome_half_the_way_counts() -> None:
     assert Machine().timepiece.heard(Clock("gateway", 7, NOON, 20), 3.0) == Anchor("node", 98_500, NOON, 1522)
 
 
+def test_the_round_trip_ended_when_the_welcome_arrived_and_not_when_it_is_looked_at() -> None:
+    machine = Machine()
+    arrived = machine.boottime
+    machine.boottime += 60_000
+
+    assert machine.timepiece.heard(Clock("gateway", 5_000), 0.01, arrived) == Tie("node", 99_995, "gateway", 5_000, 7)
+    learnt = machine.timepiece.heard(Clock("gateway", 7, NOON, 20), 0.3, arrived)
+    assert learnt == Anchor("node", 99_850, NOON, 20 + 150 + 2)
+
+
 def test_the_same_again_is_no_news_however_long_the_machine_runs() -> None:
     machine = Machine()
     machine.boottime = 10 * DAY
