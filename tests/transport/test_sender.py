@@ -710,6 +710,15 @@ async def test_without_a_connection_it_sleeps_without_a_timer(shelf: Shelf) -> N
         assert stage.sender._patience_s() is None
 
 
+def test_what_does_not_rest_can_be_forgotten_too() -> None:
+    """What is deleted on the shelf is forgotten here, and only some of it was refused."""
+    resting = Resting()
+    one, other = Item(1, STREAM, 1, 1, 1), Item(2, STREAM, 2, 2, 1)
+    resting.add([one], now=0.0)
+    resting.forget([other, one])
+    assert resting.items() == []
+
+
 def test_resting_wakes_at_the_first() -> None:
     resting = Resting()
     assert resting.wake_at() is None
