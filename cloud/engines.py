@@ -9,7 +9,7 @@ import asyncio
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +168,11 @@ def _roll_back(dbapi_connection: Any) -> None:  # noqa: ANN401  (an adapter type
     """
 
     async def ask() -> None:
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(PING_S):
                 await greenlet_spawn(dbapi_connection.rollback)
-                return
-        _drop(dbapi_connection)
+        except TimeoutError:
+            _drop(dbapi_connection)
 
     await_only(ask())
 

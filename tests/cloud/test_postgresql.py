@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
 import asyncpg
@@ -308,6 +308,18 @@ async def test_a_server_that_hangs_as_commits_are_first_listened_for_is_told(
     assert "no answer" in follower.trouble
 
 
+async def ended_while_it_hangs(server: Postgres, work: Coroutine[None, None, None]) -> None:
+    """Do `work`, which pauses `server`, and let that go on only afterwards; what `work` raises is raised."""
+    working = asyncio.create_task(work)
+    try:
+        # No timeout of its own: that would wait for what cannot be cancelled.
+        done, _ = await asyncio.wait({working}, timeout=10)
+    finally:
+        server.resume()
+    assert done
+    await working
+
+
 async def test_whoever_has_read_goes_on_although_the_server_hangs(server: Postgres, desk_there: Desk) -> None:
     """SQLAlchemy's own rollback would wait for the server without end, through every cancellation."""
     reader = desk_there.database.reader
@@ -317,13 +329,7 @@ async def test_whoever_has_read_goes_on_although_the_server_hangs(server: Postgr
             await fetch_value(connection, SELF)
             server.pause()
 
-    reading = asyncio.create_task(read())
-    try:
-        done, _ = await asyncio.wait({reading}, timeout=10)
-    finally:
-        server.resume()
-    assert done
-    await reading
+    await ended_while_it_hangs(server, read())
     async with reader.connect() as connection:
         assert await fetch_value(connection, "SELECT 1") == 1
 
@@ -337,14 +343,8 @@ async def test_what_was_begun_is_not_done_although_the_server_hangs(server: Post
             server.pause()
             raise ValueError("thought better of it")
 
-    giving_up = asyncio.create_task(give_up())
-    try:
-        done, _ = await asyncio.wait({giving_up}, timeout=10)
-    finally:
-        server.resume()
-    assert done
     with pytest.raises(ValueError, match="thought better of it"):
-        await giving_up
+        await ended_while_it_hangs(server, give_up())
     with pytest.raises(Unavailable), unavailable():
         async with writer.begin() as connection:
             await fetch_value(connection, "SELECT 1")

@@ -61,6 +61,19 @@ class Ear:
         await self.link.__aexit__()
 
 
+def silent(broker: Broker, client_id: str, will: tuple[str, bytes] | None = None) -> Link:
+    """A link that listens to nothing and tells nobody."""
+    return Link(
+        broker,
+        client_id=client_id,
+        subscribe=[],
+        on_receive=lambda *_: None,
+        on_up=lambda: None,
+        on_down=lambda: None,
+        will=will,
+    )
+
+
 async def until(true: Callable[[], object], seconds: float = 8.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():
@@ -455,14 +468,7 @@ async def test_who_loses_one_node_of_a_cluster_goes_to_another(mosquitto: Mosqui
 
 async def test_all_nodes_of_a_cluster_are_tried_before_it_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transport.link.random.uniform", lambda _lo, hi: hi)
-    link = Link(
-        Broker("a", also=("b:1883", "c:1883")),
-        client_id="a",
-        subscribe=[],
-        on_receive=lambda *_: None,
-        on_up=lambda: None,
-        on_down=lambda: None,
-    )
+    link = silent(Broker("a", also=("b:1883", "c:1883")), "a")
     assert [link._backoff.next_s() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 4]
 
 
@@ -513,14 +519,7 @@ async def test_a_password_is_the_text_of_its_file(mosquitto: Mosquitto, tmp_path
 
 
 async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mosquitto: Mosquitto) -> None:
-    link = Link(
-        Broker("127.0.0.1", free_port()),
-        client_id="nobody",
-        subscribe=[],
-        on_receive=lambda *_: None,
-        on_up=lambda: None,
-        on_down=lambda: None,
-    )
+    link = silent(Broker("127.0.0.1", free_port()), "nobody")
     async with link:
         await asyncio.sleep(0.05)
         began = time.monotonic()
@@ -531,14 +530,7 @@ async def test_stop_while_it_waits_to_try_again(free_port: Callable[[], int], mo
 async def test_where_nobody_answers_is_said(free_port: Callable[[], int], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "transport.link")
     port = free_port()
-    link = Link(
-        Broker("127.0.0.1", port),
-        client_id="nobody",
-        subscribe=[],
-        on_receive=lambda *_: None,
-        on_up=lambda: None,
-        on_down=lambda: None,
-    )
+    link = silent(Broker("127.0.0.1", port), "nobody")
     async with link:
         await until(lambda: caplog.records)
     assert {line.getMessage() for line in caplog.records if line.name == "transport.link"} == {
@@ -554,14 +546,7 @@ async def test_a_stop_does_not_wait_for_a_host_that_never_answers(monkeypatch: p
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
         first.connect(deaf.getsockname())
-        link = Link(
-            Broker("127.0.0.1", deaf.getsockname()[1]),
-            client_id="a",
-            subscribe=[],
-            on_receive=lambda *_: None,
-            on_up=lambda: None,
-            on_down=lambda: None,
-        )
+        link = silent(Broker("127.0.0.1", deaf.getsockname()[1]), "a")
         async with link:
             pass
         # It still knocks, so the bell is its own yet; but the process may end.
@@ -685,15 +670,7 @@ class Porter:
 
     def link(self, will: tuple[str, bytes] | None = None) -> Link:
         """One that stays with this broker, and is not patient."""
-        link = Link(
-            Broker("127.0.0.1", self.port),
-            client_id="a",
-            subscribe=[],
-            on_receive=lambda *_: None,
-            on_up=lambda: None,
-            on_down=lambda: None,
-            will=will,
-        )
+        link = silent(Broker("127.0.0.1", self.port), "a", will)
         link._backoff = Backoff(lambda *_: 0.01)
         return link
 
@@ -796,14 +773,7 @@ async def test_a_refused_subscription_is_said_and_asked_for_again(
 
 
 def test_a_loop_that_is_gone_ends_the_thread(mosquitto_port: int) -> None:
-    link = Link(
-        Broker("127.0.0.1", mosquitto_port),
-        client_id="orphan",
-        subscribe=[],
-        on_receive=lambda *_: None,
-        on_up=lambda: None,
-        on_down=lambda: None,
-    )
+    link = silent(Broker("127.0.0.1", mosquitto_port), "orphan")
 
     async def begin() -> None:
         await link.__aenter__()
