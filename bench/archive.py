@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database
 from cloud.ledger import store as ledger
+from cloud.ledger.cells import ONE
 from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry
 from cloud.tallies import store as tallies
@@ -42,11 +43,11 @@ async def fill(
     written = 0
     batches = _batches(plan, Random(seed))
     while group := list(islice(batches, _GROUP)):
-        cells: dict[tuple[str, int], list[int]] = {}
+        cells: dict[tuple[str, int], int] = {}
         for batch in group:
             for row in batch.rows:
                 key = (window_id(batch.node, row.window), (batch.t0 + row.ms) // MINUTE_MS)
-                cells.setdefault(key, [0, 0, 0])[3 - row.level] += 1
+                cells[key] = cells.get(key, 0) + ONE[row.level]
         async with database.writer.begin() as connection:
             await ledger.append(connection, [_entry(batch) for batch in group])
             await tallies.add(connection, cells, BUTTON, calendar)

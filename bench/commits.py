@@ -15,6 +15,7 @@ from bench.rig import codes, parser, percentile, show, tree_cpu_s
 from cloud.calendar import Calendar
 from cloud.database import open_database, upgrade_database
 from cloud.ledger import store
+from cloud.ledger.cells import ONE
 from cloud.tallies import store as tallies
 from contract.identity import EPOCH_BITS, epoch_text
 from firmware_sim.servers.postgres import Postgres
@@ -46,11 +47,11 @@ class Writer:
             while (begin := time.perf_counter()) < until:
                 at = time.time_ns() // 1_000_000
                 entries = []
-                cells: dict[tuple[str, int], tuple[int, int, int]] = {}
+                cells: dict[tuple[str, int], int] = {}
                 for node in self._random.choices(self._nodes, k=group):
                     number = self._last[node] = self._last.get(node, 0) + 1
                     entries.append(store.Entry("batch", node, self._epoch, number, number, at, "live", raw))
-                    cells[f"{node}/{1 + number % 4:02d}", at // 60_000] = (1, 0, 0)
+                    cells[f"{node}/{1 + number % 4:02d}", at // 60_000] = ONE[3]
                 async with database.writer.begin() as connection:
                     await store.append(connection, entries)
                     await tallies.add(connection, cells, "button", CALENDAR)

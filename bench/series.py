@@ -27,6 +27,7 @@ from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.database import Database, open_database, upgrade_database, write
 from cloud.estimates.store import Minutes
 from cloud.ledger import store as ledger
+from cloud.ledger.cells import ONE, Cells
 from cloud.ledger.pages import ROWS_A_PAGE
 from cloud.registry.snapshot import County, Place, Registry
 from cloud.series.feeder import Feeder, Rolled
@@ -42,7 +43,6 @@ from contract.identity import county_of
 from contract.rating import Quality, Row
 from firmware_sim.servers.influx import Influx as InfluxServer
 from firmware_sim.servers.postgres import Postgres
-from proof.scores import Counts
 
 RATINGS = 600_000
 A_BATCH = 10
@@ -77,14 +77,14 @@ def batches(ratings: int, nodes: int) -> Iterator[Batch]:
         yield Batch(1, names[node], "q7Zk2wX0aB", turn * A_BATCH + 1, at, Quality.SYNCHRONISED, rows)
 
 
-def cells(made: list[Batch]) -> dict[tuple[str, int], Counts]:
-    """Counts of the ratings in `made` by (window, minute)."""
-    found: dict[tuple[str, int], list[int]] = {}
+def cells(made: list[Batch]) -> Cells:
+    """Counts of the ratings in `made`."""
+    found: dict[tuple[str, int], int] = {}
     for batch in made:
         for row in batch.rows:
-            n = found.setdefault((f"{batch.node}/{row.window}", (batch.t0 + row.ms) // MINUTE_MS), [0, 0, 0])
-            n[3 - row.level] += 1
-    return {key: (n[0], n[1], n[2]) for key, n in found.items()}
+            cell = (f"{batch.node}/{row.window}", (batch.t0 + row.ms) // MINUTE_MS)
+            found[cell] = found.get(cell, 0) + ONE[row.level]
+    return found
 
 
 async def fill(database: Database, ratings: int, nodes: int) -> list[str]:

@@ -29,6 +29,8 @@ PING_S = 2.0
 TENURE_MS = 6_000
 # What waits for the ledger's lock for so long is tried again, so that whoever waits still shows that it lives.
 LOCK_MS = 5_000
+# Of each insertion the writer keeps what SQLite made of it for every number of rows (`database.ROWS_A_STATEMENT`).
+STATEMENTS = 512
 # FULL: a commit is on the disk when it returns, through a power cut; NORMAL may lose the last ones.
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -36,6 +38,8 @@ _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_MS}",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32768",
+    # Pages, 32 MB: a backlog's commits touch the same pages over and over, which so are written back once for several.
+    "PRAGMA wal_autocheckpoint = 8000",
 )
 # A peer that vanished without a word is noticed after some ten seconds, at either end.
 _KEEPALIVE = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
@@ -57,7 +61,8 @@ _TENURE = {
 
 def sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """Return writer and reader on an SQLite file; reading never waits for a writer (WAL)."""
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    kept = {"cached_statements": STATEMENTS}
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=kept)
     reader = create_async_engine(url, pool_size=READERS, max_overflow=0, hide_parameters=True)
     _furnish(writer, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
     _furnish(reader, begin="BEGIN", pragmas=_SQLITE_PRAGMAS)

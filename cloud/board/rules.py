@@ -18,9 +18,10 @@ from cloud.board.pace import Pace
 from cloud.board.picture import City, Diff, FeedItem, LowWindow, Nodes, Path, Picture, Tick, Unit
 from cloud.board.trends import Trends
 from cloud.calendar import MINUTE_MS, Calendar
+from cloud.ledger.cells import Cells, counts_of, rated
 from cloud.ledger.commit import Commit
 from contract.identity import county_of, township_of
-from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, plus, shares
+from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, shares
 
 LOWEST = 5
 FEED = 8
@@ -105,22 +106,7 @@ class Board:
             return
         self.commits = commit.number
         self.position = commit.position
-        minutes: defaultdict[int, Counts] = defaultdict(lambda: (0, 0, 0))
-        days: dict[int, Day | None] = {}
-        for (window, minute), n in commit.cells.items():
-            minutes[minute] = plus(minutes[minute], n)
-            if minute not in days:
-                day = self._calendar.day(minute * MINUTE_MS)
-                days[minute] = self._ahead[day] if day >= self._today else None
-            counted = days[minute]
-            if counted is not None:
-                counted.add(window, n)
-                if counted is self._day:
-                    self._rated.add(window)
-        count = 0
-        for minute, n in minutes.items():
-            self._trends.add(minute, self._calendar.day(minute * MINUTE_MS), n)
-            count += sum(n)
+        count = self._count(commit.cells)
         for (_, minute), ratings in commit.estimated.items():
             self._trends.guess(minute, ratings)
         self._total += count
@@ -129,6 +115,29 @@ class Board:
         self._pace.add(commit.at, count, commit.delays)
         fresh = [FeedItem(r.at, township_of(r.window), r.level, r.channel, r.late, r.estimated) for r in commit.newest]
         self._feed = sorted(fresh + self._feed, key=lambda item: -item.at)[:FEED]
+
+    def _count(self, cells: Cells) -> int:
+        """Count `cells` in the trends, and by window those of today and later; how many ratings they are."""
+        minutes: dict[int, int] = {}
+        for (_, minute), n in cells.items():
+            minutes[minute] = minutes.get(minute, 0) + n
+        ahead: dict[str, dict[str, int]] = {}
+        of: dict[int, dict[str, int]] = {}
+        for minute, n in minutes.items():
+            day = self._calendar.day(minute * MINUTE_MS)
+            self._trends.add(minute, day, counts_of(n))
+            if day >= self._today:
+                of[minute] = ahead.setdefault(day, {})
+        for (window, minute), n in cells.items() if of else ():
+            windows = of.get(minute)
+            if windows is not None:
+                windows[window] = windows.get(window, 0) + n
+        for day, windows in ahead.items():
+            counted = self._ahead[day]
+            counted.add_all({window: counts_of(n) for window, n in windows.items()})
+            if counted is self._day:
+                self._rated |= windows.keys()
+        return rated(cells)
 
     def tell(self, nodes: Nodes) -> None:
         """Take the newest picture of the devices."""

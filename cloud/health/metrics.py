@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from cloud.clocks.rules import Skew
 from cloud.health.rules import Device
+from cloud.ledger.cells import rated
 from cloud.ledger.commit import Commit
 from contract.errors import Reason
 from transport.exposition import build_info, histogram
@@ -39,7 +40,7 @@ class Ledger:
         """Listen to the ledger."""
         self.position = commit.position
         self.commits += 1
-        self.counted += sum(map(sum, commit.cells.values()))
+        self.counted += rated(commit.cells)
         self.quarantined.update(commit.reasons)
         self.held.update({reason: rows for reason, rows in commit.held.items() if rows > 0})
         for delay, times in Counter(commit.delays).items():

@@ -83,7 +83,8 @@ async def _batch(connection: AsyncConnection, position: int) -> Batch:
 
 def _commit(head: Head, at: int, chosen: Sequence[Row], admitted: Admission) -> Commit:
     held = Counter({reason: -rows for reason, rows in Counter(row.reason for row in chosen).items()})
-    cells = {key: (count[0], count[1], count[2]) for key, count in admitted.cells.items()}
     return Commit(
-        *(head.commits, head.position, at, cells, (), (), 0, -len(chosen)), held=held, estimated=admitted.estimated
+        *(head.commits, head.position, at, admitted.cells, (), (), 0, -len(chosen)),
+        held=held,
+        estimated=admitted.estimated,
     )

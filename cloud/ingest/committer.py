@@ -207,10 +207,9 @@ class Committer:
             await admission.admit(connection, found.rows, head.position)
             await tallies.add(connection, found.cells, BUTTON, self._calendar)
             await tallies.add_estimated(connection, found.estimated, BUTTON)
-            cells = {key: (count[0], count[1], count[2]) for key, count in found.cells.items()}
             held = {Reason.UNKNOWN_WINDOW: -len(found.rows)}
             commit = Commit(
-                *(head.commits, head.position, at, cells, (), (), 0, -len(found.rows)),
+                *(head.commits, head.position, at, found.cells, (), (), 0, -len(found.rows)),
                 held=held,
                 estimated=found.estimated,
             )
@@ -224,7 +223,7 @@ def _commit(fold: Fold, poisons: list[Poison], head: store.Head, at: int) -> Com
         number=head.commits,
         position=head.position,
         at=at,
-        cells={key: (count[0], count[1], count[2]) for key, count in fold.cells.items()},
+        cells=fold.cells,
         newest=fold.newest(),
         delays=[max(0, at - pressed) for pressed in fold.live],
         quarantined=len(poisons),

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch, write
+from cloud.ledger.cells import ONE
 from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import Entry
 from cloud.registry.snapshot import Registry
@@ -60,7 +61,7 @@ class Admission(NamedTuple):
     """
 
     rows: list[Place]
-    cells: dict[tuple[str, int], list[int]]
+    cells: dict[tuple[str, int], int]
     estimated: dict[tuple[str, int], int]
 
     def add(self, place: Place, window: str, batch: Batch) -> None:
@@ -68,7 +69,7 @@ class Admission(NamedTuple):
         rating = batch.rows[place[1]]
         cell = (window, (batch.t0 + rating.ms) // MINUTE_MS)
         self.rows.append(place)
-        self.cells.setdefault(cell, [0, 0, 0])[3 - rating.level] += 1
+        self.cells[cell] = self.cells.get(cell, 0) + ONE[rating.level]
         if batch.q is Quality.ESTIMATED:
             self.estimated[cell] = self.estimated.get(cell, 0) + 1
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from cloud.ledger.cells import Cells, counts_of, number_of
 from contract.errors import Reason
 
 # `Commit.newest` holds at most so many.
@@ -31,18 +32,17 @@ class Commit:
     """One committed transaction.
 
     `number`: commits are numbered from 1 without a gap. `position`: the highest ledger position now. `at`: the city's
-    time in ms. `cells`: newly counted (satisfied, basic, dissatisfied) by window id and minute number (ms since 1970
-    // 60000); `estimated`: how many of a cell's stand there by an estimate of their time. `newest`: up to 8 newest
-    counted ratings, newest first. `delays`: ms from press to this commit, of those on the live lane. `quarantined`:
-    entries quarantined; `uncounted`: rows that entered the ledger but are held uncounted (negative where an earlier
-    held row was admitted or refused now). `reasons` splits the quarantined, `held` the uncounted, by why. `seconds`:
-    how long its transaction took; only where it was made.
+    time in ms. `cells`: what is newly counted; `estimated`: how many of a cell's stand there by an estimate of their
+    time. `newest`: up to 8 newest counted ratings, newest first. `delays`: ms from press to this commit, of those on
+    the live lane. `quarantined`: entries quarantined; `uncounted`: rows that entered the ledger but are held uncounted
+    (negative where an earlier held row was admitted or refused now). `reasons` splits the quarantined, `held` the
+    uncounted, by why. `seconds`: how long its transaction took; only where it was made.
     """
 
     number: int
     position: int
     at: int
-    cells: Mapping[tuple[str, int], tuple[int, int, int]]
+    cells: Cells
     newest: Sequence[Counted]
     delays: Sequence[int]
     quarantined: int
@@ -80,7 +80,7 @@ def packed(commit: Commit) -> bytes:
             commit.number,
             commit.position,
             commit.at,
-            [(*cell, *counts) for cell, counts in commit.cells.items()],
+            [(*cell, *counts_of(n)) for cell, n in commit.cells.items()],
             list(commit.newest),
             list(commit.delays),
             commit.quarantined,
@@ -99,7 +99,7 @@ def unpacked(body: bytes) -> Commit:
         wire.number,
         wire.position,
         wire.at,
-        {(window, minute): (s, b, d) for window, minute, s, b, d in wire.cells},
+        {(window, minute): number_of((s, b, d)) for window, minute, s, b, d in wire.cells},
         wire.newest,
         wire.delays,
         wire.quarantined,

@@ -7,6 +7,7 @@ window or level is a conflict. Nothing here looks at a level except to count it 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from cloud.ledger.cells import ONE
 from cloud.ledger.commit import NEWEST, Counted
 from contract.batch import Batch, StreamKey
 from contract.errors import Reason
@@ -89,7 +90,7 @@ class Fold:
         self.entries: list[Verified] = []
         # Batches of which every row was known and agreed.
         self.repeats: list[Verified] = []
-        self.cells: dict[tuple[str, int], list[int]] = {}
+        self.cells: dict[tuple[str, int], int] = {}
         # How many of a cell's stand there by an estimate of their time.
         self.estimated: dict[tuple[str, int], int] = {}
         self.held: list[Held] = []
@@ -165,10 +166,7 @@ class Fold:
                 self.held.append(Held(len(self.entries) - 1, index, reason, window))
                 continue
             key = (window, at // MINUTE_MS)
-            cell = cells.get(key)
-            if cell is None:
-                cell = cells[key] = [0, 0, 0]
-            cell[3 - row.level] += 1
+            cells[key] = cells.get(key, 0) + ONE[row.level]
             if estimated:
                 self.estimated[key] = self.estimated.get(key, 0) + 1
             if live is not None:
@@ -185,11 +183,6 @@ class Fold:
     def newest(self) -> list[Counted]:
         """The newest counted ratings, newest first."""
         return sorted(self._feed, key=lambda counted: counted.at, reverse=True)[:NEWEST]
-
-    @property
-    def counted(self) -> int:
-        """How many ratings were newly counted."""
-        return sum(map(sum, self.cells.values()))
 
 
 def given_before(batches: Iterable[Batch], first: int, last: int) -> dict[int, tuple[str, int]]:

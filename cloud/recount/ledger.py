@@ -10,8 +10,9 @@ from operator import itemgetter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch, fetch_value
+from cloud.ledger.cells import ONE, Cells
 from cloud.ledger.rules import MINUTE_MS
-from cloud.recount.spill import Cells, Spill
+from cloud.recount.spill import Spill
 from contract.batch import Batch
 from contract.errors import StoreDamaged
 from proof.ledger import batch_at, ratings
@@ -83,11 +84,12 @@ async def _streams(connection: AsyncConnection) -> AsyncIterator[list[Stored]]:
 
 def _cells(stream: list[Stored], spill: Spill) -> tuple[Cells, int]:
     uncounted = {(position, row) for position, _ in stream for row in spill.held(position)}
-    cells: Cells = {}
+    cells: dict[tuple[str, int], int] = {}
     number = 0
     for rating in ratings(_readable(stream, spill), uncounted):
         if rating.counted:
-            cells.setdefault((rating.window, rating.at // MINUTE_MS), [0, 0, 0])[3 - rating.level] += 1
+            cell = (rating.window, rating.at // MINUTE_MS)
+            cells[cell] = cells.get(cell, 0) + ONE[rating.level]
             number += 1
             if rating.bounds is not None:
                 spill.guess(rating.window, rating.at // MINUTE_MS)

@@ -6,14 +6,14 @@ all nodes, read one after the other, into the order of time.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from cloud.ledger.cells import Cells, counts_of, number_of
 from contract.errors import Unavailable
 
-Cells = dict[tuple[str, int], list[int]]
 Counts = tuple[int, int, int]
 
 SCHEMA = """
@@ -104,12 +104,12 @@ class Spill:
             return []
         return [row for (row,) in self._connection.execute(HELD, (position,))]
 
-    def add(self, cells: Mapping[tuple[str, int], Sequence[int]]) -> None:
-        """Add counts by (window, minute)."""
+    def add(self, cells: Cells) -> None:
+        """Add the counts of `cells`."""
         new = {window: len(self._places) + number for number, window in enumerate(self._unknown(cells))}
         self._places.update(new)
         self._many(PLACE, ((id_, window) for window, id_ in new.items()))
-        self._many(PART, ((minute, self._places[window], *count) for (window, minute), count in cells.items()))
+        self._many(PART, ((minute, self._places[window], *counts_of(n)) for (window, minute), n in cells.items()))
 
     def guess(self, window: str, minute: int) -> None:
         """Count one rating of `window` that stands in `minute` by an estimate of its time."""
@@ -143,7 +143,7 @@ class Spill:
     def cells(self, begin: int, end: int) -> Cells:
         """The counts of the minutes from `begin` until before `end`."""
         found = self._connection.execute(BETWEEN, (begin, end))
-        return {(window, minute): count for minute, window, *count in found}
+        return {(window, minute): number_of((s, b, d)) for minute, window, s, b, d in found}
 
     def differ(self, tally: str, differences: Iterable[Difference]) -> None:
         """Keep differences of the table `tally`."""

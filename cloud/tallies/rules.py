@@ -1,72 +1,67 @@
-"""From counted minutes to the rows of the tallies. Pure."""
+"""From counted minutes to the rows of the tallies. Pure.
 
-from collections.abc import Callable, Mapping, Sequence
+The loops are written out, down to the shifts of `cloud.ledger.cells.counts_of`: each runs once for every cell.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from cloud.ledger.cells import BITS, MASK, TWICE, Cells
 from cloud.ledger.rules import MINUTE_MS
-from contract.identity import township_of
 
-Count = tuple[int, int, int]
 Row = tuple[int | str, str, str, int, int, int]
 Span = TypeVar("Span", int, str)
 CityRow = tuple[int, str, int, int, int]
 
 
-def minute_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str) -> list[Row]:
+def minute_rows(cells: Cells, channel: str) -> list[Row]:
     """The rows (minute, window, channel, satisfied, basic, dissatisfied) to add, in the order of the table."""
-    return sorted((minute, window, channel, c[0], c[1], c[2]) for (window, minute), c in cells.items())
+    return sorted(
+        [(minute, window, channel, n & MASK, n >> BITS & MASK, n >> TWICE) for (window, minute), n in cells.items()]
+    )
 
 
-def city_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str) -> list[CityRow]:
+def city_rows(cells: Cells, channel: str) -> list[CityRow]:
     """The rows (minute, channel, satisfied, basic, dissatisfied) to add."""
-    sums: dict[int, list[int]] = {}
-    for (_, minute), count in cells.items():
-        total = sums.get(minute)
-        if total is None:
-            sums[minute] = list(count)
-        else:
-            _add(total, count)
-    return sorted((minute, channel, c[0], c[1], c[2]) for minute, c in sums.items())
+    sums: dict[int, int] = {}
+    for (_, minute), n in cells.items():
+        sums[minute] = sums.get(minute, 0) + n
+    return sorted([(minute, channel, n & MASK, n >> BITS & MASK, n >> TWICE) for minute, n in sums.items()])
 
 
-def day_rows(cells: Mapping[tuple[str, int], Sequence[int]], channel: str, day: Callable[[int], str]) -> list[Row]:
+def day_rows(cells: Cells, channel: str, day: Callable[[int], str]) -> list[Row]:
     """The rows (day, window, channel, ...) to add; `day` names the day that a moment (ms) falls on."""
-    return _by_span(cells, channel, day, lambda window: window)
+    days, of = _spans(cells, day)
+    for (window, minute), n in cells.items():
+        sums = of[minute]
+        sums[window] = sums.get(window, 0) + n
+    return _rows(days, channel)
 
 
-def township_rows(
-    cells: Mapping[tuple[str, int], Sequence[int]], channel: str, hour: Callable[[int], int]
-) -> list[Row]:
+def township_rows(cells: Cells, channel: str, hour: Callable[[int], int]) -> list[Row]:
     """The rows (hour, township, channel, ...) to add.
 
     `hour` tells when the hour begins (ms) that a moment (ms) falls in; the row has the minute number of that.
     """
-    return _by_span(cells, channel, lambda at: hour(at) // MINUTE_MS, township_of)
+    hours, of = _spans(cells, lambda at: hour(at) // MINUTE_MS)
+    for (window, minute), n in cells.items():
+        sums = of[minute]
+        township = window[:9]
+        sums[township] = sums.get(township, 0) + n
+    return _rows(hours, channel)
 
 
-def _add(total: list[int], count: Sequence[int]) -> None:
-    """Written out: after an outage nearly every rating is a cell of its own, and a loop took as long as the rest."""
-    total[0] += count[0]
-    total[1] += count[1]
-    total[2] += count[2]
+def _spans(cells: Cells, span: Callable[[int], Span]) -> tuple[dict[Span, dict[str, int]], dict[int, dict[str, int]]]:
+    """Room for sums by place, of each span of time that `cells` lie in, and the same by minute."""
+    spans: dict[Span, dict[str, int]] = {}
+    return spans, {minute: spans.setdefault(span(minute * MINUTE_MS), {}) for minute in {minute for _, minute in cells}}
 
 
-def _by_span(
-    cells: Mapping[tuple[str, int], Sequence[int]],
-    channel: str,
-    span: Callable[[int], Span],
-    place: Callable[[str], str],
-) -> list[Row]:
-    spans: dict[int, Span] = {}
-    sums: dict[tuple[Span, str], list[int]] = {}
-    for (window, minute), count in cells.items():
-        name = spans.get(minute)
-        if name is None:
-            name = spans[minute] = span(minute * MINUTE_MS)
-        key = (name, place(window))
-        total = sums.get(key)
-        if total is None:
-            sums[key] = list(count)
-        else:
-            _add(total, count)
-    return sorted((name, where, channel, c[0], c[1], c[2]) for (name, where), c in sums.items())
+def _rows(spans: Mapping[Span, Mapping[str, int]], channel: str) -> list[Row]:
+    return sorted(
+        [
+            (span, place, channel, n & MASK, n >> BITS & MASK, n >> TWICE)
+            for span, sums in spans.items()
+            for place, n in sums.items()
+        ]
+    )

@@ -1,12 +1,13 @@
 """SQL of the tallies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.calendar import Calendar
 from cloud.database import write
+from cloud.ledger.cells import Cells
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 # Add to one cell; a cell that is not there yet begins with what is added.
@@ -54,11 +55,11 @@ ON CONFLICT (minute, "window", channel) DO UPDATE SET ratings = tally_estimated.
 
 async def add(
     connection: AsyncConnection,
-    cells: Mapping[tuple[str, int], Sequence[int]],
+    cells: Cells,
     channel: str,
     calendar: Calendar,
 ) -> None:
-    """Add `cells`, counts by (window, minute), within the transaction of `connection`."""
+    """Add `cells` within the transaction of `connection`."""
     await write(connection, ADD_MINUTE, minute_rows(cells, channel))
     await write(connection, ADD_DAY, day_rows(cells, channel, calendar.day))
     await write(connection, ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from cloud.calendar import HOUR_MS, Calendar
 from cloud.database import Database
+from cloud.ledger.cells import number_of
 from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import Entry, append
 from cloud.tallies import store as tallies
@@ -50,5 +51,5 @@ async def fill(
     """Commit ratings that give `cells`, with their tallies; the ledger's head."""
     async with database.writer.begin() as connection:
         head = await append(connection, [batch_entry(batch) for batch in batches(cells, epoch)])
-        await tallies.add(connection, cells, "button", calendar)
+        await tallies.add(connection, {key: number_of(n) for key, n in cells.items()}, "button", calendar)
     return head.position

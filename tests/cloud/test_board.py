@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cloud.board.picture import Nodes, Picture
 from cloud.board.rules import Board, Loaded
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit, Counted
 from proof.scores import Counts, interval, percent
 
@@ -28,8 +29,9 @@ def board(now: int = NOW, loaded: Loaded | None = None) -> Board:
 
 
 def commit(position: int, cells: dict[tuple[str, int], Counts], *, at: int = NOW, **more: object) -> Commit:
+    brought = {key: number_of(n) for key, n in cells.items()}
     plain = Commit(
-        number=position, position=position, at=at, cells=cells, newest=(), delays=(), quarantined=0, uncounted=0
+        number=position, position=position, at=at, cells=brought, newest=(), delays=(), quarantined=0, uncounted=0
     )
     return Commit(**{**{name: getattr(plain, name) for name in Commit.__slots__}, **more})
 

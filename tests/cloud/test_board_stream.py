@@ -14,6 +14,7 @@ from cloud.board.picture import Nodes
 from cloud.board.rules import Board, Loaded
 from cloud.board.stream import GAP_S, KEPT, WAITING, Stream
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.ledger.cells import ONE
 from cloud.ledger.commit import Commit
 
 CALENDAR = Calendar("Asia/Shanghai")
@@ -45,7 +46,7 @@ class City:
 
     def rate(self) -> None:
         self.position += 1
-        cells = {(WINDOW, self.now // MINUTE_MS): (1, 0, 0)}
+        cells = {(WINDOW, self.now // MINUTE_MS): ONE[3]}
         self.stream.committed(Commit(self.position, self.position, self.now, cells, (), (), 0, 0))
 
     @asynccontextmanager

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from cloud.database import Database, fetch, fetch_value, open_database, reading, unavailable, write
-from cloud.tallies.store import ADD_MINUTE
+from cloud.database import ROWS_A_STATEMENT, Database, fetch, fetch_value, open_database, reading, unavailable, write
 from contract.errors import OutOfRoom, SettingsError, Unavailable
 
 WINDOWS = 'SELECT id FROM "window"'
@@ -78,13 +77,25 @@ def test_a_full_disk_is_told_apart_from_other_trouble(said: Exception) -> None:
     assert not isinstance(caught.value, OutOfRoom)
 
 
-async def test_thousands_of_rows_are_one_statement(database: Database) -> None:
-    rows = [(minute, "371721121-a1/01", "button", 1, 0, 0) for minute in range(5000)]
+# The same insertion, as many rows at a time and, where a row brings more than what is inserted, one by one.
+ADD_NOTE = "INSERT INTO note (a, b) VALUES (:a, :b) ON CONFLICT (a) DO UPDATE SET b = note.b || excluded.b"
+ADD_NOTES = (ADD_NOTE, ADD_NOTE + " || CAST(:more AS TEXT)", ADD_NOTE.replace(":a, :b", "CAST(:a AS INTEGER), :b"))
+
+
+@pytest.mark.parametrize("count", [1, ROWS_A_STATEMENT - 1, ROWS_A_STATEMENT, 2 * ROWS_A_STATEMENT + 3])
+@pytest.mark.parametrize("sql", ADD_NOTES)
+async def test_however_many_rows_are_written_each_is_once_and_in_its_order(
+    database: Database, sql: str, count: int
+) -> None:
+    more = ("",) * (":more" in sql)
+    rows = [(number // 2, f"{number} ", *more) for number in range(count)]
     async with database.writer.begin() as writing:
-        await write(writing, ADD_MINUTE, rows)
-        await write(writing, ADD_MINUTE, rows)
+        await write(writing, "CREATE TABLE note (a INTEGER PRIMARY KEY, b TEXT NOT NULL)")
+        await write(writing, sql, rows)
     async with database.reader.begin() as reading:
-        assert await fetch(reading, "SELECT count(*), sum(satisfied) FROM tally_minute") == [(5000, 10_000)]
+        found = await fetch(reading, "SELECT a, b FROM note ORDER BY a")
+    assert "".join(text for _, text in found) == "".join(f"{number} " for number in range(count))
+    assert len(found) == (count + 1) // 2
 
 
 @pytest.mark.parametrize("database", ["no/such/folder/city.db", "nosuch://db", "postgresql+nosuch://db/city"])

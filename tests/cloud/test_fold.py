@@ -6,6 +6,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.ledger.cells import counts_of, rated
 from cloud.ledger.commit import NEWEST
 from cloud.ledger.rules import LATE_MS, MINUTE_MS, Fold, Numbers, Verified
 from contract.batch import Batch, StreamKey
@@ -60,7 +61,7 @@ class City:
         self.conflicts.extend((conflict.verified.batch, conflict.entered) for conflict in fold.conflicts)
         for key, added in fold.cells.items():
             cell = self.cells.setdefault(key, [0, 0, 0])
-            self.cells[key] = [a + b for a, b in zip(cell, added, strict=True)]
+            self.cells[key] = [a + b for a, b in zip(cell, counts_of(added), strict=True)]
         return fold
 
 
@@ -184,14 +185,14 @@ def test_what_is_not_known_or_not_yet_stands_in_the_ledger_and_is_held() -> None
     fold = city.commit([verified(batch_of(1, (0, "77", 3), (FUTURE_MS, "01", 3), (FUTURE_MS + 1, "01", 3), t0=NOW))])
 
     assert [(row, reason) for _, row, reason in city.held] == [(0, Reason.UNKNOWN_WINDOW), (2, Reason.FUTURE)]
-    assert fold.counted == 1
+    assert rated(fold.cells) == 1
 
 
 def test_a_rating_counts_in_the_minute_it_was_pressed_however_late_it_arrives() -> None:
     pressed = NOW - 40 * 86_400_000
     fold = City().commit([verified(batch_of(1, (0, "01", 3), t0=pressed))])
 
-    assert fold.cells == {(f"{NODE}/01", pressed // MINUTE_MS): [1, 0, 0]}
+    assert {key: counts_of(n) for key, n in fold.cells.items()} == {(f"{NODE}/01", pressed // MINUTE_MS): (1, 0, 0)}
     assert [one.late for one in fold.newest()] == [True]
 
 

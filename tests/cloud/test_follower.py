@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cloud.database import write
 from cloud.ledger import follower as following
+from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit, Counted, packed, unpacked
 from cloud.ledger.follower import Follower
 from contract.errors import Reason
@@ -18,6 +19,7 @@ from tests.cloud.where import Where
 
 COUNTS = st.integers(0, 2**40)
 WINDOWS = st.sampled_from(["371721121-a1/01", "371702001-b7/x"])
+TRIPLES = st.tuples(*[st.integers(0, 2**32 - 1)] * 3)
 REASONS = st.dictionaries(st.sampled_from(list(Reason)), st.integers(-5, 2**40))
 
 
@@ -27,7 +29,7 @@ REASONS = st.dictionaries(st.sampled_from(list(Reason)), st.integers(-5, 2**40))
         number=COUNTS,
         position=COUNTS,
         at=COUNTS,
-        cells=st.dictionaries(st.tuples(WINDOWS, COUNTS), st.tuples(COUNTS, COUNTS, COUNTS), max_size=5),
+        cells=st.dictionaries(st.tuples(WINDOWS, COUNTS), TRIPLES.map(number_of), max_size=5),
         newest=st.lists(st.builds(Counted, COUNTS, WINDOWS, st.integers(1, 3), st.just("button"), st.booleans())),
         delays=st.lists(COUNTS, max_size=5),
         quarantined=COUNTS,

@@ -20,6 +20,7 @@ from cloud.hours.holder import OfficesHolder
 from cloud.ingest.charge import Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
+from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit
 from cloud.losses.rules import Loss
 from cloud.registry.snapshot import Registry
@@ -277,7 +278,7 @@ def test_statuses_that_cannot_be_are_counted_and_change_nothing() -> None:
 
 def test_metrics_follow_the_commits() -> None:
     ledger = Ledger()
-    cells = {(f"{NODE}/01", 1): (3, 1, 1), (f"{NODE}/02", 1): (0, 0, 2)}
+    cells = {(f"{NODE}/01", 1): number_of((3, 1, 1)), (f"{NODE}/02", 1): number_of((0, 0, 2))}
     ledger.committed(
         Commit(
             5,

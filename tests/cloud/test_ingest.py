@@ -15,6 +15,7 @@ from cloud.ingest import receipts, worker
 from cloud.ingest.answers import UNASKED
 from cloud.ingest.charge import Shared, Whole
 from cloud.ingest.worker import Ingest
+from cloud.ledger.cells import rated
 from cloud.ledger.commit import Commit
 from cloud.registry.load import register
 from cloud.registry.worker import RegistryHolder
@@ -137,7 +138,7 @@ async def test_batches_on_both_lanes_are_settled_and_receipted(city: Running) ->
 
     link.publish(topics.township(TOWNSHIP, "backlog"), pack([entry(1, ("01", 3), ("02", 1), ("02", 1))]))
     assert await city.township.hear(Ack) == Ack(NODE, EPOCH, settled=[(1, 3)])
-    assert sum(sum(n) for commit in city.commits for n in commit.cells.values()) == 4
+    assert sum(rated(commit.cells) for commit in city.commits) == 4
 
 
 async def test_a_city_that_comes_up_makes_itself_known_and_retains_the_roster(city: Running) -> None:

@@ -16,6 +16,7 @@ from cloud.ingest.committer import Committer, Outcome
 from cloud.ingest.reading import Reading
 from cloud.ledger import admission, store
 from cloud.ledger import memory as remembering
+from cloud.ledger.cells import ONE, rated
 from cloud.ledger.rules import Fold, Verified
 from cloud.quarantine.rules import Poison
 from cloud.registry.snapshot import Registry
@@ -57,7 +58,7 @@ async def test_a_batch_is_in_ledger_and_tallies_when_it_is_acknowledged(desk: De
     assert ranges(await desk.exchange(entry(1, *THREE))) == ([(1, 3)], [], [])
     assert early == []
     assert desk.tallied == (1, 1, 1)
-    assert [(c.position, sum(map(sum, c.cells.values())), len(c.delays)) for c in desk.commits] == [(1, 3, 3)]
+    assert [(c.position, rated(c.cells), len(c.delays)) for c in desk.commits] == [(1, 3, 3)]
     assert [r.counted for r in read(desk.path)] == [True, True, True]
 
 
@@ -216,7 +217,7 @@ async def test_held_rows_count_in_their_minute_once_their_window_is_registered(d
 
     assert desk.tallied == (2, 0, 0)
     assert [(c.position, dict(c.cells), c.uncounted) for c in desk.commits[1:]] == [
-        (2, {(f"{NODE}/09", (NOW - 86_400_000) // 60_000): (1, 0, 0)}, -1)
+        (2, {(f"{NODE}/09", (NOW - 86_400_000) // 60_000): ONE[3]}, -1)
     ]
     assert desk.query("SELECT * FROM ledger_entry WHERE position = 1") == before
     assert differences(desk.path, ZONE) == []

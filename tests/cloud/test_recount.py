@@ -7,6 +7,7 @@ import pytest
 
 from cloud.calendar import Calendar
 from cloud.database import write
+from cloud.ledger.cells import ONE, number_of
 from cloud.recount import ledger, spill
 from cloud.recount import recount as recounting
 from cloud.recount.recount import Account, mend, recount
@@ -199,15 +200,15 @@ async def test_no_room_for_the_temporary_file_is_said(desk: Desk, monkeypatch: p
 
 def test_the_spill_sorts_what_comes_in_any_order() -> None:
     with Spill() as kept:
-        kept.add({("b/1", 9): [1, 0, 0], ("a/1", 9): [0, 1, 0]})
-        kept.add({("a/1", 3): [0, 0, 1]})
-        kept.add({("b/1", 9): [1, 0, 2]})
+        kept.add({("b/1", 9): ONE[3], ("a/1", 9): ONE[2]})
+        kept.add({("a/1", 3): ONE[1]})
+        kept.add({("b/1", 9): number_of((1, 0, 2))})
         kept.sort()
 
         assert kept.next_minute(4) == 9
         assert kept.next_minute(10) is None
-        assert kept.cells(3, 9) == {("a/1", 3): [0, 0, 1]}
-        assert kept.cells(0, 60) == {("a/1", 3): [0, 0, 1], ("a/1", 9): [0, 1, 0], ("b/1", 9): [2, 0, 2]}
+        assert kept.cells(3, 9) == {("a/1", 3): ONE[1]}
+        assert kept.cells(0, 60) == {("a/1", 3): ONE[1], ("a/1", 9): ONE[2], ("b/1", 9): number_of((2, 0, 2))}
 
 
 async def test_how_many_stand_by_an_estimate_is_counted_again_and_repaired_too(desk: Desk) -> None:

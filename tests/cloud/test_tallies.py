@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.calendar import Calendar
+from cloud.ledger.cells import BITS, ONE, counts_of, number_of, rated
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
 NIGHT = 29_921_280  # 00:00 of 22 November 2026 in Heze, in minutes since 1970 UTC
@@ -21,9 +22,9 @@ ratings = st.lists(
 
 @given(ratings, st.sampled_from(["Asia/Shanghai", "Asia/Kathmandu", "America/New_York"]))
 def test_minutes_days_townships_and_city_agree_with_a_naive_count(drawn: list[tuple[str, int, int]], zone: str) -> None:
-    cells: dict[tuple[str, int], list[int]] = {}
+    cells: dict[tuple[str, int], int] = {}
     for window, minute, level in drawn:
-        cells.setdefault((window, minute), [0, 0, 0])[level] += 1
+        cells[window, minute] = cells.get((window, minute), 0) + ONE[3 - level]
 
     def spread(rows: Iterable[tuple[Any, ...]], names: int) -> Counter[tuple[Any, ...]]:
         return Counter({(*row[:names], level): row[level - 3] for row in rows for level in range(3) if row[level - 3]})
@@ -45,10 +46,23 @@ def test_minutes_days_townships_and_city_agree_with_a_naive_count(drawn: list[tu
 
 
 def test_rows_stand_in_the_order_of_their_table() -> None:
-    cells = {(WINDOWS[1], NIGHT): [1, 0, 0], (WINDOWS[0], NIGHT): [0, 1, 0], (WINDOWS[1], NIGHT - 1): [0, 0, 1]}
+    cells = {(WINDOWS[1], NIGHT): ONE[3], (WINDOWS[0], NIGHT): ONE[2], (WINDOWS[1], NIGHT - 1): ONE[1]}
 
     assert minute_rows(cells, "button") == [
         (NIGHT - 1, WINDOWS[1], "button", 0, 0, 1),
         (NIGHT, WINDOWS[0], "button", 0, 1, 0),
         (NIGHT, WINDOWS[1], "button", 1, 0, 0),
     ]
+
+
+triples = st.tuples(*[st.integers(0, 2**BITS - 1)] * 3)
+
+
+@given(st.lists(triples, max_size=20))
+def test_packed_counts_add_up_as_the_counts_do(drawn: list[tuple[int, int, int]]) -> None:
+    few = [(a >> 5, b >> 5, c) for a, b, c in drawn]  # twenty of the largest would leave their field
+    cells = {("", number): number_of(n) for number, n in enumerate(few)}
+
+    assert [counts_of(n) for n in cells.values()] == few
+    assert counts_of(sum(cells.values())) == tuple(map(sum, zip(*few, strict=True))) or not few
+    assert rated(cells) == sum(map(sum, few))

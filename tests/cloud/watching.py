@@ -9,6 +9,7 @@ from cloud.database import Database, fetch
 from cloud.filtered import store as filtered
 from cloud.hours.holder import offices_of
 from cloud.hours.rules import NOTHING, Registered
+from cloud.ledger.cells import ONE
 from cloud.ledger.store import Entry, append
 from cloud.misuse import policy
 from cloud.misuse.diary import Diary
@@ -100,11 +101,11 @@ def batches(ratings: Sequence[Seen], levels: Sequence[int], *, rows: int = 7, no
 
 async def commit(database: Database, made: Sequence[Batch]) -> None:
     """Commit `made` in this order, with their tallies."""
-    cells: dict[tuple[str, int], list[int]] = {}
+    cells: dict[tuple[str, int], int] = {}
     for batch in made:
         for row in batch.rows:
             key = (window_id(batch.node, row.window), (batch.t0 + row.ms) // 60_000)
-            cells.setdefault(key, [0, 0, 0])[3 - row.level] += 1
+            cells[key] = cells.get(key, 0) + ONE[row.level]
     async with database.writer.begin() as connection:
         await append(connection, [batch_entry(batch) for batch in made])
         await tallies.add(connection, cells, "button", CALENDAR)
