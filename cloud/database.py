@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
-from cloud.engines import postgresql_engines, probe, sqlite_engines, sqlite_looker
+from cloud.engines import in_one_go, postgresql_engines, probe, sqlite_engines, sqlite_looker
 from cloud.migrations import HEAD, beyond, revision_of
 from contract.errors import OutOfRoom, SettingsError, StoreFull, Unavailable
 from transport.lock import locked
@@ -47,7 +47,11 @@ async def fetch(connection: AsyncConnection, sql: str, values: Sequence[object] 
 
     Each name must appear once only, since SQLite's driver counts places and PostgreSQL's counts names.
     """
-    found = await connection.exec_driver_sql(_translated(sql, connection.engine.url.drivername), tuple(values))
+    driver = connection.engine.url.drivername
+    statement = _translated(sql, driver)
+    if driver == SQLITE:
+        return await in_one_go(connection, sql, lambda sqlite: sqlite.execute(statement, values).fetchall())
+    found = await connection.exec_driver_sql(statement, tuple(values))
     return [tuple(row) for row in found.all()]
 
 
@@ -59,28 +63,42 @@ async def fetch_value(connection: AsyncConnection, sql: str, values: Sequence[ob
 
 async def write(connection: AsyncConnection, sql: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
     """Run `sql` once for each of `rows`, in their order, whose values stand as in `fetch`."""
-    values = [tuple(row) for row in rows]
-    for statement, sets in _statements(sql, connection.engine.url.drivername, values):
-        await connection.exec_driver_sql(statement, sets)
+    await write_all(connection, [(sql, rows)])
 
 
-def _statements(sql: str, driver: str, rows: list[Values]) -> Iterator[tuple[str, list[Values]]]:
-    """What writes all `rows`: each statement, and the sets of values to run it with."""
-    if driver != SQLITE or not _repeated(sql, driver, 2):
-        if rows:
-            yield _translated(sql, driver), rows
+async def write_all(connection: AsyncConnection, texts: Iterable[tuple[str, Iterable[Sequence[object]]]]) -> None:
+    """Run each of `texts` once for each of its rows, one after the other, as `write` does."""
+    driver = connection.engine.url.drivername
+    writings = [(sql, values) for sql, rows in texts if (values := [tuple(row) for row in rows])]
+    if driver != SQLITE:
+        for sql, values in writings:
+            await connection.exec_driver_sql(_translated(sql, driver), values)
+    elif writings:
+        statements = [one for sql, values in writings for one in _statements(sql, values)]
+        await in_one_go(connection, writings[0][0], partial(_run, statements))
+
+
+def _run(statements: Iterable[tuple[str, list[Values]]], sqlite: sqlite3.Connection) -> None:
+    for statement, sets in statements:
+        sqlite.executemany(statement, sets)
+
+
+def _statements(sql: str, rows: list[Values]) -> Iterator[tuple[str, list[Values]]]:
+    """What writes all `rows` to an SQLite: each statement, and the sets of values to run it with."""
+    if not _repeated(sql, 2):
+        yield _translated(sql, SQLITE), rows
         return
     whole = len(rows) - len(rows) % ROWS_A_STATEMENT
     for some, size in ((rows[:whole], ROWS_A_STATEMENT), (rows[whole:], len(rows) - whole)):
         if some:
             sets = [tuple(chain.from_iterable(some[at : at + size])) for at in range(0, len(some), size)]
-            yield _repeated(sql, driver, size), sets
+            yield _repeated(sql, size), sets
 
 
 @lru_cache(maxsize=1024)
-def _repeated(sql: str, driver: str, times: int) -> str:
+def _repeated(sql: str, times: int) -> str:
     """`sql` for so many rows; empty where it is more than the insertion of one row's values."""
-    single = _translated(sql, driver)
+    single = _translated(sql, SQLITE)
     row = _ROW.search(single)
     if row is None or single.count("?") != row[1].count("?"):
         return ""

@@ -8,17 +8,20 @@ are windows, and how they were judged.
 import asyncio
 import socket
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, event
+import aiosqlite
+from sqlalchemy import URL, Connection, PoolProxiedConnection, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
+
+T = TypeVar("T")
 
 # Followers, the registry, clocks and misuse each keep one busy while a server hangs; what is asked then still gets one.
 READERS = 12
@@ -118,6 +121,36 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
     return writer, reader
 
 
+async def in_one_go(connection: AsyncConnection, statement: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Have the thread of `connection`, an SQLite's, do `work` within its transaction; an error names `statement`.
+
+    SQLAlchemy goes there three or four times for a statement: to make a cursor, to use it, to fetch, to close it. On a
+    busy machine each way waits for its turn, which was most of what a commit took.
+    """
+    if not connection.in_transaction():
+        await connection.begin()
+    driver = driver_of(await connection.get_raw_connection())
+    with told(statement):
+        # What every public call of aiosqlite is made of.
+        return await driver._execute(work, driver._conn)  # type: ignore[no-untyped-call, no-any-return]  # noqa: SLF001
+
+
+def driver_of(connection: PoolProxiedConnection) -> aiosqlite.Connection:
+    """The driver's own connection to an SQLite."""
+    driver = connection.driver_connection
+    assert isinstance(driver, aiosqlite.Connection)  # noqa: S101
+    return driver
+
+
+@contextmanager
+def told(statement: str) -> Iterator[None]:
+    """Raise what SQLite refuses inside as SQLAlchemy's error, as it is with every other trouble."""
+    try:
+        yield
+    except sqlite3.Error as bad:
+        raise DBAPIError(statement, None, bad) from bad
+
+
 def probe(file: str) -> None:
     """Raise `sqlite3.Error` unless the SQLite `file` is there or can be made, and can be written.
 
@@ -139,8 +172,9 @@ def _furnish(engine: AsyncEngine, *, begin: str, pragmas: Sequence[str]) -> None
             cursor.execute(pragma)
         cursor.close()
 
-    def begun(connection) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        connection.exec_driver_sql(begin)
+    def begun(connection: Connection) -> None:
+        with told(begin):
+            await_only(driver_of(connection.connection).execute_fetchall(begin))
 
     listeners: list[tuple[str, Callable[..., None]]] = [("connect", connected), ("begin", begun)]
     for name, listener in listeners:
