@@ -5,6 +5,8 @@ reads again.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,6 +14,9 @@ from cloud.ledger import store
 from cloud.ledger.rules import Numbers, Verified
 from contract.batch import StreamKey
 from contract.ranges import Ranges
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # A stream takes some 400 bytes, a remembered batch some 250.
 MAX_STREAMS = 200_000
@@ -52,8 +57,11 @@ class Memory:
         self.batches.clear()
 
     def _trim(self) -> None:
-        # Dictionaries keep their order, so the first keys are the oldest.
-        for _ in range(len(self._streams) - MAX_STREAMS):
-            del self._streams[next(iter(self._streams))]
-        for _ in range(len(self.batches) - MAX_BATCHES):
-            del self.batches[next(iter(self.batches))]
+        _drop_oldest(self._streams, MAX_STREAMS)
+        _drop_oldest(self.batches, MAX_BATCHES)
+
+
+def _drop_oldest(kept: dict[K, V], most: int) -> None:
+    """Drop what came first; found in one walk, since each walk passes over all that was dropped before."""
+    for key in list(islice(kept, max(0, len(kept) - most))):
+        del kept[key]
