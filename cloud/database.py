@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
-from cloud.engines import in_one_go, postgresql_engines, probe, sqlite_engines, sqlite_looker
+from cloud.engines import driver_of, postgresql_engines, probe, sqlite_engines, sqlite_looker, told
 from cloud.migrations import HEAD, beyond, revision_of
 from contract.errors import OutOfRoom, SettingsError, StoreFull, Unavailable
 from transport.lock import locked
@@ -50,7 +50,9 @@ async def fetch(connection: AsyncConnection, sql: str, values: Sequence[object] 
     driver = connection.engine.url.drivername
     statement = _translated(sql, driver)
     if driver == SQLITE:
-        return await in_one_go(connection, sql, lambda sqlite: sqlite.execute(statement, values).fetchall())
+        sqlite = await driver_of(connection)
+        with told(sql):
+            return [tuple(row) for row in await sqlite.execute_fetchall(statement, tuple(values))]
     found = await connection.exec_driver_sql(statement, tuple(values))
     return [tuple(row) for row in found.all()]
 
@@ -63,24 +65,18 @@ async def fetch_value(connection: AsyncConnection, sql: str, values: Sequence[ob
 
 async def write(connection: AsyncConnection, sql: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
     """Run `sql` once for each of `rows`, in their order, whose values stand as in `fetch`."""
-    await write_all(connection, [(sql, rows)])
-
-
-async def write_all(connection: AsyncConnection, texts: Iterable[tuple[str, Iterable[Sequence[object]]]]) -> None:
-    """Run each of `texts` once for each of its rows, one after the other, as `write` does."""
+    values = [tuple(row) for row in rows]
     driver = connection.engine.url.drivername
-    writings = [(sql, values) for sql, rows in texts if (values := [tuple(row) for row in rows])]
+    if not values:
+        return
     if driver != SQLITE:
-        for sql, values in writings:
-            await connection.exec_driver_sql(_translated(sql, driver), values)
-    elif writings:
-        statements = [one for sql, values in writings for one in _statements(sql, values)]
-        await in_one_go(connection, writings[0][0], partial(_run, statements))
-
-
-def _run(statements: Iterable[tuple[str, list[Values]]], sqlite: sqlite3.Connection) -> None:
-    for statement, sets in statements:
-        sqlite.executemany(statement, sets)
+        await connection.exec_driver_sql(_translated(sql, driver), values)
+        return
+    sqlite = await driver_of(connection)
+    with told(sql):
+        # One after the other: a failure may have ended the transaction, and what came then would stand by itself.
+        for statement, sets in _statements(sql, values):
+            await sqlite.executemany(statement, sets)
 
 
 def _statements(sql: str, rows: list[Values]) -> Iterator[tuple[str, list[Values]]]:

@@ -11,17 +11,15 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import aiosqlite
-from sqlalchemy import URL, Connection, PoolProxiedConnection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
-
-T = TypeVar("T")
 
 # Followers, the registry, clocks and misuse each keep one busy while a server hangs; what is asked then still gets one.
 READERS = 12
@@ -121,25 +119,15 @@ def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEn
     return writer, reader
 
 
-async def in_one_go(connection: AsyncConnection, statement: str, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Have the thread of `connection`, an SQLite's, do `work` within its transaction; an error names `statement`.
+async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
+    """The driver's own connection to an SQLite, within the transaction of `connection`.
 
-    SQLAlchemy goes there three or four times for a statement: to make a cursor, to use it, to fetch, to close it. On a
-    busy machine each way waits for its turn, which was most of what a commit took.
+    SQLAlchemy goes to its thread three or four times for a statement: to make a cursor, to use it, to fetch, to close
+    it. On a busy machine each way waits for its turn, which was most of what a commit took.
     """
     if not connection.in_transaction():
         await connection.begin()
-    driver = driver_of(await connection.get_raw_connection())
-    with told(statement):
-        # What every public call of aiosqlite is made of.
-        return await driver._execute(work, driver._conn)  # type: ignore[no-untyped-call, no-any-return]  # noqa: SLF001
-
-
-def driver_of(connection: PoolProxiedConnection) -> aiosqlite.Connection:
-    """The driver's own connection to an SQLite."""
-    driver = connection.driver_connection
-    assert isinstance(driver, aiosqlite.Connection)  # noqa: S101
-    return driver
+    return cast("aiosqlite.Connection", (await connection.get_raw_connection()).driver_connection)
 
 
 @contextmanager
@@ -173,8 +161,9 @@ def _furnish(engine: AsyncEngine, *, begin: str, pragmas: Sequence[str]) -> None
         cursor.close()
 
     def begun(connection: Connection) -> None:
+        driver = cast("aiosqlite.Connection", connection.connection.driver_connection)
         with told(begin):
-            await_only(driver_of(connection.connection).execute_fetchall(begin))
+            await_only(driver.execute_fetchall(begin))
 
     listeners: list[tuple[str, Callable[..., None]]] = [("connect", connected), ("begin", begun)]
     for name, listener in listeners:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.calendar import Calendar
-from cloud.database import write, write_all
+from cloud.database import write
 from cloud.ledger.cells import Cells
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
@@ -60,15 +60,10 @@ async def add(
     calendar: Calendar,
 ) -> None:
     """Add `cells` within the transaction of `connection`."""
-    await write_all(
-        connection,
-        [
-            (ADD_MINUTE, minute_rows(cells, channel)),
-            (ADD_DAY, day_rows(cells, channel, calendar.day)),
-            (ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour)),
-            (ADD_CITY, city_rows(cells, channel)),
-        ],
-    )
+    await write(connection, ADD_MINUTE, minute_rows(cells, channel))
+    await write(connection, ADD_DAY, day_rows(cells, channel, calendar.day))
+    await write(connection, ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour))
+    await write(connection, ADD_CITY, city_rows(cells, channel))
 
 
 async def add_estimated(connection: AsyncConnection, estimated: Mapping[tuple[str, int], int], channel: str) -> None:

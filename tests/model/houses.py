@@ -263,11 +263,11 @@ class Connection:
         self.engine = engine
         self._handle = handle
 
-    async def exec_driver_sql(self, statement: str, values: Any) -> Any:  # noqa: ANN401
-        if isinstance(values, list):
-            return await self._handle.executemany(statement, values)
-        rows = await self._handle.execute_fetchall(statement, values)
-        return SimpleNamespace(all=lambda: rows)
+    def in_transaction(self) -> bool:
+        return True
+
+    async def get_raw_connection(self) -> SimpleNamespace:
+        return SimpleNamespace(driver_connection=self._handle)
 
 
 def registry(version: int, nodes: tuple[str, ...]) -> Registry:
