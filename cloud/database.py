@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.address import POSTGRESQL, SQLITE, shown, url_of
-from cloud.engines import driver_of, postgresql_engines, probe, sqlite_engines, sqlite_looker, told
+from cloud.engines import driver_of, postgresql_engines, probe, sqlalchemy_errors, sqlite_engines, sqlite_looker
 from cloud.migrations import HEAD, beyond, revision_of
 from contract.errors import OutOfRoom, SettingsError, StoreFull, Unavailable
 from transport.lock import locked
@@ -51,7 +51,7 @@ async def fetch(connection: AsyncConnection, sql: str, values: Sequence[object] 
     statement = _translated(sql, driver)
     if driver == SQLITE:
         sqlite = await driver_of(connection)
-        with told(sql):
+        with sqlalchemy_errors(sql):
             return [tuple(row) for row in await sqlite.execute_fetchall(statement, tuple(values))]
     found = await connection.exec_driver_sql(statement, tuple(values))
     return [tuple(row) for row in found.all()]
@@ -73,7 +73,7 @@ async def write(connection: AsyncConnection, sql: str, rows: Iterable[Sequence[o
         await connection.exec_driver_sql(_translated(sql, driver), values)
         return
     sqlite = await driver_of(connection)
-    with told(sql):
+    with sqlalchemy_errors(sql):
         # One after the other: a failure may have ended the transaction, and what came then would stand by itself.
         for statement, sets in _statements(sql, values):
             await sqlite.executemany(statement, sets)

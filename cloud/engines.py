@@ -131,7 +131,7 @@ async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
 
 
 @contextmanager
-def told(statement: str) -> Iterator[None]:
+def sqlalchemy_errors(statement: str) -> Iterator[None]:
     """Raise what SQLite refuses inside as SQLAlchemy's error, as it is with every other trouble."""
     try:
         yield
@@ -162,7 +162,7 @@ def _furnish(engine: AsyncEngine, *, begin: str, pragmas: Sequence[str]) -> None
 
     def begun(connection: Connection) -> None:
         driver = cast("aiosqlite.Connection", connection.connection.driver_connection)
-        with told(begin):
+        with sqlalchemy_errors(begin):
             await_only(driver.execute_fetchall(begin))
 
     listeners: list[tuple[str, Callable[..., None]]] = [("connect", connected), ("begin", begun)]

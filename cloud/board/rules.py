@@ -18,7 +18,7 @@ from cloud.board.pace import Pace
 from cloud.board.picture import City, Diff, FeedItem, LowWindow, Nodes, Path, Picture, Tick, Unit
 from cloud.board.trends import Trends
 from cloud.calendar import MINUTE_MS, Calendar
-from cloud.ledger.cells import Cells, counts_of, rated
+from cloud.ledger.cells import Cells, by_minute, counts_of, rated
 from cloud.ledger.commit import Commit
 from contract.identity import county_of, township_of
 from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, shares
@@ -118,12 +118,9 @@ class Board:
 
     def _count(self, cells: Cells) -> int:
         """Count `cells` in the trends, and by window those of today and later; how many ratings they are."""
-        minutes: dict[int, int] = {}
-        for (_, minute), n in cells.items():
-            minutes[minute] = minutes.get(minute, 0) + n
         ahead: dict[str, dict[str, int]] = {}
         of: dict[int, dict[str, int]] = {}
-        for minute, n in minutes.items():
+        for minute, n in by_minute(cells).items():
             day = self._calendar.day(minute * MINUTE_MS)
             self._trends.add(minute, day, counts_of(n))
             if day >= self._today:

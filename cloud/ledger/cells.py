@@ -28,6 +28,14 @@ def counts_of(number: int) -> Counts:
     return number & MASK, number >> BITS & MASK, number >> TWICE
 
 
+def by_minute(cells: Cells) -> dict[int, int]:
+    """The same by minute alone."""
+    sums: dict[int, int] = {}
+    for (_, minute), n in cells.items():
+        sums[minute] = sums.get(minute, 0) + n
+    return sums
+
+
 def rated(cells: Cells) -> int:
     """How many ratings `cells` count."""
     return sum(counts_of(sum(cells.values())))

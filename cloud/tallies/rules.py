@@ -1,13 +1,14 @@
 """From counted minutes to the rows of the tallies. Pure.
 
-The loops are written out, down to the shifts of `cloud.ledger.cells.counts_of`: each runs once for every cell.
+The loops are written out, those of many rows down to the shifts of `counts_of`: each runs once for every cell.
 """
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from cloud.ledger.cells import BITS, MASK, TWICE, Cells
+from cloud.ledger.cells import BITS, MASK, TWICE, Cells, by_minute, counts_of
 from cloud.ledger.rules import MINUTE_MS
+from contract.identity import township_of
 
 Row = tuple[int | str, str, str, int, int, int]
 Span = TypeVar("Span", int, str)
@@ -23,10 +24,7 @@ def minute_rows(cells: Cells, channel: str) -> list[Row]:
 
 def city_rows(cells: Cells, channel: str) -> list[CityRow]:
     """The rows (minute, channel, satisfied, basic, dissatisfied) to add."""
-    sums: dict[int, int] = {}
-    for (_, minute), n in cells.items():
-        sums[minute] = sums.get(minute, 0) + n
-    return sorted([(minute, channel, n & MASK, n >> BITS & MASK, n >> TWICE) for minute, n in sums.items()])
+    return sorted([(minute, channel, *counts_of(n)) for minute, n in by_minute(cells).items()])
 
 
 def day_rows(cells: Cells, channel: str, day: Callable[[int], str]) -> list[Row]:
@@ -46,7 +44,7 @@ def township_rows(cells: Cells, channel: str, hour: Callable[[int], int]) -> lis
     hours, of = _spans(cells, lambda at: hour(at) // MINUTE_MS)
     for (window, minute), n in cells.items():
         sums = of[minute]
-        township = window[:9]
+        township = township_of(window)
         sums[township] = sums.get(township, 0) + n
     return _rows(hours, channel)
 
@@ -58,10 +56,7 @@ def _spans(cells: Cells, span: Callable[[int], Span]) -> tuple[dict[Span, dict[s
 
 
 def _rows(spans: Mapping[Span, Mapping[str, int]], channel: str) -> list[Row]:
-    return sorted(
-        [
-            (span, place, channel, n & MASK, n >> BITS & MASK, n >> TWICE)
-            for span, sums in spans.items()
-            for place, n in sums.items()
-        ]
-    )
+    rows: list[Row] = []
+    for span, sums in spans.items():
+        rows += [(span, place, channel, n & MASK, n >> BITS & MASK, n >> TWICE) for place, n in sums.items()]
+    return sorted(rows)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from cloud.database import ROWS_A_STATEMENT, Database, fetch, fetch_value, open_database, reading, unavailable, write
+from cloud.tallies.store import ADD_MINUTE
 from contract.errors import OutOfRoom, SettingsError, Unavailable
 
 WINDOWS = 'SELECT id FROM "window"'
@@ -75,6 +76,15 @@ def test_a_full_disk_is_told_apart_from_other_trouble(said: Exception) -> None:
     with pytest.raises(Unavailable, match="database: ") as caught, unavailable():
         raise OSError(errno.ECONNRESET, "gone")
     assert not isinstance(caught.value, OutOfRoom)
+
+
+async def test_thousands_of_rows_are_one_statement(database: Database) -> None:
+    rows = [(minute, "371721121-a1/01", "button", 1, 0, 0) for minute in range(5000)]
+    async with database.writer.begin() as writing:
+        await write(writing, ADD_MINUTE, rows)
+        await write(writing, ADD_MINUTE, rows)
+    async with database.reader.begin() as reading:
+        assert await fetch(reading, "SELECT count(*), sum(satisfied) FROM tally_minute") == [(5000, 10_000)]
 
 
 # The same insertion, as many rows at a time and, where a row brings more than what is inserted, one by one.
