@@ -87,6 +87,28 @@ async def test_thousands_of_rows_are_one_statement(database: Database) -> None:
         assert await fetch(reading, "SELECT count(*), sum(satisfied) FROM tally_minute") == [(5000, 10_000)]
 
 
+@pytest.mark.parametrize("count", [1, ROWS_A_STATEMENT, 3 * ROWS_A_STATEMENT])
+async def test_a_disk_that_fills_within_a_commit_leaves_nothing_of_it(tmp_path: Path, count: int) -> None:
+    """SQLite then may end the transaction by itself, and whatever came after would be committed at once."""
+    async with await open_database(str(tmp_path / "city.db")) as database:
+        async with database.writer.begin() as writing:
+            await write(writing, "CREATE TABLE note (a INTEGER PRIMARY KEY, b BLOB NOT NULL)")
+            pages = await fetch_value(writing, "PRAGMA page_count")
+            await fetch(writing, f"PRAGMA max_page_count = {pages + 40}")
+        add = "INSERT INTO note (a, b) VALUES (:a, :b)"
+        with pytest.raises(OutOfRoom), unavailable():
+            async with database.writer.begin() as writing:
+                await write(writing, add, [(0, b"fits")])
+                await write(writing, add, [(1 + number, bytes(1_000_000 // count)) for number in range(count)])
+        async with database.reader.begin() as reading:
+            assert await fetch_value(reading, "SELECT count(*) FROM note") == 0
+        async with database.writer.begin() as writing:
+            await fetch(writing, f"PRAGMA max_page_count = {pages + 400}")
+            await write(writing, add, [(0, b"fits")])
+        async with database.reader.begin() as reading:
+            assert await fetch(reading, "SELECT a, b FROM note") == [(0, b"fits")]
+
+
 # The same insertion, as many rows at a time and, where a row brings more than what is inserted, one by one.
 ADD_NOTE = "INSERT INTO note (a, b) VALUES (:a, :b) ON CONFLICT (a) DO UPDATE SET b = note.b || excluded.b"
 ADD_NOTES = (ADD_NOTE, ADD_NOTE + " || CAST(:more AS TEXT)", ADD_NOTE.replace(":a, :b", "CAST(:a AS INTEGER), :b"))
