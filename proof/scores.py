@@ -17,8 +17,9 @@ from typing import NamedTuple
 Counts = tuple[int, int, int]
 
 WEIGHTS = (1.0, 0.6, 0.0)
-# The same in tenths: sums of them are exact.
-_TENTHS = (10, 6, 0)
+# Weights in thousandths: sums of them are exact.
+Points = tuple[int, int, int]
+POINTS: Points = (1000, 600, 0)
 BINS = (80.0, 88.0, 92.0, 95.0)
 # One-sided 97.5 % on each side is 95 % two-sided.
 ALPHA = 0.025
@@ -46,15 +47,15 @@ def plus(a: Counts, b: Counts) -> Counts:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
-def mean(n: Counts) -> float:
-    """Return the weighted mean of `n` in [0, 1]; `ValueError` without ratings."""
-    return _points(n) / (10 * _some(n))
+def mean(n: Counts, points: Points = POINTS) -> float:
+    """Return the mean of `n` in [0, 1], weighted by `points` thousandths a level; `ValueError` without ratings."""
+    return _points(n, points) / (1000 * _some(n))
 
 
 def percent(n: Counts) -> float | None:
     """Return the score that is shown: the weighted mean in percent, half up to one decimal; None without ratings."""
     count = sum(n)
-    return None if count == 0 else _half_up(100 * _points(n), count) / 10
+    return None if count == 0 else _half_up(_points(n, POINTS), count) / 10
 
 
 def shares(n: Counts) -> Shares | None:
@@ -106,12 +107,12 @@ def lower(average: float, count: int, alpha: float = ALPHA) -> float:
     return 1.0 - upper(1.0 - average, count, alpha)
 
 
-def interval(n: Counts, alpha: float = ALPHA) -> Interval:
-    """Both bounds of the mean of `n`, each at level `alpha`; (0, 1) without ratings."""
+def interval(n: Counts, alpha: float = ALPHA, points: Points = POINTS) -> Interval:
+    """Both bounds of the mean of `n`, each at level `alpha`; (0, 1) without ratings. `points` as for `mean`."""
     count = sum(n)
     if count == 0:
         return Interval(0.0, 1.0)
-    average = mean(n)
+    average = mean(n, points)
     return Interval(lower(average, count, alpha), upper(average, count, alpha))
 
 
@@ -120,9 +121,9 @@ def percent_interval(bounds: Interval) -> Interval:
     return Interval(floor(1000 * bounds.low) / 10, ceil(1000 * bounds.high) / 10)
 
 
-def _points(n: Counts) -> int:
-    """Ten times the sum of the weights."""
-    return _TENTHS[0] * n[0] + _TENTHS[1] * n[1] + _TENTHS[2] * n[2]
+def _points(n: Counts, points: Points) -> int:
+    """A thousand times the sum of the weights."""
+    return points[0] * n[0] + points[1] * n[1] + points[2] * n[2]
 
 
 def _some(n: Counts) -> int:

@@ -96,10 +96,14 @@ async def test_a_disk_that_fills_within_a_commit_leaves_nothing_of_it(tmp_path: 
             pages = await fetch_value(writing, "PRAGMA page_count")
             await fetch(writing, f"PRAGMA max_page_count = {pages + 40}")
         add = "INSERT INTO note (a, b) VALUES (:a, :b)"
-        with pytest.raises(OutOfRoom), unavailable():
+
+        async def fill() -> None:
             async with database.writer.begin() as writing:
                 await write(writing, add, [(0, b"fits")])
                 await write(writing, add, [(1 + number, bytes(1_000_000 // count)) for number in range(count)])
+
+        with pytest.raises(OutOfRoom), unavailable():
+            await fill()
         async with database.reader.begin() as reading:
             assert await fetch_value(reading, "SELECT count(*) FROM note") == 0
         async with database.writer.begin() as writing:
