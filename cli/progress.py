@@ -12,7 +12,7 @@ from cloud.copy.copier import Tell
 
 _STEPS = {"upgrade": "copying, to upgrade that", "copy": "copying", "verify": "verifying", "recount": "recounting"}
 _STEPS |= {"feed": "feeding", "compare": "comparing townships", "sums": "sums by day"}
-_STEPS |= {"see": "reading the ledger", "judge": "judging nodes"}
+_STEPS |= {"see": "reading the ledger", "judge": "judging nodes", "draw": "drawing quarters"}
 
 
 class _Speed(ProgressColumn):

@@ -72,6 +72,8 @@ def test_only_the_hop_speaks_mqtt_and_only_the_disk_module_keeps_a_houses_file()
         ("Committer", "cloud/ingest/committer.py"),
         ("percent", "proof/scores.py"),
         ("interval", "proof/scores.py"),
+        ("coefficient", "proof/coefficient.py"),
+        ("corrected", "proof/coefficient.py"),
         ("decode_batch", "contract/codec.py"),
         ("verify", "contract/signing.py"),
         ("unpack", "contract/bundle.py"),
