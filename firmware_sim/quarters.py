@@ -107,8 +107,8 @@ class Outcome(msgspec.Struct, frozen=True):
             )
         for what, found in (
             ("below the target", self.below),
-            ("of these, with stuffing", self.stuffed),
-            ("the same without it", self.unstuffed),
+            ("below it where somebody stuffs", self.stuffed),
+            ("of the same kind had nobody stuffed", self.unstuffed),
         ):
             yield (
                 f"townships {what}: {found.townships}; penalised in {found.penalised} % of their quarters, "
