@@ -10,9 +10,9 @@ async def figures(node: Node) -> list[Metric]:
     """Return every family of `node`; before it is ready, its version only."""
     if not node.ready.is_set():
         return [build_info()]
-    status, refused, up, lanes, commits = await node.vitals()
+    status, readable, refused, up, lanes, commits = await node.vitals()
     return [
-        *of_a_hop("edge", status, lanes, commits),
+        *of_a_hop("edge", status, lanes, commits, readable=readable),
         counter("manyi_edge_ratings_settled", "Choices that settled, refused ones included", status.settled),
         counter("manyi_edge_ratings_refused", "Choices that the full disk could not take", refused),
         counter("manyi_edge_presses_ignored", "Presses within a cooldown", status.ignored),

@@ -13,7 +13,7 @@ import msgspec
 from contract.batch import StreamKey
 from contract.bundle import Signed
 from contract.config import NodeConfig
-from contract.errors import Refused, StoreFull
+from contract.errors import Refused, StoreDamaged, StoreFull
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
@@ -38,9 +38,13 @@ LOOK_S = 10.0
 
 
 class Vitals(NamedTuple):
-    """What a node's figures are made of; `refused`: choices since the start that the full disk could not take."""
+    """What a node's figures are made of; `refused`: choices since the start that the full disk could not take.
+
+    Where the disk was not `readable`, the `oldest_ms` of `status` says nothing.
+    """
 
     status: NodeStatus
+    readable: bool
     refused: int
     up: bool
     lanes: Lanes
@@ -188,12 +192,19 @@ class Node:
             logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
 
     async def _status(self) -> NodeStatus:
-        shelved, oldest_at = await self._uplink.sender.waiting()
+        return self._status_with(await self._oldest_ms())
+
+    async def _oldest_ms(self) -> int:
+        """Age of the oldest rating that waits, 0 for none: the one part of the status that is read from the disk."""
+        oldest_at = await self._uplink.sender.oldest()
         uncut = await self._outbox.oldest_uncut() if self._outbox.uncut else None
         now = self._timepiece.now()
         ages = [now.at - oldest_at] if now and oldest_at else []
         ages += [boottime_ms() - uncut] if uncut else []
-        free = self._outbox.disk.free()
+        return max(0, *ages, 0)
+
+    def _status_with(self, oldest_ms: int) -> NodeStatus:
+        now = self._timepiece.now()
         return NodeStatus(
             node=self._settings.node,
             state="up",
@@ -201,9 +212,9 @@ class Node:
             epoch=self._epoch,
             config=self._config_version,
             windows=[window.id for window in self._settings.window],
-            queue=shelved + self._outbox.uncut,
-            oldest_ms=max(0, *ages, 0),
-            disk_free=free,
+            queue=self._uplink.sender.waiting + self._outbox.uncut,
+            oldest_ms=oldest_ms,
+            disk_free=self._outbox.disk.free(),
             stuck=self._panel.stuck(),
             full=self._outbox.disk.full,
             clock_error_ms=now.error if now else None,
@@ -213,10 +224,19 @@ class Node:
         )
 
     async def vitals(self) -> Vitals:
-        """How it is at this moment; to be asked once it is `ready`."""
-        refused = self._refused_before + self._panel.refused
+        """How it is at this moment, as far as the disk can be read; to be asked once it is `ready`."""
+        try:
+            status, readable = await self._status(), True
+        except (StoreFull, StoreDamaged):
+            # Logged, or acted on, by those who work with the disk: asking for figures is to change nothing.
+            status, readable = self._status_with(0), False
         return Vitals(
-            await self._status(), refused, self._uplink.up, self._uplink.sender.lanes, self._outbox.disk.commits
+            status,
+            readable,
+            self._refused_before + self._panel.refused,
+            self._uplink.up,
+            self._uplink.sender.lanes,
+            self._outbox.disk.commits,
         )
 
     async def _prune(self) -> None:

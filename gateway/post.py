@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.bundle import Signed
-from contract.errors import Refused, StoreFull
+from contract.errors import Refused, StoreDamaged, StoreFull
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer, public_key
 from contract.status import GatewayStatus
@@ -40,9 +40,13 @@ _HELLOS_AT_ONCE = 200
 
 
 class Vitals(NamedTuple):
-    """What a gateway's figures are made of; `up`: whether each of its connections stands."""
+    """What a gateway's figures are made of; `up`: whether each of its connections stands.
+
+    Where the disk was not `readable`, the `oldest_ms` of `status` says nothing.
+    """
 
     status: GatewayStatus
+    readable: bool
     up: dict[str, bool]
     lanes: Lanes
     commits: Histogram
@@ -166,18 +170,25 @@ class Gateway:
                 self._report_due.clear()
 
     async def _status(self) -> GatewayStatus:
-        queue, oldest = await self._forwarder.sender.waiting()
+        return self._status_with(await self._oldest_ms())
+
+    async def _oldest_ms(self) -> int:
+        """Age of the oldest rating that waits, 0 for none: the one part of the status that is read from the disk."""
+        oldest = await self._forwarder.sender.oldest()
         now = self._timepiece.now()
-        free = self._journal.disk.free()
+        return max(0, now.at - oldest) if now and oldest else 0
+
+    def _status_with(self, oldest_ms: int) -> GatewayStatus:
+        now = self._timepiece.now()
         return GatewayStatus(
             node=self._settings.node,
             state="up",
             version=__version__,
             epoch=self._epoch,
             config=self._papers.version,
-            queue=queue,
-            oldest_ms=max(0, now.at - oldest) if now and oldest else 0,
-            disk_free=free,
+            queue=self._forwarder.sender.waiting,
+            oldest_ms=oldest_ms,
+            disk_free=self._journal.disk.free(),
             full=self._journal.disk.full,
             clock_error_ms=now.error if now else None,
             quarantined=dict(self._reception.counts),
@@ -185,9 +196,14 @@ class Gateway:
         )
 
     async def vitals(self) -> Vitals:
-        """How it is at this moment; to be asked once it is `ready`."""
+        """How it is at this moment, as far as the disk can be read; to be asked once it is `ready`."""
         up = {"nodes": self._reception.up, **self._forwarder.up}
-        return Vitals(await self._status(), up, self._forwarder.sender.lanes, self._journal.disk.commits)
+        try:
+            status, readable = await self._status(), True
+        except (StoreFull, StoreDamaged):
+            # Logged, or acted on, by those who work with the disk: asking for figures is to change nothing.
+            status, readable = self._status_with(0), False
+        return Vitals(status, readable, up, self._forwarder.sender.lanes, self._journal.disk.commits)
 
     async def _pass_hellos_on(self) -> None:
         while True:

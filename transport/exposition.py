@@ -55,12 +55,19 @@ def build_info() -> Metric:
     return family
 
 
-def of_a_hop(house: str, status: NodeStatus | GatewayStatus, lanes: Lanes, commits: Histogram) -> Iterator[Metric]:
-    """Yield what node and gateway have in common: what waits, the disk, the clock, resends and commits."""
+def of_a_hop(
+    house: str, status: NodeStatus | GatewayStatus, lanes: Lanes, commits: Histogram, *, readable: bool
+) -> Iterator[Metric]:
+    """Yield what node and gateway have in common: what waits, the disk, the clock, resends and commits.
+
+    Where the disk is not `readable`, nobody knows how old is what waits on it, so that is left out.
+    """
     known = status.clock_error_ms is not None
     name = f"manyi_{house}"
     yield gauge(f"{name}_waiting_ratings", "Ratings that the next end is not known to have", status.queue)
-    yield gauge(f"{name}_oldest_seconds", "Age of the oldest of them, 0 for none", status.oldest_ms / 1000)
+    yield gauge(f"{name}_disk_readable", "Whether what was asked of the disk for this could be read", readable)
+    if readable:
+        yield gauge(f"{name}_oldest_seconds", "Age of the oldest of them, 0 for none", status.oldest_ms / 1000)
     yield gauge(f"{name}_disk_free_bytes", "Room for ordinary writes, beyond the reserve", status.disk_free)
     yield gauge(f"{name}_full", "Whether the disk takes no more ratings", status.full)
     yield gauge(f"{name}_clock_known", "Whether the city's time is known", known)

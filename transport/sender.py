@@ -73,12 +73,17 @@ class Sender:
         """What waits and what flies."""
         return self._lanes
 
-    async def waiting(self) -> tuple[int, int | None]:
-        """How many ratings on the shelf are unacknowledged, and since when the oldest waits (city's time, ms)."""
+    @property
+    def waiting(self) -> int:
+        """How many ratings on the shelf are unacknowledged; known without reading it."""
+        return self._lanes.ratings()
+
+    async def oldest(self) -> int | None:
+        """Since when the oldest of them waits (city's time, ms), as the shelf has it."""
         oldest = self._lanes.oldest()
         raws = await self._shelf.raws([oldest.id]) if oldest else {}
         since = [decode_batch(Signed.of(raw).body).t0 for raw in raws.values()]
-        return self._lanes.ratings(), min(since, default=None)
+        return min(since, default=None)
 
     def link_up(self) -> None:
         """A connection stands: greet."""

@@ -1,9 +1,11 @@
 """What a node tells Prometheus: what happened at its windows, and nothing about which window or grade."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import msgspec
+import pytest
 from gpiozero.pins.mock import MockFactory
 from prometheus_client.metrics_core import Metric
 
@@ -12,6 +14,7 @@ from contract.signing import Signer
 from edge.metrics import figures
 from edge.node import Node
 from edge.settings import Settings, Timing
+from transport import disk
 from transport.broker import Broker
 
 NODE = Settings(
@@ -57,3 +60,39 @@ async def test_a_press_shows_in_the_figures(tmp_path: Path) -> None:
     assert told["manyi_edge_commit_seconds_count"] >= 2
     labels = {name for family in families for sample in family.samples for name in sample.labels}
     assert labels == {"le", "version"}
+
+
+@pytest.mark.parametrize(
+    ("name", "failed"),
+    [("SQLITE_IOERR_READ", sqlite3.OperationalError), ("SQLITE_CORRUPT", sqlite3.DatabaseError)],
+)
+async def test_a_disk_that_cannot_be_read_leaves_out_only_what_it_alone_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failed: type[sqlite3.Error]
+) -> None:
+    async def unreadable(*_: object) -> list[sqlite3.Row]:
+        error = failed("disk I/O error")
+        error.sqlite_errorname = name
+        raise error
+
+    # So rare a heartbeat does not look at the disk while the test does: a damaged one ends the node.
+    settings = msgspec.structs.replace(NODE, store=f"{tmp_path}/outbox.db", heartbeat_s=60)
+    pins = MockFactory()
+    node = Node(settings, factory=pins, signer=Signer(b"1" * 32))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(node.run(), name="node")
+        await node.ready.wait()
+        pins.pin(2).drive_low()
+        async with asyncio.timeout(5):
+            while not node._outbox.uncut:
+                await asyncio.sleep(0.005)
+        whole = values(await figures(node))
+        with monkeypatch.context() as broken:
+            broken.setattr(disk, "rows", unreadable)
+            told = values(await figures(node))
+        again = values(await figures(node))
+        node.stop()
+    assert whole.keys() - told.keys() == {"manyi_edge_oldest_seconds"}
+    assert [one["manyi_edge_disk_readable"] for one in (whole, told, again)] == [1, 0, 1]
+    assert told["manyi_edge_waiting_ratings"] == told["manyi_edge_ratings_settled_total"] == 1
+    assert told["manyi_edge_disk_free_bytes"] > 0
+    assert again.keys() == whole.keys()

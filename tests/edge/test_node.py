@@ -125,16 +125,16 @@ async def test_a_disk_that_cannot_be_read_for_a_while_puts_off_what_is_reported(
     monkeypatch.setattr(node_module, "LOOK_S", 0.02)
     reported: list[bool] = []
     async with running(tmp_path) as (node, _):
-        waiting, tries = node._uplink.sender.waiting, 0
+        oldest, tries = node._uplink.sender.oldest, 0
 
-        async def unreadable() -> tuple[int, int | None]:
+        async def unreadable() -> int | None:
             nonlocal tries
             tries += 1
             if tries <= 2:
                 raise StoreFull("disk I/O error")
-            return await waiting()
+            return await oldest()
 
-        monkeypatch.setattr(node._uplink.sender, "waiting", unreadable)
+        monkeypatch.setattr(node._uplink.sender, "oldest", unreadable)
         monkeypatch.setattr(node._uplink, "report", lambda _: reported.append(tries > 2))
         await until(lambda: reported)
     assert all(reported)

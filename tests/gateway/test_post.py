@@ -103,17 +103,17 @@ async def test_a_disk_that_cannot_be_read_for_a_while_puts_off_what_is_reported(
     monkeypatch.setattr(post, "REPORT_S", 0.02)
     reported: list[bool] = []
     async with running(tmp_path) as gateway:
-        waiting, tries = gateway._forwarder.sender.waiting, 0
+        oldest, tries = gateway._forwarder.sender.oldest, 0
 
-        async def unreadable() -> tuple[int, int | None]:
+        async def unreadable() -> int | None:
             nonlocal tries
             tries += 1
             gateway._report_due.set()
             if tries <= 2:
                 raise StoreFull("disk I/O error")
-            return await waiting()
+            return await oldest()
 
-        monkeypatch.setattr(gateway._forwarder.sender, "waiting", unreadable)
+        monkeypatch.setattr(gateway._forwarder.sender, "oldest", unreadable)
         monkeypatch.setattr(gateway._forwarder, "report", lambda _: reported.append(tries > 2))
         gateway._report_due.set()
         await until(lambda: reported)

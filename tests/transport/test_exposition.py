@@ -116,10 +116,21 @@ def test_a_family_with_a_label_has_a_figure_for_each_of_its_values() -> None:
 @pytest.mark.parametrize(("error", "known"), [(None, 0), (0, 1), (250, 1)])
 def test_a_clock_error_is_told_only_where_the_time_is_known(error: int | None, known: int) -> None:
     status = NodeStatus("371721121-a1", "up", clock_error_ms=error, queue=3, oldest_ms=1500)
-    told = {f.name: f.samples[0].value for f in of_a_hop("edge", status, Lanes(), Histogram())}
+    told = {f.name: f.samples[0].value for f in of_a_hop("edge", status, Lanes(), Histogram(), readable=True)}
     assert told["manyi_edge_clock_known"] == known
     assert ("manyi_edge_clock_error_seconds" in told) is (error is not None)
     assert (told["manyi_edge_waiting_ratings"], told["manyi_edge_oldest_seconds"]) == (3, 1.5)
+
+
+def test_what_only_an_unreadable_disk_knows_is_left_out_and_the_rest_told() -> None:
+    status = NodeStatus("371721121-a1", "up", queue=3, disk_free=7)
+    readable, not_ = (
+        {f.name: f.samples[0].value for f in of_a_hop("edge", status, Lanes(), Histogram(), readable=readable)}
+        for readable in (True, False)
+    )
+    assert (readable["manyi_edge_disk_readable"], not_["manyi_edge_disk_readable"]) == (1, 0)
+    assert readable.keys() - not_.keys() == {"manyi_edge_oldest_seconds"}
+    assert (not_["manyi_edge_waiting_ratings"], not_["manyi_edge_disk_free_bytes"]) == (3, 7)
 
 
 def test_all_that_a_hop_tells() -> None:
@@ -127,10 +138,11 @@ def test_all_that_a_hop_tells() -> None:
     lanes, commits = Lanes(), Histogram((0.01, 0.1))
     lanes.unanswered = 4
     commits.add(0.05, 2)
-    families = {family.name: family for family in of_a_hop("edge", status, lanes, commits)}
+    families = {family.name: family for family in of_a_hop("edge", status, lanes, commits, readable=True)}
     assert {name: family.type for name, family in families.items()} == {
         **dict.fromkeys((f"manyi_edge_{name}" for name in ("waiting_ratings", "oldest_seconds", "full")), "gauge"),
-        **dict.fromkeys((f"manyi_edge_{name}" for name in ("disk_free_bytes", "clock_known")), "gauge"),
+        **dict.fromkeys((f"manyi_edge_disk_{name}" for name in ("readable", "free_bytes")), "gauge"),
+        "manyi_edge_clock_known": "gauge",
         "manyi_edge_clock_error_seconds": "gauge",
         "manyi_edge_resends": "counter",
         "manyi_edge_commit_seconds": "histogram",
@@ -142,6 +154,7 @@ def test_all_that_a_hop_tells() -> None:
         for sample in family.samples
     ] == [
         ("waiting_ratings", {}, 3),
+        ("disk_readable", {}, True),
         ("oldest_seconds", {}, 1.5),
         ("disk_free_bytes", {}, 7),
         ("full", {}, True),

@@ -186,7 +186,7 @@ async def test_it_greets_with_all_it_keeps_and_sends_once_welcomed(shelf: Shelf)
         assert (hello.boot, hello.boottime, hello.wall) == ("boot", 50_000, 5)
         assert [(stream.key, stream.has) for stream in hello.streams] == [(STREAM, [(1, 4)])]
         assert stage.batches() == []
-        assert await stage.sender.waiting() == (4, NOON + 1)
+        assert (stage.sender.waiting, await stage.sender.oldest()) == (4, NOON + 1)
 
         stage.say(stage.welcome(Ack(*STREAM, held=[(1, 3)])))
         await stage.settle()
@@ -195,7 +195,7 @@ async def test_it_greets_with_all_it_keeps_and_sends_once_welcomed(shelf: Shelf)
 
         stage.say(Ack(*STREAM, held=[(4, 4)]))
         await stage.settle()
-        assert await stage.sender.waiting() == (0, None)
+        assert (stage.sender.waiting, await stage.sender.oldest()) == (0, None)
         assert stage.house.acks == [Ack(*STREAM, held=[(4, 4)])]
 
 
