@@ -95,34 +95,30 @@ class Dating:
             self._follow(tie.peer_boot)
 
     def _follow(self, boot: str) -> None:
-        """Date by the ties to `boot` what they tie to it, and so on; each tie once, since they may go in a circle."""
-        waiting, unused = [boot], list(self._ties)
-        while waiting:
-            peer = waiting.pop()
-            for tie in [tie for tie in unused if tie.peer_boot == peer and tie.boot != peer]:
-                unused.remove(tie)
-                moment = self._at(peer, tie.peer_boottime)
-                if moment is not None and self._keep(
-                    Anchor(tie.boot, tie.boottime, moment.at, moment.error + tie.error), direct=False
-                ):
-                    waiting.append(tie.boot)
+        """Date by the ties to `boot` what they tie to it.
 
-    def _keep(self, anchor: Anchor, *, direct: bool) -> bool:
-        """Keep an anchor in the place of those that it contradicts; whether it is news."""
+        Nothing is tied to that in turn: one end of a tie is this machine's, the other is not.
+        """
+        for tie in self._ties:
+            moment = self._at(boot, tie.peer_boottime) if tie.peer_boot == boot != tie.boot else None
+            if moment is not None:
+                self._keep(Anchor(tie.boot, tie.boottime, moment.at, moment.error + tie.error), direct=False)
+
+    def _keep(self, anchor: Anchor, *, direct: bool) -> None:
+        """Keep an anchor in the place of those that it contradicts, where it is news."""
         new = _Known(anchor.boottime, anchor.at, anchor.error, direct)
         mine = self._anchors.setdefault(anchor.boot, [])
         against = [known for known in mine if _contradict(known, new)]
         same = [known for known in mine if known.boottime == new.boottime and known not in against]
         if not direct and any(known.direct for known in against):
             # A machine that was tied stood still meanwhile, say: its word is worth less than the city's own.
-            return False
+            return
         if any(known.error <= new.error for known in same):
-            return False
+            return
         mine[:] = sorted([new, *(known for known in mine if known not in against and known not in same)])
         # The first, the last and a few between bracket every moment well enough.
         if len(mine) > 64:  # noqa: PLR2004
             del mine[1:-1:2]
-        return True
 
     def _at(self, boot: str, boottime: int) -> _Moment | None:
         """The moment as all anchors of its boot have it; None without any."""
