@@ -75,10 +75,9 @@ class Disk:
         return disk
 
     async def _check(self) -> None:
-        async with self._connection.execute("PRAGMA quick_check(1)") as cursor:
-            row = await cursor.fetchone()
-        if row is None or row[0] != "ok":
-            raise StoreDamaged(f"{self.path}: {row[0] if row else 'no answer to quick_check'}")
+        said = [row[0] for row in await rows(self._connection, "PRAGMA quick_check(1)")]
+        if said != ["ok"]:
+            raise StoreDamaged(": ".join([str(self.path), *said]))
 
     async def close(self) -> None:
         """Finish what is queued and close."""
