@@ -112,8 +112,6 @@ class Shelf(Store):
         super().__init__(disk)
         self._ids: dict[StreamKey, int] = {}
         self._keys: dict[int, StreamKey] = {}
-        self._kept: dict[StreamKey, Ranges] = {}
-        self._last_id = 0
         # Held from choosing a number until its commit, so that none is chosen twice.
         self._adding = asyncio.Lock()
 
@@ -123,8 +121,8 @@ class Shelf(Store):
         pairs: dict[int, list[tuple[int, int]]] = {}
         for stream, first, last in await self.disk.read(_NUMBERS):
             pairs.setdefault(stream, []).append((first, last))
-        self._kept = {self._keys[stream]: Ranges(numbers) for stream, numbers in pairs.items()}
-        self._last_id = (await self.disk.read(_LAST_ID))[0][0]
+        self._kept: dict[StreamKey, Ranges] = {self._keys[stream]: Ranges(all_) for stream, all_ in pairs.items()}
+        self._last_id: int = (await self.disk.read(_LAST_ID))[0][0]
         self.void: dict[StreamKey, Ranges] = {}
         for node, epoch, first, last in await self.disk.read("SELECT * FROM void"):
             stream = StreamKey(node, epoch)

@@ -17,9 +17,9 @@ from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer
 from transport.dating import Anchor, Dated, Tie
-from transport.disk import Disk
+from transport.disk import Disk, Values
 from transport.lanes import Item
-from transport.shelf import _LESSONS, KEEP_MS, Shelf
+from transport.shelf import _A_QUESTION, _LESSONS, KEEP_MS, Shelf
 
 NOON = 1_790_000_000_000
 ONE = StreamKey("371721121-a1", "AAAAAAAAAA")
@@ -105,6 +105,24 @@ async def test_within_finds_every_batch_that_holds_any_of_the_numbers(shelf: She
     assert numbers(await shelf.within({ONE: Ranges([(9, 20)])})) == [(7, 9)]
     assert await shelf.within({ONE: Ranges([(10, 20)])}) == []
     assert await shelf.within({StreamKey("371721121-a9", "AAAAAAAAAA"): Ranges([(1, 9)])}) == []
+
+
+@pytest.mark.parametrize(("ranges", "questions"), [(_A_QUESTION, 1), (_A_QUESTION + 1, 2)])
+async def test_many_ranges_are_few_questions(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, ranges: int, questions: int
+) -> None:
+    await shelf.put([signed(ONE, n, n) for n in range(1, 2 * ranges + 2)])
+    asked: list[str] = []
+    read = shelf.disk.read
+
+    async def counted(statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        asked.append(statement)
+        return await read(statement, values)
+
+    monkeypatch.setattr(shelf.disk, "read", counted)
+    wanted = [(2 * n, 2 * n) for n in range(1, ranges + 1)]
+    assert numbers(await shelf.within({ONE: Ranges(wanted)})) == wanted
+    assert len(asked) == questions
 
 
 async def test_two_puts_at_once_get_different_rows(shelf: Shelf) -> None:
