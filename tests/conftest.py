@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aiosqlite
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -53,6 +54,43 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what the model did, in whichever process."""
     for line in told(counts_of(chain.from_iterable(terminalreporter.stats.values()))):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def no_store_left_open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the stores that a test left open; one that did not fail by itself fails for that.
+
+    Python waits for a store's thread before it ends, so pytest would hang once all is told. That the connection ends it
+    when it is deleted is no help: it warns first, which is an error here, and gets no further.
+    """
+    opened: list[tuple[aiosqlite.Connection, object]] = []
+    connect, failed = aiosqlite.connect, request.session.testsfailed
+
+    def remembered(database: str | Path, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  (aiosqlite's own)
+        connection = connect(database, **options)
+        opened.append((connection, database))
+        return connection
+
+    monkeypatch.setattr(aiosqlite, "connect", remembered)
+    yield
+    left = [(connection, database) for connection, database in opened if _is_open(connection)]
+    for connection, _ in left:
+        asyncio.run(_close(connection))
+    if left and request.session.testsfailed == failed:
+        pytest.fail("\n".join(f"left open: {database}" for _, database in left), pytrace=False)
+
+
+def _is_open(connection: aiosqlite.Connection) -> bool:
+    try:
+        connection.total_changes  # noqa: B018  (it has no other way to say so)
+    except ValueError:
+        return False
+    return True
+
+
+async def _close(connection: aiosqlite.Connection) -> None:
+    async with asyncio.timeout(5):
+        await connection.close()
 
 
 @pytest.fixture(scope="session")
