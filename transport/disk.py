@@ -47,6 +47,7 @@ class Disk:
         self._reserve = reserve
         self._lock = asyncio.Lock()
         self._failed = False
+        self._room = 0
 
     @classmethod
     async def open(cls, path: Path, schema: str, *, reserve: int = RESERVE_BYTES) -> Self:
@@ -95,9 +96,14 @@ class Disk:
                 await self.write("PRAGMA user_version = 0")
 
     def free(self) -> int:
-        """Bytes that ordinary writes may still take on this disk, beyond the reserve; 0 when full."""
-        room = os.statvfs(self.path.parent)
-        return max(0, room.f_bavail * room.f_frsize - self._reserve)
+        """Bytes that ordinary writes may still take on this disk, beyond the reserve; 0 when full.
+
+        As it last was where the disk does not even say that: what is written there tells the rest.
+        """
+        with suppress(OSError):
+            room = os.statvfs(self.path.parent)
+            self._room = max(0, room.f_bavail * room.f_frsize - self._reserve)
+        return self._room
 
     def require_room(self) -> None:
         """Raise `StoreFull` when only the reserve is left; acks and pruning may still use that."""

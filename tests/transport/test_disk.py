@@ -1,6 +1,7 @@
 """A real SQLite file: what a commit means, and what each kind of trouble is called."""
 
 import asyncio
+import errno
 import os
 import resource
 import sqlite3
@@ -147,6 +148,22 @@ async def test_room_is_what_others_may_use_less_the_reserve(disk: Disk, monkeypa
     with pytest.raises(StoreFull) as caught:
         disk.require_room()
     assert str(caught.value) == f"{disk.path}: less than {800 * 512} bytes free; make room on this disk"
+
+
+async def test_a_disk_that_does_not_say_how_full_it_is_is_as_full_as_it_last_was(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = disk.free()
+
+    def torn_out(_: Path) -> os.statvfs_result:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "statvfs", torn_out)
+    assert disk.free() == known > 0
+    assert not disk.full
+    never_asked = await Disk.open(tmp_path / "new.db", "")
+    assert never_asked.free() == 0
+    await never_asked.close()
 
 
 async def test_not_full(disk: Disk) -> None:
