@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from contract.version import __version__
 from edge.__main__ import main
 from edge.pins import Factory
 from edge.settings import Settings
+from tests.rival import turned_away
 from transport.keys import new_key
 
 TEXT = f"""
@@ -130,17 +130,7 @@ def test_no_pins_is_one_line_that_names_the_file_and_code_2(
 def test_a_second_one_on_its_outbox_ends_with_a_line_that_says_what_to_do(config: Path) -> None:
     config.write_text(TEXT.replace('host = "127.0.0.1"', 'host = "127.0.0.1", port = 9'), encoding="utf-8")
     new_key(config.parent / "node.key")
-    command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
-        assert first.stderr is not None
-        assert "Connection refused" in first.stderr.readline()
-        try:
-            second = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert (second.returncode, second.stdout, second.stderr.count("\n")) == (2, "", 1)
-            assert second.stderr.startswith(f"{config}: {config.parent / 'outbox.db'} is in use by another process")
-            assert first.poll() is None
-        finally:
-            first.kill()
+    turned_away("edge", config, config.parent / "outbox.db")
 
 
 def test_keygen_prints_the_public_key_of_the_file_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from contract.signing import Signer
 from gateway.__main__ import main, read
+from tests.rival import turned_away
 from transport.keys import new_key
 
 CITY = Signer(b"9" * 32).public
@@ -32,6 +33,13 @@ def write(folder: Path, text: str) -> Path:
     file = folder / "gateway.toml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def alone(folder: Path) -> Path:
+    """A gateway that reaches no broker."""
+    new_key(folder / "g0.key")
+    text = GOOD.replace('host = "127.0.0.1" }', 'host = "127.0.0.1", port = 9 }').replace("1884", "9")
+    return write(folder, text.replace(', username = "g0", password_file = "g0.password"', ""))
 
 
 def test_a_good_file(tmp_path: Path) -> None:
@@ -91,9 +99,7 @@ def test_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.timeout(60)
 def test_it_runs_without_brokers_and_stops_on_sigterm(tmp_path: Path) -> None:
-    new_key(tmp_path / "g0.key")
-    file = write(tmp_path, GOOD.replace('host = "127.0.0.1" }', 'host = "127.0.0.1", port = 9 }').replace("1884", "9"))
-    file.write_text(file.read_text().replace(', username = "g0", password_file = "g0.password"', ""))
+    file = alone(tmp_path)
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", "run", "--config", str(file)], stderr=subprocess.PIPE, text=True
     ) as child:
@@ -107,20 +113,7 @@ def test_it_runs_without_brokers_and_stops_on_sigterm(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_second_one_on_its_journal_ends_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
-    new_key(tmp_path / "g0.key")
-    file = write(tmp_path, GOOD.replace('host = "127.0.0.1" }', 'host = "127.0.0.1", port = 9 }').replace("1884", "9"))
-    file.write_text(file.read_text().replace(', username = "g0", password_file = "g0.password"', ""))
-    command = [sys.executable, "-m", "gateway", "run", "--config", str(file)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
-        assert first.stderr is not None
-        assert "Connection refused" in first.stderr.readline()
-        try:
-            second = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert (second.returncode, second.stdout, second.stderr.count("\n")) == (2, "", 1)
-            assert second.stderr.startswith(f"{file}: {tmp_path / 'journal.db'} is in use by another process")
-            assert first.poll() is None
-        finally:
-            first.kill()
+    turned_away("gateway", alone(tmp_path), tmp_path / "journal.db")
 
 
 @pytest.mark.timeout(60)
