@@ -17,7 +17,7 @@ from cloud.ledger.rules import BUTTON, LATE_MS
 from contract.codec import stored_batch
 from contract.identity import township_of
 from contract.rating import Quality
-from proof.scores import Counts
+from proof.scores import Counts, plus
 
 HEAD = text("SELECT position, commits FROM ledger_head")
 
@@ -101,10 +101,9 @@ async def _feed(connection: AsyncConnection) -> list[FeedItem]:
 
 def _by_day(minutes: Mapping[int, Counts], calendar: Calendar) -> dict[str, Counts]:
     days: dict[str, Counts] = {}
-    for minute, (satisfied, basic, dissatisfied) in minutes.items():
+    for minute, n in minutes.items():
         day = calendar.day(minute * MINUTE_MS)
-        before = days.get(day, (0, 0, 0))
-        days[day] = (before[0] + satisfied, before[1] + basic, before[2] + dissatisfied)
+        days[day] = plus(days.get(day, (0, 0, 0)), n)
     return days
 
 

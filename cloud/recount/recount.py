@@ -14,7 +14,7 @@ from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database, fetch, fetch_value, unavailable, write
 from cloud.ledger.rules import BUTTON
 from cloud.recount import ledger
-from cloud.recount.spill import Counts, Difference, Spill, spilling
+from cloud.recount.spill import Difference, Spill, spilling
 from cloud.recount.tally import (
     CITY,
     DAY,
@@ -30,6 +30,7 @@ from cloud.recount.tally import (
     stored,
 )
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
+from proof.scores import Counts
 
 HOUR_MINUTES = 60
 # Differences of a table, and entries that cannot be read, that are told one by one.

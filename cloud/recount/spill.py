@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from cloud.ledger.cells import Cells, counts_of, number_of
 from contract.errors import Unavailable
-
-Counts = tuple[int, int, int]
+from proof.scores import Counts
 
 SCHEMA = """
 PRAGMA journal_mode = OFF;

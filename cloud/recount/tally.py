@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch, fetch_value, write
-from cloud.recount.spill import Counts, Difference
+from cloud.recount.spill import Difference
 from cloud.tallies.store import ADD_CITY, ADD_DAY, ADD_MINUTE, ADD_TOWNSHIP
+from proof.scores import Counts
 
 Span = int | str
 Key = tuple[Span, str, str]

@@ -14,9 +14,9 @@ from contract.batch import Batch
 from contract.identity import county_of, node_of, township_of
 from contract.rating import Quality
 from contract.rating import Row as Choice
+from proof.scores import Counts
 
 Row = dict[str, Any]
-Counts = tuple[int, int, int]
 Check = Callable[["View", list[Row], str], None]
 
 DAY_MS = 24 * HOUR_MS
