@@ -12,10 +12,10 @@ from cloud.calendar import Calendar
 from cloud.misuse import store
 from cloud.misuse.rules import Rule
 from cloud.openapi import answer, described, problem, problems
+from cloud.registry.routes import PlaceName, unregistered
 from cloud.registry.snapshot import Registry, names_of
 from contract.identity import node_of, township_of
 
-PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 MOST = 500
 USUAL_DAYS = 7
 # Behind every flag there can be, and a shape that no other text has.
@@ -84,19 +84,15 @@ def router(
         response_class=Response,
     )
     async def flags(
-        place: Annotated[
-            str,
-            Query(pattern=PLACE, description="`city`, a county (6 digits), a township (9 digits), or a window's name"),
-        ] = "city",
+        place: PlaceName = "city",
         first: Annotated[date | None, Query(description="The first day; a week up to `last`")] = None,
         last: Annotated[date | None, Query(description="The last day, included; today")] = None,
         limit: Annotated[int, Query(ge=1, le=MOST, description="How many at most")] = 50,
         after: Annotated[str, Query(pattern=rf"^$|{_AFTER}", description="From the page before")] = "",
     ) -> Response:
         """Return what the rules flag, and how much of it there is."""
-        known = registry()
-        if place != "city" and place not in (known.windows if "/" in place else known.places):
-            return problem(404, f"place: {place} is not registered")
+        if (refusal := unregistered(place, registry())) is not None:
+            return refusal
         until = calendar.day(clock()) if last is None else last.isoformat()
         since = calendar.later(until, 1 - USUAL_DAYS) if first is None else first.isoformat()
         if since > until:

@@ -7,11 +7,15 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Header, Query, Response
 
-from cloud.openapi import answer, described
+from cloud.openapi import answer, described, problem
 from cloud.registry.snapshot import County, Place, Registry
 from contract.identity import county_of, node_of, township_of
 
 PAGE = 1_000
+_PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
+_NAMED = "`city`, a county (6 digits), a township (9 digits), or a window's name"
+
+PlaceName = Annotated[str, Query(pattern=_PLACE, description=_NAMED)]
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -65,6 +69,13 @@ class Windows(msgspec.Struct, frozen=True):
 def places_of(registry: Registry, city: Name) -> Places:
     """Return the names that `registry` holds."""
     return Places(city, [_county(county) for county in registry.counties])
+
+
+def unregistered(place: str, registry: Registry) -> Response | None:
+    """Return that nobody registered `place`; None where somebody did."""
+    if place == "city" or place in (registry.windows if "/" in place else registry.places):
+        return None
+    return problem(404, f"place: {place} is not registered")
 
 
 def router(registry: Callable[[], Registry], *, city: Name, clock: Callable[[], int]) -> APIRouter:

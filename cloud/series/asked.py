@@ -6,10 +6,9 @@ from fastapi import Path, Query, Response
 
 from cloud.calendar import Calendar
 from cloud.openapi import problem
+from cloud.registry.routes import PlaceName, unregistered
 from cloud.registry.snapshot import Registry
 from cloud.series.rules import MOST, USUAL, Scale, starts
-
-_PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 
 
 class Asked(NamedTuple):
@@ -24,9 +23,7 @@ class Asked(NamedTuple):
         """Return why that cannot be had; None where it can."""
         if self.buckets > MOST[self.by]:
             return problem(400, f"count: at most {MOST[self.by]} by {self.by}, got {self.buckets}")
-        if not _is_known(self.place, registry):
-            return problem(404, f"place: {self.place} is not registered")
-        return None
+        return unregistered(self.place, registry)
 
     def last(self, now: int) -> int:
         """Return the moment (ms) that the last bucket holds."""
@@ -44,10 +41,7 @@ class Asked(NamedTuple):
 
 async def asked(
     by: Annotated[Scale, Path(description="The width of a bucket")],
-    place: Annotated[
-        str,
-        Query(pattern=_PLACE, description="`city`, a county (6 digits), a township (9 digits), or a window's name"),
-    ] = "city",
+    place: PlaceName = "city",
     count: Annotated[int | None, Query(ge=1, description="How many buckets; 60 minutes, 24 hours, 30 days")] = None,
     until: Annotated[
         int | None, Query(ge=0, le=100_000_000_000_000, description="A moment (ms) in the last bucket; now")
@@ -55,9 +49,3 @@ async def asked(
 ) -> Asked:
     """Return what a request asks for; to be depended on, and async since others are run in a thread."""
     return Asked(by, place, USUAL[by] if count is None else count, until)
-
-
-def _is_known(place: str, registry: Registry) -> bool:
-    if place == "city":
-        return True
-    return place in registry.windows if "/" in place else place in registry.places
