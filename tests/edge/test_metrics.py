@@ -1,7 +1,6 @@
 """What a node tells Prometheus: what happened at its windows, and nothing about which window or grade."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -14,7 +13,7 @@ from contract.signing import Signer
 from edge.metrics import figures
 from edge.node import Node
 from edge.settings import Settings, Timing
-from transport import disk
+from tests.unreadable import IN_EITHER_WAY, Reading, become_unreadable
 from transport.broker import Broker
 
 NODE = Settings(
@@ -62,18 +61,10 @@ async def test_a_press_shows_in_the_figures(tmp_path: Path) -> None:
     assert labels == {"le", "version"}
 
 
-@pytest.mark.parametrize(
-    ("name", "failed"),
-    [("SQLITE_IOERR_READ", sqlite3.OperationalError), ("SQLITE_CORRUPT", sqlite3.DatabaseError)],
-)
+@IN_EITHER_WAY
 async def test_a_disk_that_cannot_be_read_leaves_out_only_what_it_alone_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failed: type[sqlite3.Error]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: Reading
 ) -> None:
-    async def unreadable(*_: object) -> list[sqlite3.Row]:
-        error = failed("disk I/O error")
-        error.sqlite_errorname = name
-        raise error
-
     # So rare a heartbeat does not look at the disk while the test does: a damaged one ends the node.
     settings = msgspec.structs.replace(NODE, store=f"{tmp_path}/outbox.db", heartbeat_s=60)
     pins = MockFactory()
@@ -87,7 +78,7 @@ async def test_a_disk_that_cannot_be_read_leaves_out_only_what_it_alone_knows(
                 await asyncio.sleep(0.005)
         whole = values(await figures(node))
         with monkeypatch.context() as broken:
-            broken.setattr(disk, "rows", unreadable)
+            become_unreadable(broken, reading)
             told = values(await figures(node))
         again = values(await figures(node))
         node.stop()

@@ -1,7 +1,6 @@
 """What a gateway tells Prometheus."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from contract.signing import Signer
 from gateway.metrics import figures
 from gateway.post import Gateway
 from gateway.settings import Settings
-from transport import disk
+from tests.unreadable import IN_EITHER_WAY, Reading, become_unreadable
 from transport.broker import Broker
 from transport.intake import Quarantined
 
@@ -46,18 +45,10 @@ async def test_what_was_refused_is_told_by_reason_and_nothing_by_window(tmp_path
     assert labels == {"le", "version", "reason", "link", "state"}
 
 
-@pytest.mark.parametrize(
-    ("name", "failed"),
-    [("SQLITE_IOERR_READ", sqlite3.OperationalError), ("SQLITE_CORRUPT", sqlite3.DatabaseError)],
-)
+@IN_EITHER_WAY
 async def test_a_disk_that_cannot_be_read_leaves_out_only_what_it_alone_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failed: type[sqlite3.Error]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: Reading
 ) -> None:
-    async def unreadable(*_: object) -> list[sqlite3.Row]:
-        error = failed("disk I/O error")
-        error.sqlite_errorname = name
-        raise error
-
     node = Signer(b"1" * 32)
     batch = Batch(1, *STREAM, 1, 1_795_370_400_000, Quality.SYNCHRONISED, [Row(0, "01", 3, 1)])
     city = Signer(b"9" * 32).public
@@ -69,7 +60,7 @@ async def test_a_disk_that_cannot_be_read_leaves_out_only_what_it_alone_knows(
         gateway._forwarder.sender.refill(await gateway._journal.put([(batch, node.entry(encode(batch)))]))
         whole = await figures(gateway)
         with monkeypatch.context() as broken:
-            broken.setattr(disk, "rows", unreadable)
+            become_unreadable(broken, reading)
             told = await figures(gateway)
         again = await figures(gateway)
         gateway.stop()
