@@ -1,6 +1,7 @@
 """SD cards: one comes back as it was some time ago, or two nodes have each the other's."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ _LIGHTS = 10
 # The hello of every minute dates what had no time, and another one finds what was lost.
 _ARRIVE_S = 130.0
 _TAILS = ("", "-wal", "-shm")
+_UNCUT = "SELECT s.node, s.epoch, r.seq FROM rating r JOIN stream s ON s.id = r.stream"
 
 
 class OldImage:
@@ -36,6 +38,8 @@ class OldImage:
             await city.revive("fleet")
             raise NoEffect(f"{store.parent.name} gave {_numbers(city, store) - taken} numbers since the image")
         newer = _numbers(city, store) - taken
+        with closing(ledger.connect(image / store.name)) as card:
+            city.cuts.forget(card.execute(_UNCUT).fetchall())
         for tail in _TAILS:
             store.with_name(store.name + tail).unlink(missing_ok=True)
         _move(image / store.name, store)

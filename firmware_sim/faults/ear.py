@@ -1,6 +1,7 @@
 """What is heard at a door while a fault is on: batches that are sent again, acks, how the gateways say they are."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from contract.batch import Batch
 from contract.bundle import digest, unpack
@@ -78,6 +79,14 @@ class Cuts:
                     self._compare(decode_batch(entry.body), digest(entry.raw))
         except Refused:
             return  # a fault's own poison
+
+    def forget(self, numbers: Iterable[tuple[str, str, int]]) -> None:
+        """Take the next sending of `numbers` (node, epoch, number) for their first.
+
+        They were not cut yet on a card that is written back, which knows nothing of how that was done since.
+        """
+        for number in numbers:
+            self._first.pop(number, None)
 
     def _compare(self, batch: Batch, name: str) -> None:
         for number in range(batch.first, batch.last + 1):
