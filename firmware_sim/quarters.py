@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from contract.identity import county_of
 from proof.coefficient import coefficient
 from proof.policy import Guard, Policy
-from proof.scores import Counts
+from proof.scores import WEIGHTS, Counts
 
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -138,9 +138,10 @@ def drawn(codes: list[str], windows: int, target: float, seed: int) -> City:
 
 
 def _chances(means: Real, rng: np.random.Generator) -> Real:
-    """Levels that have these `means`, weights 1 / 0.6 / 0: from all or nothing to all that can be in the middle."""
-    basic = rng.random(len(means)) * (1 - means) / 0.4
-    return np.stack([means - 0.6 * basic, basic, 1 - means - 0.4 * basic], axis=1)
+    """Levels that have these `means`: from all or nothing to all that can be in the middle."""
+    middle = WEIGHTS[1]
+    basic = rng.random(len(means)) * (1 - means) / (1 - middle)
+    return np.stack([means - middle * basic, basic, 1 - means - (1 - middle) * basic], axis=1)
 
 
 def quarters(city: City, number: int, seed: int) -> Iterator[Whole]:
@@ -164,17 +165,19 @@ def play(
     if policy.guard is None:
         raise ValueError(f"policy {policy.name}: it promises nothing that could be tried")
     city = drawn(codes, windows, policy.guard.target, seed)
-    judges = {kind: _Judge(*units, city, policy, policy.guard) for kind, units in _kinds(city).items()}
+    kinds = _kinds(city)
+    judges = {kind: _Judge(*units, city, policy, policy.guard) for kind, units in kinds.items()}
     judges["window"].only_wronged = True
     township = judges["township"]
     stuffed = township.below & (np.add.reduceat(city.added, city.homes) > 0)
-    honest = _Judge(*_kinds(city)["township"], city, policy, policy.guard)
+    honest = _Judge(*kinds["township"], city, policy, policy.guard)
     honest.watched = stuffed
     added = np.zeros((windows, 3), np.int64)
     added[:, 0] = city.added
     for done, pressed in enumerate(quarters(city, number, seed), 1):
+        published = pressed + added
         for judge in judges.values():
-            judge.take(pressed + added)
+            judge.take(published)
         honest.take(pressed)
         tell(done)
     return Outcome(

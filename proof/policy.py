@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from proof.scores import Points
+from proof.scores import Points, points_of
 
 SHIPPED = ("guarded", "plain")
 
@@ -48,8 +48,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def points(self) -> Points:
         """The weights in thousandths."""
-        good, basic, bad = (round(1000 * weight) for weight in self.weights)
-        return good, basic, bad
+        return points_of(self.weights)
 
 
 @cache

@@ -19,7 +19,6 @@ Counts = tuple[int, int, int]
 WEIGHTS = (1.0, 0.6, 0.0)
 # Weights in thousandths: sums of them are exact.
 Points = tuple[int, int, int]
-POINTS: Points = (1000, 600, 0)
 BINS = (80.0, 88.0, 92.0, 95.0)
 # One-sided 97.5 % on each side is 95 % two-sided.
 ALPHA = 0.025
@@ -40,6 +39,15 @@ class Shares(NamedTuple):
     satisfied: float
     basic: float
     dissatisfied: float
+
+
+def points_of(weights: tuple[float, float, float]) -> Points:
+    """`weights` in thousandths."""
+    good, basic, bad = (round(1000 * weight) for weight in weights)
+    return good, basic, bad
+
+
+POINTS = points_of(WEIGHTS)
 
 
 def plus(a: Counts, b: Counts) -> Counts:
