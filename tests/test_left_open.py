@@ -54,4 +54,4 @@ def test_pytest_ends_though_stores_are_left_open_and_names_those_that_nothing_el
         "FAILED": "test_that_fails",
         "ERROR": "test_that_forgets",
     }
-    assert re.findall(r"left open: \S+/(\w+\.db)$", run.stdout, re.MULTILINE) == ["forgotten.db"]
+    assert re.findall(r"^left open: \S+/(\w+\.db)$", run.stdout, re.MULTILINE) == ["forgotten.db"]
