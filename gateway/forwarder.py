@@ -9,7 +9,7 @@ from typing import Self
 from contract import topics
 from contract.ack import Ack
 from contract.batch import StreamKey
-from contract.bundle import Signed, packed
+from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import Reason, Refused
 from contract.ranges import Ranges
@@ -141,7 +141,8 @@ class Forwarder:
                 news = News({}, [bad])
             for refused in news.refused:
                 logger.warning("%s: a paper was not taken: %s", self._station.name, refused)
-            self._configured(news.papers)
+            if news.papers:
+                self._configured(news.papers)
 
     # What the sender asks its owner:
 
@@ -178,15 +179,15 @@ class Forwarder:
         """Keep the receipts and pass them on."""
         kept: dict[str, bytes] = {}
         told: dict[str, list[bytes]] = {}
-        for receipt, raw in receipts:
+        for one in receipts:
             try:
-                name = self._papers.take_in(Signed.of(raw))
+                name = self._papers.receipted(one)
             except Refused as bad:
                 logger.warning("%s: a receipt was not taken: %s", self._station.name, bad)
                 continue
             if name is not None:
-                kept[name] = raw
-            told.setdefault(receipt.node, []).append(raw)
+                kept[name] = one.raw
+            told.setdefault(one.receipt.node, []).append(one.raw)
         if kept:
             await self._journal.keep(kept)
         for node, entries in told.items():

@@ -3,7 +3,7 @@
 Versions only rise: an old paper that comes again, from a retained message or a hand that kept it, changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from contract.ack import Receipt
@@ -15,6 +15,7 @@ from contract.errors import Reason, Refused
 from contract.identity import township_of
 from contract.ranges import Ranges
 from contract.signing import public_key, verify
+from transport.owner import Receipted
 
 
 class News(NamedTuple):
@@ -32,15 +33,21 @@ class Papers:
         self._township = township
         self._city_key = city_key
         self._keys = {node.node: public_key(node.key) for node in roster}
-        self._roster_version = 0
+        self._roster: tuple[int, bytes] = (0, b"")
         self._configs: dict[str, tuple[int, bytes]] = {}
         self._receipts: dict[StreamKey, tuple[Receipt, bytes]] = {}
         self._settled: dict[StreamKey, Ranges] = {}
 
     def read(self, payload: bytes) -> News:
-        """Take in a bundle of papers; raises `Refused` when the payload is no bundle at all."""
+        """Take in a bundle of papers; raises `Refused` when the payload is no bundle at all.
+
+        All of them come again with every connection: what is in force byte for byte was verified when it first came.
+        """
         news = News({}, [])
+        in_force = {self._roster[1], *self.configs.values()}
         for entry in unpack(payload):
+            if entry.raw in in_force:
+                continue
             try:
                 name = self.take_in(entry)
             except Refused as bad:
@@ -56,32 +63,36 @@ class Papers:
             raise Refused(Reason.WRONG_SIGNATURE, "a paper that the city did not sign")
         match decode(entry.body):
             case Roster() as roster if roster.township == self._township:
-                return self._new_roster(roster)
+                return self._new_roster(roster, entry.raw)
             case NodeConfig() as config if township_of(config.node) == self._township:
                 return self._new_config(config, entry.raw)
-            case Receipt() as receipt if township_of(receipt.node) == self._township:
-                return self._new_receipt(receipt, entry.raw)
+            case Receipt() as receipt:
+                return self.receipted(Receipted(receipt, entry.raw))
             case other:
                 raise Refused(Reason.WRONG_SENDER, f"{type(other).__name__} is not for township {self._township}")
 
-    def _new_roster(self, roster: Roster) -> str | None:
-        if roster.version <= self._roster_version:
+    def _new_roster(self, roster: Roster, raw: bytes) -> str | None:
+        if roster.version <= self.version:
             return None
         try:
             keys = {node.node: public_key(node.key) for node in roster.nodes}
         except ValueError as bad:
             raise Refused(Reason.UNDECODABLE, f"roster {roster.version}: {bad}") from bad
         self._keys = keys
-        self._roster_version = roster.version
+        self._roster = (roster.version, raw)
         return "roster"
 
     def _new_config(self, config: NodeConfig, raw: bytes) -> str | None:
         if config.version <= self._configs.get(config.node, (0, b""))[0]:
             return None
         self._configs[config.node] = (config.version, raw)
-        return f"config {config.node}"
+        return config_name(config.node)
 
-    def _new_receipt(self, receipt: Receipt, raw: bytes) -> str | None:
+    def receipted(self, received: Receipted) -> str | None:
+        """Take in a receipt whose signature was found good; else as `take_in`."""
+        receipt, raw = received
+        if township_of(receipt.node) != self._township:
+            raise Refused(Reason.WRONG_SENDER, f"receipt for {receipt.node} is not for township {self._township}")
         known = self._receipts.get(receipt.stream)
         if known is not None and receipt.at <= known[0].at:
             return None
@@ -107,7 +118,7 @@ class Papers:
     @property
     def version(self) -> int:
         """The version of the roster in force; 0 for that of the settings file."""
-        return self._roster_version
+        return self._roster[0]
 
     @property
     def nodes(self) -> list[str]:
@@ -118,6 +129,10 @@ class Papers:
     def configs(self) -> dict[str, bytes]:
         """Each node's newest configuration, as signed."""
         return {node: raw for node, (_, raw) in self._configs.items()}
+
+    def configs_among(self, names: Container[str]) -> dict[str, bytes]:
+        """Those of `configs` that are kept under one of `names`."""
+        return {node: raw for node, raw in self.configs.items() if config_name(node) in names}
 
     def key_of(self, node: str) -> bytes | None:
         """The public key of a node on the roster."""
@@ -131,6 +146,11 @@ class Papers:
         """The newest receipt for a stream, as signed."""
         known = self._receipts.get(stream)
         return known[1] if known else None
+
+
+def config_name(node: str) -> str:
+    """The name that a node's configuration is kept under."""
+    return f"config {node}"
 
 
 def receipt_name(stream: StreamKey) -> str:

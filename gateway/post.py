@@ -136,7 +136,7 @@ class Gateway:
         self._reception.timed()
 
     def _configured(self, news: Mapping[str, bytes]) -> None:
-        self._reception.configured(self._papers.configs)
+        self._reception.configured(self._papers.configs_among(news))
         self._news.update(news)
         self._news_due.set()
 

@@ -51,6 +51,8 @@ class Reception:
         self._changed = changed
         self._hellos: dict[str, bytes] = {}
         self._invited: set[str] = set()
+        # Who said hello to this process.
+        self._met: set[str] = set()
         self.receiver = Receiver(station, journal, self, answer=self._answer)
         self._link = Link(
             settings.node_broker,
@@ -86,15 +88,15 @@ class Reception:
         self.configured(self._papers.configs)
 
     def configured(self, configs: Mapping[str, bytes]) -> None:
-        """Pass configurations on, retained; listen to the roster as it is now, and invite who is new on it."""
+        """Pass these configurations on, retained; listen to the roster as it is now, and invite who is new on it."""
         self._link.subscribe(self._topics())
         self._invite()
         for node, raw in configs.items():
             self._link.publish(topics.node(node, "config"), raw, retain=True)
 
     def timed(self) -> None:
-        """The time became known: who does not know it may ask."""
-        self._invited.clear()
+        """The time became known: those here may ask for it. Who is not will when it comes."""
+        self._invited -= self._met
         self._invite()
 
     def _invite(self) -> None:
@@ -153,6 +155,7 @@ class Reception:
     def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
         """Keep the hello for the city; answer with the receipts that the node may have missed."""
         self._hellos[hello.node] = raw
+        self._met.add(hello.node)
         receipts = (self._papers.receipt_of(stream.key) for stream in hello.streams if stream.node == hello.node)
         return [receipt for receipt in receipts if receipt is not None]
 

@@ -10,8 +10,8 @@ from contract.config import NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
 from contract.hello import Clock, Welcome
 from contract.ranges import Ranges
-from contract.signing import Signer, public_key
-from gateway.papers import Papers, receipt_name
+from contract.signing import Signer, public_key, verify
+from gateway.papers import News, Papers, receipt_name
 
 TOWNSHIP = "371721121"
 A1, A2 = f"{TOWNSHIP}-a1", f"{TOWNSHIP}-a2"
@@ -94,6 +94,36 @@ def test_one_bad_paper_stops_none_of_the_others(bad: bytes, reason: Reason) -> N
     assert (known.nodes, known.version) == ([A1], 0)
     # A roster that could not be used does not stand in the way of a good one of its version.
     assert "roster" in known.read(signed(roster(9, A2))).papers
+
+
+def test_what_is_in_force_already_is_not_verified_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[bytes] = []
+
+    def counted(body: bytes, signature: bytes, key: bytes) -> bool:
+        verified.append(body)
+        return verify(body, signature, key)
+
+    monkeypatch.setattr("gateway.papers.verify", counted)
+    known = papers(A1)
+    bundle = pack([signed(roster(1, A1)), signed(config(1)), signed(config(1, A2))])
+    known.read(bundle)
+    assert len(verified) == 3
+
+    assert known.read(bundle) == News({}, [])
+    assert len(verified) == 3
+    forged = pack([signed(config(1), MALLORY), signed(roster(1, A1), MALLORY)])
+    assert [refused.reason for refused in known.read(forged).refused] == [Reason.WRONG_SIGNATURE] * 2
+    # An old one is verified, and changes nothing.
+    known.read(signed(config(2)))
+    assert known.read(signed(config(1))) == News({}, [])
+    assert known.configs[A1] == signed(config(2))
+
+
+def test_configurations_among_the_news() -> None:
+    known = papers(A1)
+    known.read(signed(config(1, A2)))
+    news = known.read(pack([signed(roster(1, A1, A2)), signed(config(1)), signed(config(1, A2))])).papers
+    assert known.configs_among(news) == {A1: signed(config(1))}
 
 
 def test_what_is_no_bundle_at_all() -> None:

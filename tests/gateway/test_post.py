@@ -10,6 +10,7 @@ import pytest
 from contract.codec import encode
 from contract.config import NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import StoreFull
+from contract.hello import Hello
 from contract.ranges import Ranges
 from contract.signing import Signer
 from gateway import post
@@ -19,7 +20,7 @@ from transport.broker import Broker
 from transport.disk import Disk
 from transport.shelf import Shelf
 
-TOWNSHIP, A1 = "371721121", "371721121-a1"
+TOWNSHIP, A1, A2 = "371721121", "371721121-a1", "371721121-a2"
 CITY, GATEWAY, NODE = Signer(b"9" * 32), Signer(b"3" * 32), Signer(b"1" * 32)
 NOWHERE = Broker("127.0.0.1", 9)
 
@@ -147,6 +148,39 @@ async def test_on_a_shared_broker_it_listens_to_its_own_roster_only(tmp_path: Pa
         roster = Roster(TOWNSHIP, 1, [RosterNode(f"{TOWNSHIP}-b2", NODE.public)])
         gateway._configured(gateway._papers.read(CITY.entry(encode(roster))).papers)
         assert f"manyi/1/{TOWNSHIP}-b2/ratings" in [topic for topic, _ in link._subscribe]
+
+
+async def test_the_news_alone_is_passed_on_and_at_a_new_connection_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as gateway:
+        passed: list[str] = []
+        monkeypatch.setattr(gateway._reception._link, "publish", lambda topic, _, **__: passed.append(topic) or True)
+        for node in (A1, A2):
+            paper = CITY.entry(encode(NodeConfig(node, 1, [], 0, 0)))
+            gateway._configured(gateway._papers.read(paper).papers)
+        invited, configs = f"manyi/1/{A1}/acks", [f"manyi/1/{node}/config" for node in (A1, A2)]
+        assert passed == [invited, *configs]
+
+        gateway._reception._up()
+        assert passed[3:] == [invited, *configs]
+
+
+async def test_when_the_time_became_known_those_here_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as gateway:
+        passed: list[str] = []
+        monkeypatch.setattr(gateway._reception._link, "publish", lambda topic, _, **__: passed.append(topic) or True)
+        roster = Roster(TOWNSHIP, 1, [RosterNode(node, NODE.public) for node in (A1, A2)])
+        gateway._configured(gateway._papers.read(CITY.entry(encode(roster))).papers)
+        invitations = [f"manyi/1/{node}/acks" for node in (A1, A2)]
+        assert passed == invitations
+
+        gateway._timed()
+        assert passed == invitations
+        hello = Hello(1, A2, "A" * 10, 0, "n", 0, "b" * 8, 5, 5)
+        gateway._reception.greeted(hello, encode(hello))
+        gateway._timed()
+        assert passed == [*invitations, invitations[1]]
 
 
 async def test_hellos_of_the_nodes_go_to_the_city_once(tmp_path: Path) -> None:
