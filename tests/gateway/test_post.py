@@ -58,6 +58,20 @@ def config(version: int) -> bytes:
     return CITY.entry(encode(NodeConfig(A1, version, [WindowPins("01", 2, 3, 4)], 0, 0)))
 
 
+def listened(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The topics of what the gateway publishes to its nodes from now on."""
+    passed: list[str] = []
+
+    def publish(topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        assert payload
+        assert retain == topic.endswith("/config")
+        passed.append(topic)
+        return True
+
+    monkeypatch.setattr(gateway._reception._link, "publish", publish)
+    return passed
+
+
 async def test_papers_survive_and_void_ones_are_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with running(tmp_path) as gateway:
         for version in (1, 2):
@@ -154,8 +168,7 @@ async def test_the_news_alone_is_passed_on_and_at_a_new_connection_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(tmp_path) as gateway:
-        passed: list[str] = []
-        monkeypatch.setattr(gateway._reception._link, "publish", lambda topic, _, **__: passed.append(topic) or True)
+        passed = listened(gateway, monkeypatch)
         for node in (A1, A2):
             paper = CITY.entry(encode(NodeConfig(node, 1, [], 0, 0)))
             gateway._configured(gateway._papers.read(paper).papers)
@@ -168,8 +181,7 @@ async def test_the_news_alone_is_passed_on_and_at_a_new_connection_all(
 
 async def test_when_the_time_became_known_those_here_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as gateway:
-        passed: list[str] = []
-        monkeypatch.setattr(gateway._reception._link, "publish", lambda topic, _, **__: passed.append(topic) or True)
+        passed = listened(gateway, monkeypatch)
         roster = Roster(TOWNSHIP, 1, [RosterNode(node, NODE.public) for node in (A1, A2)])
         gateway._configured(gateway._papers.read(CITY.entry(encode(roster))).papers)
         invitations = [f"manyi/1/{node}/acks" for node in (A1, A2)]
