@@ -8,10 +8,21 @@ from contract.version import __version__
 
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
+# What an outsider does with a ledger, without the city and without typer.
+OUTSIDERS = ("score",)
 _OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "trace")
-_EXTRAS = {"edge": "edge", "gateway": "gateway", "demo": "sim", "sim": "sim", **dict.fromkeys(_OF_THE_CITY, "cloud")}
+_EXTRAS = {
+    "edge": "edge",
+    "gateway": "gateway",
+    "demo": "sim",
+    "sim": "sim",
+    **dict.fromkeys(_OF_THE_CITY, "cloud"),
+    **dict.fromkeys(OUTSIDERS, "proof"),
+}
 # For an installation without typer, which has houses alone.
-_USAGE = f"manyi {__version__}; usage: manyi edge|gateway|cloud --help; manyi demo needs: pip install 'manyi[sim]'\n"
+_USAGE = (
+    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score --help; manyi demo needs: pip install 'manyi[sim]'\n"
+)
 _OURS = frozenset({"cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"})
 
 
@@ -21,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     word = words[0] if words else ""
     if word in HOUSES:
         return _with_extra(word, lambda: _house(word, words[1:]))
+    if word in OUTSIDERS:
+        return _with_extra(word, lambda: _house("proof", words))
     return _with_extra(word if word in _EXTRAS else "demo", lambda: _command(words))
 
 

@@ -1,8 +1,9 @@
 """Recounting the tallies from the ledger, to compare them with what the city keeps."""
 
+import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,10 @@ BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WH
 CITY = "city"
 BY_CITY = f"SELECT minute, '{CITY}', satisfied, basic, dissatisfied FROM tally_city WHERE channel = ?"  # noqa: S608
 BY_TOWNSHIP = "SELECT hour, township, satisfied, basic, dissatisfied FROM tally_township WHERE channel = ?"
+BY_WINDOW = """
+SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_day
+WHERE channel = ? AND day BETWEEN ? AND ? GROUP BY "window"
+"""
 BY_ESTIMATED = 'SELECT minute, "window", ratings FROM tally_estimated WHERE channel = ?'
 BUTTON = "button"
 
@@ -74,6 +79,12 @@ def stored(path: Path, query: str) -> Counts:
     """What the city keeps in the file at `path`: the answer to `BY_MINUTE`, `BY_DAY`, `BY_CITY` and so on."""
     with closing(connect(path)) as connection:
         return {(str(when), str(window)): list(count) for when, window, *count in connection.execute(query, (BUTTON,))}
+
+
+def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, tuple[int, int, int]]:
+    """By window, what the city keeps of its days from `first` to `last`: (satisfied, basic, dissatisfied)."""
+    rows = connection.execute(BY_WINDOW, (BUTTON, first.isoformat(), last.isoformat()))
+    return {str(window): (satisfied, basic, dissatisfied) for window, satisfied, basic, dissatisfied in rows}
 
 
 def differences(path: Path, zone: ZoneInfo) -> list[str]:

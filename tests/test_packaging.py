@@ -9,8 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from cloud.database import open_database
 
 ROOT = Path(__file__).parents[1]
 HOUSES = ["cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"]
@@ -90,6 +93,17 @@ print(json.dumps({{"from": sys.modules[{houses[0]!r}].__file__, "heavy": heavy}}
 def test_a_bare_edge_has_its_command_line(bare: Path, tmp_path: Path) -> None:
     assert "usage:" in run(bare, "-m", "edge", "--help", cwd=tmp_path)
     assert "--config" in run(bare.with_name("manyi"), "edge", "run", "--help", cwd=tmp_path)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bare", ["proof"], indirect=True, scope="session")
+async def test_a_bare_proof_makes_a_report(bare: Path, tmp_path: Path) -> None:
+    async with await open_database(str(tmp_path / "manyi.db")):
+        pass
+    report = ["score", "--database", "manyi.db", "--period", "2026Q4", "--out", "r.xlsx"]
+    said = run(bare.with_name("manyi"), *report, cwd=tmp_path)
+    assert "ledger up to position 0" in said
+    assert load_workbook(tmp_path / "r.xlsx").sheetnames == ["县区与乡镇", "窗口"]
 
 
 def test_the_wheel_holds_every_file_of_the_houses_and_nothing_else(wheel: Path) -> None:

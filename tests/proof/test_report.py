@@ -1,0 +1,100 @@
+"""From windows to units to lines: every rating is counted once at each level, and nobody is left out."""
+
+from decimal import Decimal
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proof.coefficient import coefficient
+from proof.policy import shipped
+from proof.report import lines, unknown
+from proof.scores import Counts
+from proof.table import columns, facts, rows
+from proof.units import CITY, NONE, Kind, Unit, counted, window
+from proof.why import Language
+from tests.proof.reports import GUARDED, report
+
+COUNTY, TOWNSHIP = (
+    Unit(Kind.COUNTY, "371721", "曹县", "Cao County"),
+    Unit(Kind.TOWNSHIP, "371721001", "曹城", "Caocheng"),
+)
+HERE = "371721001-a1/01"
+KNOWN = [Unit(Kind.CITY, CITY, "全市", "City"), COUNTY, TOWNSHIP, window(HERE)]
+CODES = st.builds("{}{:03d}-a{}/01".format, st.sampled_from(["371721", "371722"]), st.integers(0, 3), st.integers(1, 3))
+COUNTS = st.tuples(*[st.integers(0, 5)] * 3)
+
+
+def test_a_window_counts_for_its_township_county_and_city() -> None:
+    other, strange = "371721001-b2/01", "371799002-a1/07"
+    found = counted({HERE: (3, 2, 1), other: (1, 0, 0), strange: (0, 0, 9)}, KNOWN)
+
+    assert {unit.code: counts for unit, counts in found.items()} == {
+        "city": (4, 2, 10),
+        "371721": (4, 2, 1),
+        "371799": (0, 0, 9),
+        "371721001": (4, 2, 1),
+        "371799002": (0, 0, 9),
+        HERE: (3, 2, 1),
+        other: (1, 0, 0),
+        strange: (0, 0, 9),
+    }
+    assert [unit.kind for unit in found] == ["city", *["county"] * 2, *["township"] * 2, *["window"] * 3]
+    assert next(unit for unit in found if unit.code == "371799").zh == "371799"
+    assert COUNTY in found
+
+
+def test_who_is_silent_stands_there_with_nothing() -> None:
+    assert counted({}, KNOWN) == dict.fromkeys(KNOWN, NONE)
+    assert {line.coefficient.k for line in lines(counted({}, KNOWN), {}, GUARDED)} == {Decimal(1)}
+
+
+@given(st.dictionaries(CODES, COUNTS, max_size=12))
+def test_at_every_level_each_rating_once(windows: dict[str, Counts]) -> None:
+    found = counted(windows, KNOWN)
+    for kind in Kind:
+        of_kind = [counts for unit, counts in found.items() if unit.kind is kind]
+        assert [sum(level) for level in zip(*of_kind, strict=True)] == [
+            sum(counts[level] for counts in windows.values()) for level in range(3)
+        ]
+
+
+def test_a_line_is_the_one_rule_and_the_assessment_times_k() -> None:
+    counts = {TOWNSHIP: (250, 30, 120), window(HERE): (60, 5, 0), COUNTY: NONE}
+    judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, GUARDED)
+    assert [line.coefficient for line in judged] == [coefficient(n, GUARDED) for n in counts.values()]
+    assert [line.corrected for line in judged] == [Decimal("87.88"), None, Decimal("80.00")]
+
+
+def test_a_misspelt_code_is_named() -> None:
+    counts = dict.fromkeys(KNOWN, NONE)
+    assert unknown(counts, {"371721": Decimal(1), HERE: Decimal(2)}) == []
+    assert unknown(counts, {"371721": Decimal(1), "3717210O1": Decimal(2), "37172": Decimal(3)}) == [
+        "37172",
+        "3717210O1",
+    ]
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_the_table_has_a_cell_for_each_column(language: Language) -> None:
+    made = report({TOWNSHIP: (250, 30, 120), COUNTY: NONE}, {TOWNSHIP.code: Decimal("92.50")})
+    names = [column.name for column in columns(language)]
+    first, second = (dict(zip(names, row, strict=True)) for row in rows(made, made.lines, language))
+    zh = language == "zh"
+    assert list(first.values())[:3] == (
+        ["乡镇街道", "371721001", "曹城"] if zh else ["township", "371721001", "Caocheng"]
+    )
+    assert list(first.values())[3:-1] == [400, 250, 30, 120, 62.5, 30.0, 67.0, 60.4, 73.2, 0.95, 92.5, 87.88]
+    assert list(second.values())[3:-1] == [0, 0, 0, 0, None, None, None, None, None, 1.0, None, None]
+    (title,), (said,) = facts(made, language)
+    assert "2026Q4" in str(title)
+    assert "guarded" in str(said)
+    assert "7" in str(said)
+    assert ("暂定" if zh else "provisional") in str(said)
+
+
+def test_plain_has_no_bounds() -> None:
+    made = report({TOWNSHIP: (1, 1, 0)}, {}, shipped("plain"))
+    [row] = rows(made, made.lines, "en")
+    assert row[10:13] == [None, None, 0.8]

@@ -1,0 +1,88 @@
+"""Tables as files: what is written is read back, in both formats; what cannot be read says so."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from contract.errors import SettingsError
+from proof.sheet import Column, Sheet
+from proof.spreadsheet import read, write
+
+PLACES = Sheet(
+    "乡镇",
+    [["facts"]],
+    [Column("单位"), Column("评价数", "#,##0"), Column("K", "0.0000")],
+    [["曹城", 1234, 1.032], ["=1+1", 0, None]],
+)
+WINDOWS = PLACES._replace(title="窗口", rows=[["371721001-a1/01", 7, 0.95]])
+
+
+def test_excel(tmp_path: Path) -> None:
+    file = tmp_path / "r.xlsx"
+    write(file, [PLACES, WINDOWS])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["r.xlsx"]
+    book = load_workbook(file)
+    assert book.sheetnames == ["乡镇", "窗口"]
+    page = book["乡镇"]
+    assert page.freeze_panes == "A3"
+    assert page.auto_filter.ref == "A2:C4"
+    assert [page.cell(3, at).number_format for at in (1, 2, 3)] == ["General", "#,##0", "0.0000"]
+    # What looks like a formula is text.
+    assert page.cell(4, 1).value == "'=1+1"
+    assert read(file) == [["facts", None, None], ["单位", "评价数", "K"], ["曹城", 1234, 1.032], ["'=1+1", 0, None]]
+
+
+def test_csv_holds_the_rows_of_all(tmp_path: Path) -> None:
+    file = tmp_path / "r.CSV"
+    write(file, [PLACES, WINDOWS])
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert read(file) == [
+        ["单位", "评价数", "K"],
+        ["曹城", "1234", "1.0320"],
+        ["'=1+1", "0", ""],
+        ["371721001-a1/01", "7", "0.9500"],
+    ]
+
+
+def test_what_excel_on_a_chinese_desktop_saves(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("单位,考核分\r\n371721,92.5\r\n".encode("gb18030"))
+    assert read(file) == [["单位", "考核分"], ["371721", "92.5"]]
+
+
+def test_a_date_is_read_as_its_text(tmp_path: Path) -> None:
+    book = Workbook()
+    book.worksheets[0].append(["371721", date(2026, 11, 27)])
+    book.save(tmp_path / "a.xlsx")
+    assert read(tmp_path / "a.xlsx") == [["371721", "2026-11-27 00:00:00"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", None, "cannot be read: No such file"),
+        ("a.xlsx", None, "cannot be read: No such file"),
+        ("a.csv", b"\xff\xff\xff", "neither UTF-8 nor GB 18030"),
+        ("a.xlsx", b"rubbish", "is no table that can be read"),
+        ("a.ods", b"x", "expected a table called .csv or .xlsx"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SettingsError, match=said):
+        read(tmp_path / name)
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected a name that ends in"):
+        write(tmp_path / "r.pdf", [PLACES])
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write(tmp_path / "nowhere" / "r.csv", [PLACES])
+    (tmp_path / "r.xlsx").mkdir()
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write(tmp_path / "r.xlsx", [PLACES])
+    assert [path.name for path in tmp_path.iterdir()] == ["r.xlsx"]
