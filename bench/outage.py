@@ -215,9 +215,8 @@ def verdict(ground: Ground, seen: Seen) -> Verdict:
         for one in ledger.read(file)
         if one.counted
     )
-    tallied = sum(sum(counts) for counts in tallies.stored(file, tallies.BY_DAY).values())
     choices = chain(ground.day.choices(ground.plan), (lit.choice for lit in seen.lit))
-    return judge(choices, rows, tallies=tallied, wall=seen.wall.total)
+    return judge(choices, rows, tallies=tallies.total(file), wall=seen.wall.total)
 
 
 async def measure(townships: int, windows: int, per_s: float, seed: int) -> dict[str, float | int | str]:

@@ -9,7 +9,7 @@ from contract.version import __version__
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
 # What an outsider does with a ledger, without the city and without typer.
-OUTSIDERS = ("score",)
+OUTSIDERS = ("score", "audit")
 _OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "trace")
 _EXTRAS = {
     "edge": "edge",
@@ -21,7 +21,8 @@ _EXTRAS = {
 }
 # For an installation without typer, which has houses alone.
 _USAGE = (
-    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score --help; manyi demo needs: pip install 'manyi[sim]'\n"
+    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score|audit --help; "
+    "manyi demo needs: pip install 'manyi[sim]'\n"
 )
 _OURS = frozenset({"cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"})
 

@@ -54,7 +54,6 @@ def gather(
         )
         for one in counted
     ]
-    tallied = sum(sum(counts) for counts in tallies.stored(database, tallies.BY_DAY).values())
     declared = {
         (*stream, number)
         for stream, numbers in ledger.void(database).items()
@@ -64,7 +63,7 @@ def gather(
     return judge(
         choices(read(log)),
         rows,
-        tallies=tallied,
+        tallies=tallies.total(database),
         wall=wall,
         tolerance_ms=tolerance_ms,
         destroyed=allowed.destroyed,

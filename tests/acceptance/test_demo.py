@@ -237,6 +237,23 @@ def test_an_entry_taken_out_of_the_ledger_turns_it_red(kept: tuple[Path, dict[st
     assert verdict.lost >= 1
     assert not verdict.clean
     assert contradictions(database, ZONE)
+    named = [one["rule"] for one in audited(database, 1)["named"]]
+    assert "gap" in named
+    assert "tally" in named
+
+
+def test_what_a_real_city_wrote_passes_an_audit(kept: tuple[Path, dict[str, Any]]) -> None:
+    folder, said = kept
+    account = audited(folder / "city" / "cloud" / "manyi.db", 0)
+    assert account["named"] == []
+    assert account["counted"] == said["wall"] > 0
+
+
+def audited(database: Path, code: int) -> dict[str, Any]:
+    run = manyi("audit", "--database", str(database), "--json")
+    assert run.returncode == code, run.stdout + run.stderr
+    account: dict[str, Any] = json.loads(run.stdout)
+    return account
 
 
 def test_a_tally_changed_by_hand_turns_it_red(kept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

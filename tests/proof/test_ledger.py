@@ -126,14 +126,35 @@ def test_tallies_that_follow_from_the_ledger_have_no_differences(path: Path) -> 
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
-        ("UPDATE tally_minute SET satisfied = 2 WHERE satisfied = 1", "tally [2, 0, 0], ledger [1, 0, 0]"),
-        ("UPDATE tally_city SET basic = 4 WHERE basic = 1", "city at 29921280: tally [0, 4, 1], ledger [0, 1, 1]"),
-        ("UPDATE tally_day SET day = '2026-11-20' WHERE day = '2026-11-21'", "2026-11-21: tally None"),
-        ("UPDATE tally_township SET hour = hour - 60 WHERE basic = 1", "121 at 29921280: tally None, ledger [0, 1"),
-        ("DELETE FROM tally_day WHERE basic = 1", "tally None, ledger [0, 1, 0]"),
-        ("INSERT INTO tally_minute VALUES (1, 'x/1', 'button', 1, 0, 0)", "x/1 at 1: tally [1, 0, 0], ledger None"),
-        ("INSERT INTO tally_estimated VALUES (1, 'x/1', 'button', 1)", "x/1 at 1: tally [1], ledger None"),
-        ("DELETE FROM uncounted WHERE row = 1", "/09 at 2026-11-22: tally None, ledger [0, 1, 0]"),
+        (
+            "UPDATE tally_minute SET satisfied = 2 WHERE satisfied = 1",
+            "01 button: kept are 2, 0, 0, and the ledger gives 1, 0, 0",
+        ),
+        (
+            "UPDATE tally_city SET basic = 4 WHERE basic = 1",
+            "tally_city 29921280 button: kept are 0, 4, 1, and the ledger gives 0, 1, 1",
+        ),
+        (
+            "UPDATE tally_day SET day = '2026-11-20' WHERE day = '2026-11-21'",
+            "tally_day 2026-11-21 371721121-a1/01 button: kept are none, and",
+        ),
+        (
+            "UPDATE tally_township SET hour = hour - 60 WHERE basic = 1",
+            "tally_township 29921280 371721121 button: kept are none, and the ledger gives 0, 1",
+        ),
+        ("DELETE FROM tally_day WHERE basic = 1", "kept are none, and the ledger gives 0, 1, 0"),
+        (
+            "INSERT INTO tally_minute VALUES (1, 'x/1', 'button', 1, 0, 0)",
+            "tally_minute 1 x/1 button: kept are 1, 0, 0, and the ledger gives none",
+        ),
+        (
+            "INSERT INTO tally_estimated VALUES (1, 'x/1', 'button', 1)",
+            "tally_estimated 1 x/1 button: kept are 1, 0, 0, and the ledger gives none",
+        ),
+        (
+            "DELETE FROM uncounted WHERE row = 1",
+            "2026-11-22 371721121-a1/09 button: kept are none, and the ledger gives 0, 1, 0",
+        ),
     ],
 )
 def test_a_tally_that_does_not_follow_from_the_ledger_is_named(path: Path, sql: str, told: str) -> None:
@@ -158,7 +179,9 @@ def test_an_estimate_carries_its_bounds_and_is_counted_apart(path: Path) -> None
     assert found == [(1, 0, (NOW - 100, NOW + 300)), (2, 5_000, (NOW + 4_900, NOW + 5_300))]
     assert tallies.differences(path, ZONE) == []
     change(path, "UPDATE tally_estimated SET ratings = 1")
-    assert tallies.differences(path, ZONE) == [f"{NODE}/01 at 29921279: tally [1], ledger [2]"]
+    assert tallies.differences(path, ZONE) == [
+        f"tally_estimated 29921279 {NODE}/01 button: kept are 1, 0, 0, and the ledger gives 2, 0, 0"
+    ]
 
 
 def test_a_declared_loss_is_what_its_node_signed_for_and_nobody_has(path: Path) -> None:

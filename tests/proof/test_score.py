@@ -161,7 +161,7 @@ async def test_a_policy_of_ones_own(ledger: Path, capsys: pytest.CaptureFixture[
     ("words", "said"),
     [
         (["--period", "2026Q5"], "score: period '2026Q5': expected a year"),
-        (["--zone", "Mars"], "score: zone 'Mars': expected an IANA name"),
+        (["--zone", "Mars"], "zone 'Mars': expected an IANA name"),
         (["--policy", "nowhere.toml"], "policy nowhere.toml: No such file or directory; shipped are guarded and plain"),
         (["--policy", "{folder}/bad.toml"], "bad.toml: Object missing required field"),
         (["--assessment", "{folder}/none.csv"], "none.csv cannot be read"),

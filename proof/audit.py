@@ -1,0 +1,275 @@
+"""Checking a ledger: that nothing was taken out, put in or changed, and that every tally follows from it.
+
+It is read stream by stream, in the order of the ledger's own index, so that one stream is held in memory. All of it is
+one moment of the file: the city may go on meanwhile.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from contract.batch import Batch, StreamKey
+from contract.bundle import Signed
+from contract.codec import decode_as
+from contract.errors import Reason, Refused, StoreDamaged
+from contract.hello import Hello
+from contract.identity import window_id
+from contract.ranges import Ranges
+from proof.completeness import gaps
+from proof.keys import Keys, signed
+from proof.ledger import batch_at, ratings
+from proof.recount import Counter, Recount
+
+# Findings of one rule that are named one by one; all of them are counted.
+NAMED = 20
+
+_ENTRIES = "SELECT count(*) FROM ledger_entry"
+_HEAD = "SELECT coalesce((SELECT position FROM ledger_head), 0), coalesce(max(position), 0) FROM ledger_entry"
+_JUMPS = """
+SELECT before, position FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM ledger_entry)
+WHERE position <> before + 1
+"""
+_BATCHES = """
+SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
+ORDER BY node, epoch, first, last
+"""
+_RULINGS = "SELECT position, kind, raw FROM ledger_entry WHERE kind <> 'batch' ORDER BY position"
+_UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
+_HELLOS = "SELECT node, epoch, last, raw FROM hello"
+_WINDOWS = "SELECT id, valid_from, valid_to FROM window"
+Place = tuple[int, int]
+Tell = Callable[[int, int], None]
+
+
+class Rule(StrEnum):
+    """What was broken."""
+
+    GAP = "gap"
+    UNREADABLE = "unreadable"
+    ALTERED = "altered"
+    SIGNATURE = "signature"
+    INCOMPLETE = "incomplete"
+    UNCOUNTED = "uncounted"
+    WINDOW = "window"
+    TALLY = "tally"
+
+
+class Finding(NamedTuple):
+    """`where` names the row, `detail` says what is wrong with it."""
+
+    rule: Rule
+    where: str
+    detail: str
+
+
+class Account(NamedTuple):
+    """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost."""
+
+    position: int
+    batches: int
+    ratings: int
+    counted: int
+    streams: int
+    void: int
+
+
+class _Held(NamedTuple):
+    reason: str
+    admitted: int | None
+    refused: int | None
+
+
+class Auditor:
+    """`run` once; `find` is told of each finding, `tell` of how many entries of how many were read."""
+
+    def __init__(
+        self,
+        ledger: sqlite3.Connection,
+        keys: Keys,
+        zone: ZoneInfo,
+        *,
+        find: Callable[[Finding], None],
+        tell: Tell,
+    ) -> None:
+        """Check the file behind `ledger`, whose nodes have `keys` and whose days are those of `zone`."""
+        self._ledger = ledger
+        self._keys = keys
+        self._recount = Recount(ledger, zone)
+        self._find = find
+        self._tell = tell
+        self._held: dict[int, dict[int, _Held]] = {}
+        self._windows: dict[str, list[tuple[int, int | None]]] = {}
+        self._given: dict[StreamKey, Ranges] = {}
+        self._said: dict[StreamKey, int] = {}
+        self._void: dict[StreamKey, Ranges] = {}
+        self._ratings = self._counted = self._batches = 0
+
+    def run(self) -> Account:
+        """Check everything."""
+        self._ledger.execute("BEGIN")
+        for window, begin, end in self._ledger.execute(_WINDOWS):
+            self._windows.setdefault(window, []).append((begin, end))
+        for position, row, *held in self._ledger.execute(_UNCOUNTED):
+            self._held.setdefault(position, {})[row] = _Held(*held)
+        position = self._positions()
+        self._rulings()
+        self._streams()
+        self._hellos()
+        self._complete()
+        for where, said in self._recount.differences():
+            self._find(Finding(Rule.TALLY, where, said))
+        void = sum(len(numbers) for numbers in self._void.values())
+        return Account(position, self._batches, self._ratings, self._counted, len(self._given), void)
+
+    def _positions(self) -> int:
+        head, last = self._ledger.execute(_HEAD).fetchone()
+        for before, position in self._ledger.execute(_JUMPS):
+            missing = f"{before + 1}" if position == before + 2 else f"{before + 1} to {position - 1}"
+            self._find(Finding(Rule.GAP, f"position {missing}", "there is no such entry: it was taken out"))
+        if head != last:
+            said = f"the ledger's head says {head}: " + ("its end was cut off" if head > last else "it was put there")
+            self._find(Finding(Rule.GAP, f"position {last}", f"this is the last entry, and {said}"))
+        return int(last)
+
+    def _rulings(self) -> None:
+        """Whoever let a row count, or never count, is an entry of its own, and each such row says which."""
+        ruled: dict[tuple[str, Place], int] = {}
+        for position, kind, raw in self._ledger.execute(_RULINGS):
+            try:
+                places = msgspec.convert(msgspec.json.decode(raw)[kind], list[Place])
+            except (msgspec.MsgspecError, KeyError, TypeError) as bad:
+                self._find(
+                    Finding(Rule.UNREADABLE, f"position {position}", f"this is no entry of kind {kind!r}: {bad}")
+                )
+                continue
+            ruled |= {(kind, place): position for place in places}
+        for position, rows in self._held.items():
+            for row, held in rows.items():
+                for kind, says in (("admit", held.admitted), ("refuse", held.refused)):
+                    by = ruled.pop((kind, (position, row)), None)
+                    if says != by:
+                        where = f"position {position}, row {row}"
+                        said = f"it is kept that entry {says} ruled {kind}, and by the ledger it was {by}"
+                        self._find(Finding(Rule.UNCOUNTED, where, said))
+        for (kind, (position, row)), by in ruled.items():
+            said = f"entry {by} ruled {kind}, and the row is not kept as uncounted"
+            self._find(Finding(Rule.UNCOUNTED, f"position {position}, row {row}", said))
+
+    def _streams(self) -> None:
+        (total,) = self._ledger.execute("SELECT count(*) FROM ledger_entry WHERE kind = 'batch'").fetchone()
+        reading = self._ledger.execute(_BATCHES)
+        for _, rows in groupby(iter(reading), itemgetter(0, 1)):
+            read = sorted(self._read(rows), key=itemgetter(0))
+            self._count(read)
+            self._tell(self._batches, total)
+
+    def _read(self, rows: Iterator[tuple[str, str, int, int, int, int, object]]) -> Iterator[tuple[int, int, Batch]]:
+        """The entries that are batches, by position and when they arrived."""
+        for node, epoch, first, last, position, received_at, raw in rows:
+            self._batches += 1
+            where = f"position {position}"
+            try:
+                batch = batch_at(position, raw)
+            except StoreDamaged as bad:
+                self._find(Finding(Rule.UNREADABLE, where, str(bad)))
+                continue
+            named = (batch.node, batch.epoch, batch.first, batch.last)
+            if named != (node, epoch, first, last):
+                said = f"it stands as numbers {first} to {last} of {node}/{epoch}, and says {named}"
+                self._find(Finding(Rule.ALTERED, where, said))
+            assert isinstance(raw, bytes)  # noqa: S101  (what `batch_at` took)
+            self._check(batch.node, Signed.of(raw), where, batch.t0)
+            self._given[batch.stream] = self._given.get(batch.stream, Ranges()).add(batch.first, batch.last)
+            if batch.prev is not None:
+                self._say(StreamKey(batch.node, batch.prev[0]), batch.prev[1])
+            yield position, received_at, batch
+
+    def _say(self, stream: StreamKey, last: int) -> None:
+        self._said[stream] = max(last, self._said.get(stream, 0))
+
+    def _check(self, node: str, entry: Signed, where: str, at: int | None) -> bool:
+        keys = self._keys.get(node, ())
+        if signed(entry, keys, at):
+            return True
+        said = f"no key of {node} signed this" if keys else f"nobody knows a key of {node}"
+        self._find(Finding(Rule.SIGNATURE, where, said))
+        return False
+
+    def _count(self, read: list[tuple[int, int, Batch]]) -> None:
+        """Put one stream's counts where they are compared, and look at each of its rows that is held."""
+        uncounted = {
+            (position, row)
+            for position, _, _ in read
+            for row, held in self._held.get(position, {}).items()
+            if held.admitted is None
+        }
+        counter = Counter()
+        seen: dict[int, tuple[str, int]] = {}
+        for rating in ratings(((position, batch) for position, _, batch in read), uncounted):
+            seen[rating.seq] = (rating.window, rating.level)
+            self._ratings += 1
+            self._counted += rating.counted
+            counter.add(rating)
+            if rating.counted and rating.window not in self._windows:
+                said = f"number {rating.seq} counts at {rating.window}, which was never registered"
+                self._find(Finding(Rule.WINDOW, f"position {rating.position}", said))
+        self._recount.add(counter.cells)
+        for position, received_at, batch in read:
+            for row, held in self._held.get(position, {}).items():
+                if held.admitted is None and (why := self._unduly(batch, row, held, received_at, seen)):
+                    where = f"position {position}, row {row}"
+                    self._find(Finding(Rule.UNCOUNTED, where, f"it does not count for {held.reason!r}, and {why}"))
+
+    def _unduly(
+        self, batch: Batch, row: int, held: _Held, received_at: int, seen: dict[int, tuple[str, int]]
+    ) -> str | None:
+        """Why a row that does not count should, if it should."""
+        if row >= len(batch.rows):
+            return f"the batch has {len(batch.rows)} rows"
+        rating = batch.rows[row]
+        window, at = window_id(batch.node, rating.window), batch.t0 + rating.ms
+        match held.reason:
+            case Reason.CONFLICT if seen.get(batch.first + row) == (window, rating.level):
+                return "nothing else has its number"
+            case Reason.UNKNOWN_WINDOW if any(
+                begin <= at and (end is None or at < end) for begin, end in self._windows.get(window, ())
+            ):
+                return f"{window} was registered then"
+            case Reason.FUTURE if at <= received_at:
+                return "it was pressed before it arrived"
+            case Reason.CONFLICT | Reason.UNKNOWN_WINDOW | Reason.FUTURE:
+                return None
+        return "that is no reason"
+
+    def _hellos(self) -> None:
+        for node, epoch, last, raw in self._ledger.execute(_HELLOS):
+            where = f"hello of {node}/{epoch}"
+            entry = Signed.of(raw)
+            try:
+                hello = decode_as(entry.body, Hello)
+            except Refused as bad:
+                self._find(Finding(Rule.UNREADABLE, where, bad.detail))
+                continue
+            if (hello.node, hello.epoch, hello.last) != (node, epoch, last):
+                said = f"it is kept as going to {last}, and says {hello.node}/{hello.epoch} and {hello.last}"
+                self._find(Finding(Rule.ALTERED, where, said))
+            # A key that was replaced since signed hellos too: they say how far its stream goes, and nothing else.
+            if self._check(node, entry, where, 0):
+                self._say(StreamKey(hello.node, hello.epoch), hello.last)
+                for stream, numbers in hello.destroyed().items():
+                    self._void[stream] = self._void.get(stream, Ranges()) | numbers
+
+    def _complete(self) -> None:
+        for stream, numbers in self._void.items():
+            self._void[stream] = numbers - self._given.get(stream, Ranges())
+        for gap in gaps(self._given, self._said, self._void):
+            missing = ", ".join(f"{lo}" if lo == hi else f"{lo} to {hi}" for lo, hi in list(gap.missing)[:NAMED])
+            where = f"{gap.stream.node}/{gap.stream.epoch} number {missing}"
+            said = f"not in the ledger; the node signed that its numbers go from 1 to {gap.upto}"
+            self._find(Finding(Rule.INCOMPLETE, where, said))

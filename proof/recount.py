@@ -1,0 +1,135 @@
+"""Counting every tally again, in temporary tables beside the ledger: SQLite keeps on disk what is too much."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from proof.ledger import Rating
+
+MINUTE_MS = 60_000
+
+# By minute (counted from 1970 UTC) and window: satisfied, basically satisfied, dissatisfied, and how many of these
+# stand there by an estimate of their time.
+Cells = Mapping[tuple[int, str], list[int]]
+
+_TABLES = """
+CREATE TEMP TABLE cell (minute INTEGER, window TEXT, satisfied, basic, dissatisfied, estimated)
+"""
+_RECOUNT = """
+CREATE TEMP TABLE recount AS SELECT minute, window, sum(satisfied) AS satisfied, sum(basic) AS basic,
+    sum(dissatisfied) AS dissatisfied, sum(estimated) AS estimated FROM cell GROUP BY minute, window
+"""
+_MOMENT = """
+CREATE TEMP TABLE moment AS SELECT minute, day_of(minute) AS day, hour_of(minute) AS hour
+FROM (SELECT DISTINCT minute FROM recount)
+"""
+
+
+class _Tally(NamedTuple):
+    """A table of the city's: what names a row, what it keeps, and what it should keep; the counts as a, b and c."""
+
+    name: str
+    key: str
+    kept: str
+    due: str
+
+
+_TALLIES = (
+    _Tally(
+        "tally_minute",
+        "minute, window, channel",
+        "SELECT minute, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_minute",
+        "SELECT minute, window, 'button' AS channel, satisfied AS a, basic AS b, dissatisfied AS c FROM recount",
+    ),
+    _Tally(
+        "tally_day",
+        "day, window, channel",
+        "SELECT day, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_day",
+        "SELECT day, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM recount JOIN moment USING (minute) GROUP BY day, window",
+    ),
+    _Tally(
+        "tally_township",
+        "hour, township, channel",
+        "SELECT hour, township, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_township",
+        "SELECT hour, substr(window, 1, 9) AS township, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, "
+        "sum(dissatisfied) AS c FROM recount JOIN moment USING (minute) GROUP BY hour, township",
+    ),
+    _Tally(
+        "tally_city",
+        "minute, channel",
+        "SELECT minute, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_city",
+        "SELECT minute, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM recount GROUP BY minute",
+    ),
+    _Tally(
+        "tally_estimated",
+        "minute, window, channel",
+        "SELECT minute, window, channel, ratings AS a, 0 AS b, 0 AS c FROM main.tally_estimated",
+        "SELECT minute, window, 'button' AS channel, estimated AS a, 0 AS b, 0 AS c FROM recount WHERE estimated > 0",
+    ),
+)
+
+
+class Counter:
+    """`cells`: what the ratings come to that were added."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.cells: dict[tuple[int, str], list[int]] = {}
+
+    def add(self, rating: Rating) -> None:
+        """Count it, if it counts."""
+        if rating.counted:
+            cell = self.cells.setdefault((rating.at // MINUTE_MS, rating.window), [0, 0, 0, 0])
+            cell[3 - rating.level] += 1
+            cell[3] += rating.bounds is not None
+
+
+class Recount:
+    """`add` what the ledger counts, then ask for the `differences` from what the city keeps."""
+
+    def __init__(self, ledger: sqlite3.Connection, zone: ZoneInfo) -> None:
+        """Count beside `ledger`, by the days and hours of `zone`."""
+        self._ledger = ledger
+        self._zone = zone
+        ledger.create_function("day_of", 1, self._day, deterministic=True)
+        ledger.create_function("hour_of", 1, self._hour, deterministic=True)
+        ledger.execute(_TABLES)
+
+    def add(self, cells: Cells) -> None:
+        """Take in counts; a cell may come in parts."""
+        rows = ((*key, *counts) for key, counts in cells.items())
+        self._ledger.executemany("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def differences(self) -> Iterator[tuple[str, str]]:
+        """The name of each tally that is not what was counted, and both counts."""
+        self._ledger.execute(_RECOUNT)
+        self._ledger.execute(_MOMENT)
+        for tally in _TALLIES:
+            self._ledger.execute(f"CREATE TEMP VIEW due AS {tally.due}")
+            self._ledger.execute(f"CREATE TEMP VIEW kept AS {tally.kept}")
+            for names in self._ledger.execute(
+                f"SELECT {tally.key} FROM (SELECT * FROM kept EXCEPT SELECT * FROM due) UNION "  # noqa: S608
+                f"SELECT {tally.key} FROM (SELECT * FROM due EXCEPT SELECT * FROM kept)"
+            ).fetchall():
+                kept, due = (self._counts(view, tally, names) for view in ("kept", "due"))
+                yield f"{tally.name} {' '.join(map(str, names))}", f"kept are {kept}, and the ledger gives {due}"
+            self._ledger.execute("DROP VIEW due")
+            self._ledger.execute("DROP VIEW kept")
+
+    def _counts(self, view: str, tally: _Tally, names: tuple[object, ...]) -> str:
+        same = " AND ".join(f"{name} = ?" for name in tally.key.split(", "))
+        found = self._ledger.execute(f"SELECT a, b, c FROM {view} WHERE {same}", names).fetchone()  # noqa: S608
+        return "none" if found is None else ", ".join(map(str, found))
+
+    def _local(self, minute: int) -> datetime:
+        return datetime.fromtimestamp(minute * 60, UTC).astimezone(self._zone)
+
+    def _day(self, minute: int) -> str:
+        return self._local(minute).date().isoformat()
+
+    def _hour(self, minute: int) -> int:
+        return minute - self._local(minute).minute
