@@ -362,7 +362,7 @@ async def test_servers_that_were_tampered_with_are_seen(tmp_path: Path, order: O
         finally:
             await connection.close()
     found = "; ".join(city.evidence.contradictions)
-    assert ": tally [" in found
+    assert ": kept are " in found
     assert "the series differed from the ledger: missing" in found
     assert city.evidence.verdict.lost == 0
     assert not city.evidence.clean
