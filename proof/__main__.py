@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from contract.errors import SettingsError
 from proof import auditor, score
@@ -13,7 +14,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="manyi", description=__doc__)
     words = parser.add_subparsers(required=True, metavar="WORD")
     for command in (score, auditor):
-        command.offer(words)
+        command.offer(words, _common())
     options = parser.parse_args(argv)
     try:
         code: int = options.run(options)
@@ -21,6 +22,14 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{bad}\n")
         return 2
     return code
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--database", metavar="FILE", type=Path, required=True, help="the ledger, or a backup of it")
+    common.add_argument("--zone", default="Asia/Shanghai", help="the time zone whose days the city counts by")
+    common.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on stdout")
+    return common
 
 
 if __name__ == "__main__":

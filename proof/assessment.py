@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 
 from contract.errors import SettingsError
-from proof.sheet import Cell
+from proof.sheet import Cell, pairs
 
 
 def assessments(rows: Iterable[Sequence[Cell]], source: str) -> dict[str, Decimal]:
@@ -14,10 +14,7 @@ def assessments(rows: Iterable[Sequence[Cell]], source: str) -> dict[str, Decima
     row, where a score is no number from 0 on, or a code stands twice: of two scores for one office none can be meant.
     """
     found: dict[str, Decimal] = {}
-    for number, row in enumerate(rows, start=1):
-        code, score = (*(_text(cell) for cell in row[:2]), "", "")[:2]
-        if not code and not score:
-            continue
+    for number, code, score in pairs(rows):
         value = _score(score)
         if value is None:
             if number == 1:
@@ -29,15 +26,6 @@ def assessments(rows: Iterable[Sequence[Cell]], source: str) -> dict[str, Decima
             raise SettingsError(f"{source}: row {number}: {code} was given a score before; take one of the two out")
         found[code] = value
     return found
-
-
-def _text(cell: Cell) -> str:
-    """What the cell shows: a spreadsheet keeps 371721121 as a number, and hands it over as 371721121.0 at times."""
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip()
 
 
 def _score(text: str) -> Decimal | None:

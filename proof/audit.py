@@ -1,11 +1,10 @@
 """Checking a ledger: that nothing was taken out, put in or changed, and that every tally follows from it.
 
-It is read stream by stream, in the order of the ledger's own index, so that one stream is held in memory. All of it is
-one moment of the file: the city may go on meanwhile.
+It is read stream by stream, in the order of the ledger's own index, so that one stream is held in memory.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
@@ -23,18 +22,18 @@ from contract.identity import window_id
 from contract.ranges import Ranges
 from proof.completeness import gaps
 from proof.keys import Keys, signed
-from proof.ledger import batch_at, ratings
+from proof.ledger import batch_at, declared, ratings
 from proof.recount import Counter, Recount
 
 # Findings of one rule that are named one by one; all of them are counted.
 NAMED = 20
 
-_ENTRIES = "SELECT count(*) FROM ledger_entry"
 _HEAD = "SELECT coalesce((SELECT position FROM ledger_head), 0), coalesce(max(position), 0) FROM ledger_entry"
 _JUMPS = """
 SELECT before, position FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM ledger_entry)
 WHERE position <> before + 1
 """
+_HOW_MANY = "SELECT count(*) FROM ledger_entry WHERE kind = 'batch'"
 _BATCHES = """
 SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
 ORDER BY node, epoch, first, last
@@ -43,6 +42,7 @@ _RULINGS = "SELECT position, kind, raw FROM ledger_entry WHERE kind <> 'batch' O
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
 _WINDOWS = "SELECT id, valid_from, valid_to FROM window"
+
 Place = tuple[int, int]
 Tell = Callable[[int, int], None]
 
@@ -97,7 +97,7 @@ class Auditor:
         find: Callable[[Finding], None],
         tell: Tell,
     ) -> None:
-        """Check the file behind `ledger`, whose nodes have `keys` and whose days are those of `zone`."""
+        """Check the snapshot `ledger`, whose nodes have `keys` and whose days are those of `zone`."""
         self._ledger = ledger
         self._keys = keys
         self._recount = Recount(ledger, zone)
@@ -107,12 +107,10 @@ class Auditor:
         self._windows: dict[str, list[tuple[int, int | None]]] = {}
         self._given: dict[StreamKey, Ranges] = {}
         self._said: dict[StreamKey, int] = {}
-        self._void: dict[StreamKey, Ranges] = {}
         self._ratings = self._counted = self._batches = 0
 
     def run(self) -> Account:
         """Check everything."""
-        self._ledger.execute("BEGIN")
         for window, begin, end in self._ledger.execute(_WINDOWS):
             self._windows.setdefault(window, []).append((begin, end))
         for position, row, *held in self._ledger.execute(_UNCOUNTED):
@@ -120,11 +118,9 @@ class Auditor:
         position = self._positions()
         self._rulings()
         self._streams()
-        self._hellos()
-        self._complete()
+        void = self._complete(declared(self._hellos()))
         for where, said in self._recount.differences():
             self._find(Finding(Rule.TALLY, where, said))
-        void = sum(len(numbers) for numbers in self._void.values())
         return Account(position, self._batches, self._ratings, self._counted, len(self._given), void)
 
     def _positions(self) -> int:
@@ -162,9 +158,8 @@ class Auditor:
             self._find(Finding(Rule.UNCOUNTED, f"position {position}, row {row}", said))
 
     def _streams(self) -> None:
-        (total,) = self._ledger.execute("SELECT count(*) FROM ledger_entry WHERE kind = 'batch'").fetchone()
-        reading = self._ledger.execute(_BATCHES)
-        for _, rows in groupby(iter(reading), itemgetter(0, 1)):
+        (total,) = self._ledger.execute(_HOW_MANY).fetchone()
+        for _, rows in groupby(self._ledger.execute(_BATCHES), itemgetter(0, 1)):
             read = sorted(self._read(rows), key=itemgetter(0))
             self._count(read)
             self._tell(self._batches, total)
@@ -193,7 +188,7 @@ class Auditor:
     def _say(self, stream: StreamKey, last: int) -> None:
         self._said[stream] = max(last, self._said.get(stream, 0))
 
-    def _check(self, node: str, entry: Signed, where: str, at: int | None) -> bool:
+    def _check(self, node: str, entry: Signed, where: str, at: int) -> bool:
         keys = self._keys.get(node, ())
         if signed(entry, keys, at):
             return True
@@ -247,7 +242,8 @@ class Auditor:
                 return None
         return "that is no reason"
 
-    def _hellos(self) -> None:
+    def _hellos(self) -> Iterator[Hello]:
+        """Those that their node signed; how far each stream goes is noted."""
         for node, epoch, last, raw in self._ledger.execute(_HELLOS):
             where = f"hello of {node}/{epoch}"
             entry = Signed.of(raw)
@@ -262,14 +258,13 @@ class Auditor:
             # A key that was replaced since signed hellos too: they say how far its stream goes, and nothing else.
             if self._check(node, entry, where, 0):
                 self._say(StreamKey(hello.node, hello.epoch), hello.last)
-                for stream, numbers in hello.destroyed().items():
-                    self._void[stream] = self._void.get(stream, Ranges()) | numbers
+                yield hello
 
-    def _complete(self) -> None:
-        for stream, numbers in self._void.items():
-            self._void[stream] = numbers - self._given.get(stream, Ranges())
-        for gap in gaps(self._given, self._said, self._void):
+    def _complete(self, void: Mapping[StreamKey, Ranges]) -> int:
+        """Name what is missing and not `void`; how many numbers are lost that were declared so."""
+        for gap in gaps(self._given, self._said, void):
             missing = ", ".join(f"{lo}" if lo == hi else f"{lo} to {hi}" for lo, hi in list(gap.missing)[:NAMED])
             where = f"{gap.stream.node}/{gap.stream.epoch} number {missing}"
             said = f"not in the ledger; the node signed that its numbers go from 1 to {gap.upto}"
             self._find(Finding(Rule.INCOMPLETE, where, said))
+        return sum(len(numbers - self._given.get(stream, Ranges())) for stream, numbers in void.items())

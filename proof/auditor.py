@@ -6,7 +6,6 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from contract.errors import SettingsError
@@ -14,16 +13,17 @@ from proof import keys as known
 from proof import spreadsheet
 from proof.audit import NAMED, Account, Auditor, Finding
 from proof.keys import Keys
-from proof.ledger import connect
+from proof.ledger import snapshot
 from proof.zone import zone_of
 
 _TELL_S = 1.0
 
 
-def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `audit` to the `words` of a command line."""
+def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
+    """Add `audit`, which has the `common` options too, to the `words` of a command line."""
     audit = words.add_parser(
         "audit",
+        parents=[common],
         help="check that nothing was taken out of a ledger, put in or changed",
         description="Check a ledger, offline: positions without a gap, every batch and hello signed by its node, every "
         "stream whole from 1 to the last number that its node signed for, every row that does not count rightly held, "
@@ -31,15 +31,12 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "not, 2 where a file cannot be used.",
     )
     audit.set_defaults(run=run)
-    audit.add_argument("--database", metavar="FILE", type=Path, required=True, help="the ledger, or a backup of it")
     audit.add_argument(
         "--keys",
         metavar="FILE",
         type=Path,
         help="a node and its public key a row (.csv or .xlsx), from where you trust it; else the file's own registry",
     )
-    audit.add_argument("--zone", default="Asia/Shanghai", help="the time zone whose days the city counts by")
-    audit.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on stdout")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,11 +51,8 @@ def run(options: argparse.Namespace) -> int:
         if counts[finding.rule] <= NAMED:
             found.append(finding)
 
-    try:
-        with closing(connect(options.database)) as ledger:
-            account = Auditor(ledger, _keys(ledger, brought), zone, find=find, tell=_Progress()).run()
-    except sqlite3.Error as bad:
-        raise SettingsError(f"{options.database} cannot be read as a ledger: {bad}") from bad
+    with snapshot(options.database) as ledger:
+        account = Auditor(ledger, _keys(ledger, brought), zone, find=find, tell=_Progress()).run()
     if options.as_json:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contract.bundle import Signed
 from contract.errors import SettingsError
 from contract.signing import public_key, verify
-from proof.sheet import Cell
+from proof.sheet import Cell, pairs
 
 _REGISTERED = "SELECT node, key, valid_to FROM node ORDER BY node, valid_from DESC"
 
@@ -31,22 +31,22 @@ def registered(ledger: sqlite3.Connection) -> Keys:
 
 
 def listed(rows: Iterable[Sequence[Cell]], source: str) -> Keys:
-    """The keys in `rows`, a node and a key each; raises `SettingsError`, which names `source` and the row."""
+    """The keys in `rows`, a node and a key each; the first row may be a heading.
+
+    Raises `SettingsError`, which names `source` and the row.
+    """
     keys: dict[str, list[Key]] = {}
-    for number, row in enumerate(rows, start=1):
-        node, key = (*(str(cell or "").strip() for cell in row[:2]), "", "")[:2]
-        if not node and not key:
-            continue
+    for number, node, text in pairs(rows):
         try:
-            keys.setdefault(node, []).append(Key(public_key(key)))
+            key = Key(public_key(text))
         except ValueError as bad:
-            if number > 1:
-                raise SettingsError(f"{source}: row {number}: key of {node!r}: {bad}") from bad
-            del keys[node]
+            if number == 1:
+                continue
+            raise SettingsError(f"{source}: row {number}: key of {node!r}: {bad}") from bad
+        keys.setdefault(node, []).append(key)
     return keys
 
 
-def signed(entry: Signed, keys: Sequence[Key], at: int | None) -> bool:
-    """Whether one of `keys` signed `entry`, whose ratings begin at `at` (ms); None: the newest alone counts."""
-    good = keys[:1] if at is None else [key for key in keys if key.until is None or at < key.until]
-    return any(verify(entry.body, entry.signature, key.raw) for key in good)
+def signed(entry: Signed, keys: Sequence[Key], at: int) -> bool:
+    """Whether one of `keys` signed `entry`, whose ratings begin at `at` (ms)."""
+    return any(verify(entry.body, entry.signature, key.raw) for key in keys if key.until is None or at < key.until)

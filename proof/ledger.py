@@ -1,15 +1,15 @@
 """Reading a ledger file as an outsider: SQLite and the contract, nothing of the city's code."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from contract.batch import Batch, StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_as, stored_batch
-from contract.errors import Refused, StoreDamaged
+from contract.errors import Refused, SettingsError, StoreDamaged
 from contract.hello import Hello
 from contract.identity import window_id
 from contract.ranges import Ranges
@@ -46,6 +46,20 @@ class Rating(NamedTuple):
 def connect(path: Path) -> sqlite3.Connection:
     """Open the ledger at `path` for reading only; a missing file is `sqlite3.OperationalError`."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the ledger at `path` and see it as it is at the first look; the city may go on meanwhile.
+
+    Raises `SettingsError` where it cannot be read, be it at once or within.
+    """
+    try:
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as bad:
+        raise SettingsError(f"{path} cannot be read as a ledger: {bad}") from bad
 
 
 def read(path: Path) -> Iterator[Rating]:
@@ -97,15 +111,21 @@ def void(path: Path) -> dict[StreamKey, Ranges]:
 
     A loss that is declared is no tail withheld. What arrives after all, from a gateway that had it, is no loss.
     """
-    declared: dict[StreamKey, Ranges] = {}
     with closing(connect(path)) as connection:
-        for (raw,) in connection.execute(HELLOS):
-            for stream, numbers in decode_as(Signed.of(raw).body, Hello).destroyed().items():
-                declared[stream] = declared.get(stream, Ranges()) | numbers
-        for stream_key, numbers in declared.items():
+        destroyed = declared(decode_as(Signed.of(raw).body, Hello) for (raw,) in connection.execute(HELLOS))
+        for stream_key, numbers in destroyed.items():
             given = Ranges((first, last) for *_, first, last in connection.execute(GIVEN, stream_key))
-            declared[stream_key] = numbers - given
-    return {stream_key: numbers for stream_key, numbers in declared.items() if numbers}
+            destroyed[stream_key] = numbers - given
+    return {stream_key: numbers for stream_key, numbers in destroyed.items() if numbers}
+
+
+def declared(hellos: Iterable[Hello]) -> dict[StreamKey, Ranges]:
+    """By stream, the numbers that `hellos` say are destroyed."""
+    numbers: dict[StreamKey, Ranges] = {}
+    for hello in hellos:
+        for stream, destroyed in hello.destroyed().items():
+            numbers[stream] = numbers.get(stream, Ranges()) | destroyed
+    return numbers
 
 
 def gapless(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ MINUTE_MS = 60_000
 # stand there by an estimate of their time.
 Cells = Mapping[tuple[int, str], list[int]]
 
-_TABLES = """
+_CELL = """
 CREATE TEMP TABLE cell (minute INTEGER, window TEXT, satisfied, basic, dissatisfied, estimated)
 """
 _RECOUNT = """
@@ -24,6 +25,13 @@ CREATE TEMP TABLE recount AS SELECT minute, window, sum(satisfied) AS satisfied,
 _MOMENT = """
 CREATE TEMP TABLE moment AS SELECT minute, day_of(minute) AS day, hour_of(minute) AS hour
 FROM (SELECT DISTINCT minute FROM recount)
+"""
+
+
+# Both sides of a row stand together, or one alone where the other has none.
+_DIFFERING = """
+SELECT {key}, 'kept' AS side, a, b, c FROM (SELECT * FROM kept EXCEPT SELECT * FROM due) UNION ALL
+SELECT {key}, 'due' AS side, a, b, c FROM (SELECT * FROM due EXCEPT SELECT * FROM kept) ORDER BY {key}
 """
 
 
@@ -97,7 +105,7 @@ class Recount:
         self._zone = zone
         ledger.create_function("day_of", 1, self._day, deterministic=True)
         ledger.create_function("hour_of", 1, self._hour, deterministic=True)
-        ledger.execute(_TABLES)
+        ledger.execute(_CELL)
 
     def add(self, cells: Cells) -> None:
         """Take in counts; a cell may come in parts."""
@@ -111,19 +119,13 @@ class Recount:
         for tally in _TALLIES:
             self._ledger.execute(f"CREATE TEMP VIEW due AS {tally.due}")
             self._ledger.execute(f"CREATE TEMP VIEW kept AS {tally.kept}")
-            for names in self._ledger.execute(
-                f"SELECT {tally.key} FROM (SELECT * FROM kept EXCEPT SELECT * FROM due) UNION "  # noqa: S608
-                f"SELECT {tally.key} FROM (SELECT * FROM due EXCEPT SELECT * FROM kept)"
-            ).fetchall():
-                kept, due = (self._counts(view, tally, names) for view in ("kept", "due"))
+            differing = self._ledger.execute(_DIFFERING.format(key=tally.key)).fetchall()
+            for names, sides in groupby(differing, lambda row: row[:-4]):
+                counts = {side: f"{a}, {b}, {c}" for *_, side, a, b, c in sides}
+                kept, due = counts.get("kept", "none"), counts.get("due", "none")
                 yield f"{tally.name} {' '.join(map(str, names))}", f"kept are {kept}, and the ledger gives {due}"
             self._ledger.execute("DROP VIEW due")
             self._ledger.execute("DROP VIEW kept")
-
-    def _counts(self, view: str, tally: _Tally, names: tuple[object, ...]) -> str:
-        same = " AND ".join(f"{name} = ?" for name in tally.key.split(", "))
-        found = self._ledger.execute(f"SELECT a, b, c FROM {view} WHERE {same}", names).fetchone()  # noqa: S608
-        return "none" if found is None else ", ".join(map(str, found))
 
     def _local(self, minute: int) -> datetime:
         return datetime.fromtimestamp(minute * 60, UTC).astimezone(self._zone)

@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import sqlite3
 import sys
-from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +14,7 @@ from contract.errors import SettingsError
 from proof import policy as policies
 from proof import spreadsheet, table
 from proof.assessment import assessments
-from proof.ledger import connect
+from proof.ledger import snapshot
 from proof.period import Period, period
 from proof.places import units
 from proof.policy import Policy
@@ -32,23 +30,21 @@ _NAMED = 5
 _POSITION = "SELECT coalesce(max(position), 0) FROM ledger_head"
 
 
-def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `score` to the `words` of a command line."""
+def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
+    """Add `score`, which has the `common` options too, to the `words` of a command line."""
     score = words.add_parser(
         "score",
+        parents=[common],
         help="correct the assessment of every unit by its ratings",
         description="Correct the assessment of the city, its counties, townships and windows by the ratings of a "
         "period. The rule is docs/scores.md. Exit code 2 where a file or a name cannot be used.",
     )
     score.set_defaults(run=run)
-    score.add_argument("--database", metavar="FILE", type=Path, required=True, help="the ledger, or a backup of it")
     score.add_argument("--period", required=True, help="2026, 2026H2, 2026Q4, 2026-11, 2026W47 or 2026-11-27")
     score.add_argument("--policy", default="guarded", help="guarded, plain, or a policy of your own in a TOML file")
     score.add_argument("--assessment", metavar="FILE", type=Path, help="a code and a score a row (.csv or .xlsx)")
     score.add_argument("--out", metavar="FILE", type=Path, help="where the report goes (.csv or .xlsx)")
     score.add_argument("--language", choices=["zh", "en"], default="zh", help="of the report; zh")
-    score.add_argument("--zone", default="Asia/Shanghai", help="the time zone whose days the city counts by")
-    score.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on stdout")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> Report:
-    if options.out is not None and options.out.suffix.lower() not in {".csv", ".xlsx"}:
-        raise SettingsError(f"{options.out}: expected a name that ends in .csv or .xlsx")
-    if options.out is not None and options.assessment is not None and _same(options.out, options.assessment):
-        raise SettingsError(f"{options.out}: the report would take the place of the assessments")
+    if options.out is not None:
+        spreadsheet.check(options.out)
+        if options.assessment is not None and options.out.resolve() == options.assessment.resolve():
+            raise SettingsError(f"{options.out}: the report would take the place of the assessments")
     try:
         span = period(options.period)
     except ValueError as bad:
@@ -74,22 +70,13 @@ def _report(options: argparse.Namespace) -> Report:
     given: dict[str, Decimal] = {}
     if options.assessment is not None:
         given = assessments(spreadsheet.read(options.assessment), str(options.assessment))
-    try:
-        with closing(connect(options.database)) as ledger:
-            # One moment of it: the city may go on meanwhile.
-            ledger.execute("BEGIN")
-            (position,) = ledger.execute(_POSITION).fetchone()
-            counts = counted(by_window(ledger, span.first, span.last), units(ledger, begin, behind))
-    except sqlite3.Error as bad:
-        raise SettingsError(f"{options.database} cannot be read as a ledger: {bad}") from bad
+    with snapshot(options.database) as ledger:
+        (position,) = ledger.execute(_POSITION).fetchone()
+        counts = counted(by_window(ledger, span.first, span.last), units(ledger, begin, behind))
     if strange := unknown(counts, given):
         shown = ", ".join(strange[:_NAMED])
         raise SettingsError(f"{options.assessment}: no unit of {span.name} has a code such as {shown}")
     return Report(span, policy, position, lines(counts, given, policy))
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
 
 
 def _bounds(span: Period, zone: ZoneInfo) -> tuple[int, int]:

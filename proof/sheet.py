@@ -1,6 +1,6 @@
 """A table as a spreadsheet has it, apart from any file. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Cell = str | int | float | None
@@ -23,3 +23,20 @@ class Sheet(NamedTuple):
     facts: Sequence[Sequence[Cell]]
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+
+
+def pairs(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[int, str, str]]:
+    """The number, counted from 1, and the first two cells as text, of each of `rows` that has either."""
+    for number, row in enumerate(rows, start=1):
+        first, second = (*map(_text, row[:2]), "", "")[:2]
+        if first or second:
+            yield number, first, second
+
+
+def _text(cell: Cell) -> str:
+    """What the cell shows: a spreadsheet keeps 371721121 as a number, and hands it over as 371721121.0 at times."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return str(cell).strip()

@@ -16,6 +16,7 @@ from proof.sheet import GENERAL, Cell, Column, Sheet
 
 # Excel on a Chinese desktop writes CSV in the one or the other.
 _ENCODINGS = ("utf-8-sig", "gb18030")
+_SUFFIXES = (".csv", ".xlsx")
 _HEAD = PatternFill("solid", fgColor="DCE6F1")
 _WIDEST = 60
 # The first letter of those that take two columns of a screen, as Chinese does: Hangul Jamo.
@@ -41,17 +42,22 @@ def read(file: Path) -> list[Sequence[Cell]]:
         raise SettingsError(f"{file} is no table that can be read: {bad}") from bad
 
 
+def check(file: Path) -> None:
+    """Raise `SettingsError` unless `file` has the suffix of a table that can be written."""
+    if file.suffix.lower() not in _SUFFIXES:
+        raise SettingsError(f"{file}: expected a name that ends in .csv or .xlsx")
+
+
 def write(file: Path, sheets: Sequence[Sheet]) -> None:
     """Write `sheets` into `file`, whole or not at all; CSV holds the rows of all in one. Raises `SettingsError`."""
+    check(file)
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         if file.suffix.lower() == ".xlsx":
             _workbook(sheets).save(half)
-        elif file.suffix.lower() == ".csv":
+        else:
             with half.open("w", encoding="utf-8-sig", newline="") as out:
                 csv.writer(out).writerows(_rows(sheets))
-        else:
-            raise SettingsError(f"{file}: expected a name that ends in .csv or .xlsx")
         half.replace(file)
     except OSError as bad:
         raise SettingsError(f"{file} cannot be written: {bad.strerror or bad}") from bad
