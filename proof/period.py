@@ -23,9 +23,12 @@ def period(name: str) -> Period:
     Weeks are those of ISO 8601: they begin on Monday, and the first has the year's first Thursday.
     """
     try:
-        return Period(name, *_days(name))
-    except ValueError as bad:
+        first, last = _days(name)
+        # There must be a day behind it, where it ends.
+        last + timedelta(days=1)
+    except (ValueError, OverflowError) as bad:
         raise ValueError(f"period {name!r}: {_FORMS}") from bad
+    return Period(name, first, last)
 
 
 def _days(name: str) -> tuple[date, date]:

@@ -37,7 +37,8 @@ def test_the_parts_of_a_year_are_the_year(names: str, year: int) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", "x", "26", "2026Q", "2026Q0", "2026Q5", "2026H3", "2026-13", "2026-00", "2025W53", "2026W00", "2026-2-30",
-     "2026-02-30", "20261127", "2026q4", "２０２６", "2026Q4\n", "0000", "2026-11-27T00"],
+     "2026-02-30", "20261127", "2026q4", "２０２６", "2026Q4\n", "0000", "2026-11-27T00",
+     "9999", "9999Q4", "9999-12", "9999-12-31"],
 )  # fmt: skip
 def test_what_is_no_period_says_what_would_be(name: str) -> None:
     with pytest.raises(ValueError, match="expected a year") as bad:
