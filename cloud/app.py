@@ -17,6 +17,7 @@ from cloud.misuse import routes as misuse
 from cloud.openapi import problem, publish
 from cloud.quarantine import routes as quarantine
 from cloud.registry import routes as registry_routes
+from cloud.seals import routes as seals
 from cloud.series.rules import Ranking, Trend
 from contract.errors import Unavailable
 from contract.version import __version__
@@ -42,6 +43,7 @@ STRUCTS = (
     OfficeHours,
     SideBySide,
     *misuse.ANSWERS,
+    *seals.ANSWERS,
 )
 
 

@@ -13,7 +13,8 @@ from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
-from cloud.clocks.worker import Reader
+from cloud.clocks import store as clocks_store
+from cloud.clocks.rules import Skew
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
 from cloud.estimates import routes as estimates_routes
@@ -31,7 +32,9 @@ from cloud.ingest.charge import Charge, Shared, Whole
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
 from cloud.ledger.follower import Follower
-from cloud.losses.worker import Reader as LossReader
+from cloud.looking import Looking
+from cloud.losses import store as losses_store
+from cloud.losses.rules import Loss
 from cloud.misuse import policy
 from cloud.misuse import routes as misuse_routes
 from cloud.misuse.worker import BESIDE_INGEST, Filter
@@ -40,6 +43,9 @@ from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
 from cloud.role import Role
+from cloud.seals import routes as seals_routes
+from cloud.seals import store as seals_store
+from cloud.seals.worker import Sealer
 from cloud.series import routes as series_routes
 from cloud.series.opening import Opened, open_series
 from cloud.series.port import Series
@@ -49,8 +55,14 @@ from contract.errors import SettingsError
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer
 from contract.version import __version__
+from proof.seals import Sealed
 
 logger = logging.getLogger(__name__)
+
+# How often it is looked who changed what in the database, seconds.
+CLOCKS_S = 2.0
+LOSSES_S = 5.0
+SEALS_S = 5.0
 
 HEZE = registry_routes.Name("菏泽市", "Heze")
 
@@ -139,7 +151,17 @@ class City:
                 may_judge=lambda: charge.feeds_series,
                 share=BESIDE_INGEST,
             )
-            roles.append(Ingesting(ingest, database, series.feeder, judging, offices))
+            sealer = Sealer(
+                database,
+                self._signer,
+                self._calendar,
+                now=self._now,
+                known=lambda: ingest.clock.error_ms() is not None,
+                may_seal=lambda: charge.feeds_series,
+            )
+            ingest.seals = lambda: [one.raw for one in sealer.newest]
+            sealer.listeners.append(ingest.sealed)
+            roles.append(Ingesting(ingest, database, series.feeder, judging, sealer, offices))
         if self._only != "ingest":
             roles.append(await self._serving(database, holder, series.reader, ingest, offices))
         return roles
@@ -169,16 +191,19 @@ class City:
         board = await fresh_board()
         stream = Stream(board, clock=self._now, load=fresh_board)
         holder.listeners.append(partial(_renamed, stream))
-        clocks = Reader(database)
-        losses = LossReader(database, lambda: status.damaged)
+        clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
+        losses = Looking[dict[str, list[Loss]]](
+            database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
+        )
+        sealed = Looking[list[Sealed]](database, partial(seals_store.newest, count=1), [], every_s=SEALS_S)
         status = Listener(
             self._settings.broker,
             client_id=f"city-{self._name()}-status",
             registry=lambda: holder.current,
             clock=self._now,
             tell=stream.tell,
-            skews=lambda: clocks.skews,
-            losses=lambda: losses.losses,
+            skews=lambda: clocks.seen,
+            losses=lambda: losses.seen,
             city=lambda: None if ingest is None else ingest.ailment,
         )
         follower = None
@@ -197,9 +222,10 @@ class City:
             ),
             misuse_routes.router(reader, registry=registry, calendar=calendar, clock=clock),
             registry_routes.router(registry, city=HEZE, clock=clock),
+            seals_routes.router(reader),
             hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
         )
-        return Serving(stream, status, clocks, losses, database, follower, further)
+        return Serving(stream, status, clocks, losses, sealed, database, follower, further)
 
     async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]

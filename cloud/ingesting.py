@@ -15,6 +15,7 @@ from cloud.health.routes import Check
 from cloud.hours.holder import OfficesHolder
 from cloud.ingest.worker import Ingest
 from cloud.misuse.worker import Filter
+from cloud.seals.worker import Sealer
 
 if TYPE_CHECKING:
     # It brings InfluxDB's client, which a city without one does not load.
@@ -27,11 +28,18 @@ class Ingesting:
     routers: Sequence[APIRouter] = ()
 
     def __init__(
-        self, ingest: Ingest, database: Database, feeder: "Feeder | None", judging: Filter, offices: OfficesHolder
+        self,
+        ingest: Ingest,
+        database: Database,
+        feeder: "Feeder | None",
+        judging: Filter,
+        sealer: Sealer,
+        offices: OfficesHolder,
     ) -> None:
         self._ingest = ingest
         self._feeder = feeder
         self._judging = judging
+        self._sealer = sealer
         self._ledger = Ledger()
         ingest.listeners.append(self._ledger.committed)
         watched: list[tuple[str, Check]] = [
@@ -41,6 +49,7 @@ class Ingesting:
             ("clock", partial(checks.untroubled, lambda: ingest.clock.trouble, vital=False)),
             ("counties", partial(checks.charged, lambda: ingest.counties)),
             ("misuse", partial(checks.untroubled, lambda: judging.trouble, vital=False)),
+            ("seals", partial(checks.untroubled, lambda: sealer.trouble, vital=False)),
             ("holidays", partial(checks.untroubled, lambda: offices.trouble, vital=False)),
         ]
         ingest.listeners.append(judging.wake)
@@ -53,6 +62,7 @@ class Ingesting:
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to settle, to feed, and to judge."""
         self._watching = tasks.create_task(self._judging.run(), name="misuse")
+        self._sealing = tasks.create_task(self._sealer.run(), name="seals")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
         tasks.create_task(self._settle(), name="ingest")
@@ -65,6 +75,7 @@ class Ingesting:
         await self._ingest.run()
         # Not before: their cursors are written on the session that commits, which ends with a cancelled statement.
         self._watching.cancel()
+        self._sealing.cancel()
         if self._feeder is not None:
             self._feeding.cancel()
 
@@ -90,6 +101,7 @@ class Ingesting:
             {
                 "misuse_behind": ("Ledger positions that were not looked at for misuse yet", self._judging.behind),
                 "misuse_troubled": ("Whether misuse cannot be judged", self._judging.trouble is not None),
+                "seals_troubled": ("Whether a day cannot be sealed", self._sealer.trouble is not None),
             }
         )
         yield from counts(

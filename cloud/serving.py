@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
 from cloud.board import routes as board
 from cloud.board.stream import Stream
-from cloud.clocks.worker import Reader
+from cloud.clocks.rules import Skew
 from cloud.database import Database
 from cloud.health import checks
 from cloud.health import routes as health
@@ -17,9 +18,12 @@ from cloud.health.metrics import Source, fleet, gauges, skewed
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
 from cloud.ledger.follower import Follower
-from cloud.losses.worker import Reader as LossReader
+from cloud.looking import Looking
+from cloud.losses.rules import Loss
 from cloud.quarantine import routes as quarantine
+from cloud.seals.rules import shown
 from cloud.wall import pages
+from proof.seals import Sealed
 
 
 class Serving:
@@ -29,8 +33,9 @@ class Serving:
         self,
         stream: Stream,
         status: Listener,
-        clocks: Reader,
-        losses: LossReader,
+        clocks: Looking[dict[str, Skew]],
+        losses: Looking[dict[str, list[Loss]]],
+        sealed: Looking[list[Sealed]],
         database: Database,
         follower: Follower | None,
         further: Sequence[APIRouter],
@@ -38,7 +43,12 @@ class Serving:
         self._stream = stream
         self._status = status
         self._clocks = clocks
-        self._losses = losses
+        self._looking: tuple[tuple[str, Looking[Any]], ...] = (
+            ("clocks", clocks),
+            ("losses", losses),
+            ("seals", sealed),
+        )
+        stream.seal = lambda: next(map(shown, sealed.seen), None)
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
             board.router(stream),
@@ -50,7 +60,7 @@ class Serving:
         watched: list[tuple[str, Check]] = [
             ("store", partial(checks.readable, database.reader)),
             ("statuses", partial(checks.connected, lambda: status.up)),
-            ("clocks", partial(checks.in_time, clocks.found)),
+            ("clocks", partial(checks.in_time, self._skews)),
         ]
         if follower is not None:
             stream.current = lambda: follower.trouble is None
@@ -62,10 +72,7 @@ class Serving:
         """Begin to follow and to listen."""
         self._sending = tasks.create_task(self._stream.run(), name="board")
         tasks.create_task(self._status.run(), name="status")
-        self._reading = [
-            tasks.create_task(self._clocks.run(), name="clocks"),
-            tasks.create_task(self._losses.run(), name="losses"),
-        ]
+        self._reading = [tasks.create_task(looking.run(), name=name) for name, looking in self._looking]
         if self._follower is not None:
             self._following = tasks.create_task(self._follower.run(), name="follower")
 
@@ -80,7 +87,10 @@ class Serving:
             self._following.cancel()
 
     def _skewed(self) -> Iterator[Metric]:
-        return skewed(self._clocks.found())
+        return skewed(self._skews())
+
+    def _skews(self) -> list[Skew]:
+        return list(self._clocks.seen.values())
 
     def _fleet(self) -> Iterator[Metric]:
         return fleet(self._status.devices(), self._status.refused)

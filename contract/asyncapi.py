@@ -18,6 +18,7 @@ from contract.config import NodeConfig, Roster
 from contract.hello import Hello, Welcome
 from contract.identity import NODE, TOWNSHIP
 from contract.prompt import Prompt
+from contract.seal import Seal
 from contract.status import GatewayStatus, NodeStatus
 from contract.topics import ROOT
 
@@ -55,6 +56,7 @@ KINDS = {
     "config": Kind(NodeConfig, _CITY),
     "roster": Kind(Roster, _CITY),
     "prompt": Kind(Prompt, ""),
+    "seal": Kind(Seal, _CITY),
 }
 
 _ANSWERS = ("welcome", "ack", "refusal", "receipt")
@@ -87,7 +89,9 @@ CHANNELS = {
         "status", _GATEWAY, ("gateway",), "Birth, heartbeat with the health of the nodes, and death.", retained=True
     ),
     "township_config": _by_township(
-        "config", _CITY, ("roster", "config"), "Who the township's nodes are, and their set-ups.", retained=True
+        *("config", _CITY, ("roster", "config", "seal")),
+        "Who the township's nodes are, and their set-ups; the city's newest seals, which gateways keep.",
+        retained=True,
     ),
 }
 

@@ -15,9 +15,10 @@ from contract.config import NodeConfig, Roster
 from contract.errors import Reason, Refused
 from contract.hello import Hello, Welcome
 from contract.prompt import Prompt
+from contract.seal import Seal
 from contract.status import GatewayStatus, NodeStatus
 
-Entry = Hello | Welcome | Ack | Refusal | Receipt | NodeStatus | GatewayStatus | NodeConfig | Roster | Prompt
+Entry = Hello | Welcome | Ack | Refusal | Receipt | NodeStatus | GatewayStatus | NodeConfig | Roster | Prompt | Seal
 
 _KIND = b'{"kind":"'
 _encoder = msgspec.json.Encoder()

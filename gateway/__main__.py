@@ -17,7 +17,9 @@ from contract.settings import parse
 from contract.signing import public_key
 from contract.version import __version__
 from gateway.post import Gateway
+from gateway.seals import kept
 from gateway.settings import Settings
+from proof.seals import written
 from transport.keys import new_key, read_key
 from transport.log import set_up
 from transport.scrape import Scrape
@@ -32,12 +34,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's TOML file")
     keygen = commands.add_parser("keygen", help="make the gateway's private key and print its public one")
     keygen.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
+    seals = commands.add_parser("seals", help="print the seals of the city's ledger that this gateway keeps")
+    seals.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's TOML file")
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "keygen":
             print(new_key(arguments.file))
             return 0
         settings = read(arguments.config)
+        if arguments.command == "seals":
+            print(*(written(seal) for seal in kept(Path(settings.store))), sep="\n", end="")
+            return 0
         gateway = Gateway(settings, read_key(Path(settings.key)))
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)

@@ -1,6 +1,7 @@
-"""What the city signed for this township: the roster, the nodes' configurations, the receipts. Pure.
+"""What the city signed for this township: the roster, the nodes' configurations, the receipts, its seals. Pure.
 
-Versions only rise: an old paper that comes again, from a retained message or a hand that kept it, changes nothing.
+Versions only rise: an old paper that comes again, from a retained message or a hand that kept it, changes nothing. Of
+seals all are kept: a township is the city's witness, so two of one number are not let pass.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -14,8 +15,12 @@ from contract.config import NodeConfig, Roster, RosterNode
 from contract.errors import Reason, Refused
 from contract.identity import township_of
 from contract.ranges import Ranges
+from contract.seal import Seal
 from contract.signing import public_key, verify
 from transport.owner import Receipted
+
+# What the names of seals begin with.
+SEAL = "seal "
 
 
 class News(NamedTuple):
@@ -37,6 +42,7 @@ class Papers:
         self._configs: dict[str, tuple[int, bytes]] = {}
         self._receipts: dict[StreamKey, tuple[Receipt, bytes]] = {}
         self._settled: dict[StreamKey, Ranges] = {}
+        self._seals: dict[int, bytes] = {}
 
     def read(self, payload: bytes) -> News:
         """Take in a bundle of papers; raises `Refused` when the payload is no bundle at all.
@@ -44,7 +50,7 @@ class Papers:
         All of them come again with every connection: what is in force byte for byte was verified when it first came.
         """
         news = News({}, [])
-        in_force = {self._roster[1], *self.configs.values()}
+        in_force = {self._roster[1], *self.configs.values(), *self._seals.values()}
         for entry in unpack(payload):
             if entry.raw in in_force:
                 continue
@@ -68,6 +74,8 @@ class Papers:
                 return self._new_config(config, entry.raw)
             case Receipt() as receipt:
                 return self.receipted(Receipted(receipt, entry.raw))
+            case Seal() as seal:
+                return self._new_seal(seal, entry.raw)
             case other:
                 raise Refused(Reason.WRONG_SENDER, f"{type(other).__name__} is not for township {self._township}")
 
@@ -87,6 +95,12 @@ class Papers:
             return None
         self._configs[config.node] = (config.version, raw)
         return config_name(config.node)
+
+    def _new_seal(self, seal: Seal, raw: bytes) -> str | None:
+        kept = self._seals.setdefault(seal.number, raw)
+        if kept != raw:
+            raise Refused(Reason.CONFLICT, f"the city signed two different seals {seal.number}; the first is kept")
+        return seal_name(seal.number)
 
     def receipted(self, received: Receipted) -> str | None:
         """Take in a receipt whose signature was found good; else as `take_in`."""
@@ -151,6 +165,11 @@ class Papers:
 def config_name(node: str) -> str:
     """The name that a node's configuration is kept under."""
     return f"config {node}"
+
+
+def seal_name(number: int) -> str:
+    """The name that a seal is kept under."""
+    return f"{SEAL}{number}"
 
 
 def receipt_name(stream: StreamKey) -> str:

@@ -125,6 +125,15 @@ class Nodes(msgspec.Struct, frozen=True, rename={"worst": "list"}):
     worst: list[Ailing] = []
 
 
+class LastSeal(msgspec.Struct, frozen=True):
+    """The newest seal: its number, the `day` it closed, its highest ledger position, and its `root` in hex."""
+
+    number: int
+    day: str
+    last: int
+    root: str
+
+
 class Picture(msgspec.Struct, frozen=True):
     """All that the wall shows, including ledger position `position`, at the city's time `now`."""
 
@@ -145,6 +154,7 @@ class Picture(msgspec.Struct, frozen=True):
     trends: Trends
     path: Path
     nodes: Nodes
+    seal: LastSeal | None
 
 
 class Diff(msgspec.Struct, frozen=True):
@@ -163,6 +173,7 @@ class Diff(msgspec.Struct, frozen=True):
     trends: Trends | UnsetType = UNSET
     path: Path | UnsetType = UNSET
     nodes: Nodes | UnsetType = UNSET
+    seal: LastSeal | UnsetType | None = UNSET
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 from cloud.board.day import Day, unit
 from cloud.board.lowest import Lowest
 from cloud.board.pace import Pace
-from cloud.board.picture import City, Diff, FeedItem, LowWindow, Nodes, Path, Picture, Tick, Unit
+from cloud.board.picture import City, Diff, FeedItem, LastSeal, LowWindow, Nodes, Path, Picture, Tick, Unit
 from cloud.board.trends import Trends
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.ledger.cells import Cells, by_minute, counts_of, rated
@@ -60,6 +60,7 @@ class _Parts(NamedTuple):
     trends: object
     path: Path
     nodes: Nodes
+    seal: LastSeal | None
 
 
 class Board:
@@ -86,6 +87,7 @@ class Board:
         self._feed = list(loaded.feed)[:FEED]
         self._pace = Pace()
         self._nodes = Nodes()
+        self._seal: LastSeal | None = None
         self._lowest = Lowest(least)
         self._rated: set[str] = set()
         self._shown: dict[str, Unit] = {}
@@ -139,6 +141,10 @@ class Board:
     def tell(self, nodes: Nodes) -> None:
         """Take the newest picture of the devices."""
         self._nodes = nodes
+
+    def sealed(self, seal: LastSeal | None) -> None:
+        """Take the newest seal."""
+        self._seal = seal
 
     def know(self, townships: Iterable[str]) -> None:
         """Take part of further `townships`: the registry changed."""
@@ -244,6 +250,7 @@ class Board:
                 uncounted=self._uncounted,
             ),
             nodes=self._nodes,
+            seal=self._seal,
         )
 
 

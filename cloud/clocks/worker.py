@@ -1,8 +1,8 @@
-"""Keeps in the database whose clocks disagree, and reads it for whoever shows devices, in this process or another."""
+"""Keeps in the database whose clocks disagree, for whoever shows devices, in this process or another."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from cloud.clocks import store
 from cloud.clocks.rules import OFF_MS, SILENT_MS, Skew, Watch
@@ -12,7 +12,6 @@ from contract.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 KEEP_S = 5.0
-LOOK_S = 2.0
 
 
 class Keeper:
@@ -61,26 +60,3 @@ class Keeper:
 def _worth(kept: Skew | None, found: Skew) -> bool:
     """Whether the table is to say so: it does not yet, says something else, or will soon be too old."""
     return kept is None or abs(kept.off_ms - found.off_ms) >= OFF_MS or found.seen - kept.seen > SILENT_MS // 2
-
-
-class Reader:
-    """The table as it was a moment ago; `skews` by device."""
-
-    def __init__(self, database: Database) -> None:
-        self.skews: Mapping[str, Skew] = {}
-        self._database = database
-
-    def found(self) -> list[Skew]:
-        """Return whose clocks disagree."""
-        return list(self.skews.values())
-
-    async def run(self) -> None:
-        """Read again and again until cancelled; while the database is away the last answer stands."""
-        while True:
-            try:
-                with unavailable():
-                    async with asyncio.timeout(KEEP_S), self._database.reader.connect() as connection:
-                        self.skews = await store.skews(connection)
-            except Unavailable:
-                pass
-            await asyncio.sleep(LOOK_S)

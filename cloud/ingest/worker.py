@@ -1,7 +1,7 @@
 """The city's end of the durable hop on real connections: one for the live lane and one for the backlog."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -104,6 +104,8 @@ class Ingest:
         self._intake.on_change = self._changed
         # Lanes on which the broker does not deliver the newest counties yet; before the first ones nobody is spoken to.
         self._awaited: set[Lane] = set(LANES)
+        # The newest seals as signed, which townships keep.
+        self.seals: Callable[[], Sequence[bytes]] = tuple
         self._subscribed = False
         self._links = {
             lane: Link(
@@ -229,7 +231,12 @@ class Ingest:
         self._publish_papers(registry)
         self._intake.admit()
 
+    def sealed(self) -> None:
+        """There is a new seal: let townships have it."""
+        if self._subscribed and "live" not in self._awaited:
+            self._publish_papers(self._holder.current)
+
     def _publish_papers(self, registry: Registry) -> None:
-        for township, payload in papers(registry, self._signer, self._now()):
+        for township, payload in papers(registry, self._signer, self._now(), self.seals()):
             if self._charge.covers(township):
                 self._publish("live", topics.township(township, "config"), payload, retain=True)

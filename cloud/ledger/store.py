@@ -23,6 +23,9 @@ TAKE = """
 UPDATE ledger_head SET position = position + :count, commits = commits + 1 WHERE id = 1 RETURNING position, commits
 """
 
+# The next position for an entry that counts nothing: no commit is missed by who follows them.
+TAKE_ONE = "UPDATE ledger_head SET position = position + 1 WHERE id = 1 RETURNING position"
+
 APPEND = """
 INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw)
 VALUES (:position, :kind, :node, :epoch, :first, :last, :received_at, :lane, :raw)
@@ -109,6 +112,17 @@ async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> Head:
     first = head.position - len(entries) + 1
     await write(connection, APPEND, [(first + index, *entry) for index, entry in enumerate(entries)])
     return head
+
+
+async def enter(connection: AsyncConnection, entry: Entry) -> int:
+    """Append `entry`, by which no count changes, at the next position, which is returned."""
+    taken = await fetch(connection, TAKE_ONE)
+    if not taken:
+        await write(connection, BEGIN_HEAD)
+        taken = await fetch(connection, TAKE_ONE)
+    position = int(taken[0][0])
+    await write(connection, APPEND, [(position, *entry)])
+    return position
 
 
 async def hold(connection: AsyncConnection, held: Iterable[Held], first: int) -> None:

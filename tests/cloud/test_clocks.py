@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from cloud.clocks import store
 from cloud.clocks.rules import FROZEN_MS, LIVE_MS, OFF_MS, SILENT_MS, WHILE_MS, Skew, Watch, Word
-from cloud.clocks.worker import Keeper, Reader
+from cloud.clocks.worker import Keeper
 from cloud.database import Database
 from cloud.health.checks import in_time
 from cloud.health.rules import Fleet, tile
+from cloud.looking import Looking
 from contract.codec import encode
 from contract.hello import Hello
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
@@ -136,7 +137,8 @@ def test_nobody_is_judged_by_a_clock_that_is_not_known_to_be_right() -> None:
 async def test_it_is_kept_for_other_processes_and_goes_away_by_itself(database: Database) -> None:
     now = [NOW]
     watch = Watch(lambda: 0)
-    keeper, reader = Keeper(watch, database, now=lambda: now[0]), Reader(database)
+    keeper = Keeper(watch, database, now=lambda: now[0])
+    looking = Looking[dict[str, Skew]](database, store.skews, {}, every_s=0.01)
 
     async def kept() -> dict[str, Skew]:
         async with database.reader.connect() as connection:
@@ -152,11 +154,11 @@ async def test_it_is_kept_for_other_processes_and_goes_away_by_itself(database: 
     await keeper.keep()
     assert await kept() == {NODE: Skew(NODE, 9_000, NOW, NOW + 2 * MINUTE)}
     async with asyncio.TaskGroup() as tasks:
-        reading = tasks.create_task(reader.run())
-        while not reader.found():
+        reading = tasks.create_task(looking.run())
+        while not looking.seen:
             await asyncio.sleep(0.01)
         reading.cancel()
-    assert reader.found() == [Skew(NODE, 9_000, NOW, NOW + 2 * MINUTE)]
+    assert looking.seen == {NODE: Skew(NODE, 9_000, NOW, NOW + 2 * MINUTE)}
 
     # Another worker has the county now, and hears that all is well.
     heir = Watch(lambda: 0)

@@ -26,6 +26,7 @@ from cloud.losses.rules import Loss
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
+from cloud.seals.worker import Sealer
 from cloud.settings import Settings
 from contract import topics
 from contract.bundle import pack
@@ -354,7 +355,8 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
     )
     await charge.renew(able=True)
     offices = OfficesHolder(lambda: holder.current.offices, CALENDAR, now=lambda: NOW)
-    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), offices)
+    sealer = Sealer(database, Signer(bytes(32)), CALENDAR, now=lambda: NOW, known=lambda: True, may_seal=lambda: True)
+    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), sealer, offices)
     families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value

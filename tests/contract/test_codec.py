@@ -18,6 +18,7 @@ from contract.errors import Reason, Refused
 from contract.hello import Clock, Hello, Stream, Welcome
 from contract.prompt import Prompt
 from contract.rating import MAX_PRESSES, Level, Quality, Row
+from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 
@@ -40,6 +41,7 @@ ENTRIES: list[codec.Entry] = [
     NodeConfig(NODE, 4, [WindowPins("01", 1, 2, 3, 4, 5, 6)], 800, 3000),
     Roster("371721121", 4, [RosterNode(NODE, signer.public)]),
     Prompt(NODE, "01", "t-1", AT, "户籍"),
+    Seal(1, 1, "2025-11-21", 1, 1041, "1a" * 32, NOTHING, AT, signer.public),
 ]
 
 

@@ -10,10 +10,15 @@ from urllib.request import urlopen
 
 import pytest
 
+from contract.codec import encode
+from contract.seal import NOTHING, Seal
 from contract.signing import Signer
 from gateway.__main__ import main, read
+from gateway.papers import seal_name
+from proof.seals import read as read_seals
 from tests.rival import turned_away
 from transport.keys import new_key
+from transport.shelf import Shelf
 
 CITY = Signer(b"9" * 32).public
 GOOD = f"""
@@ -152,3 +157,23 @@ def test_a_port_for_prometheus_that_is_in_use_is_one_line(tmp_path: Path, capsys
         file = write(tmp_path, GOOD.replace("[[roster]]", f"metrics = {{ port = {port} }}\n[[roster]]"))
         assert main(["run", "--config", str(file)]) == 2
     assert capsys.readouterr().err == f"{file}: metrics: 127.0.0.1:{port} cannot be taken: Address already in use\n"
+
+
+async def test_the_seals_that_it_keeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, GOOD)
+    assert main(["seals", "--config", str(file)]) == 2
+    assert "journal.db cannot be read as a gateway's journal" in capsys.readouterr().err
+
+    signer = Signer(b"9" * 32)
+    raws = [
+        signer.entry(encode(Seal(1, number, "2026-11-26", number, number, NOTHING, NOTHING, 5, CITY)))
+        for number in (9, 10)
+    ]
+    journal = await Shelf.open_sound(tmp_path / "journal.db")
+    try:
+        await journal.keep({seal_name(10): raws[1], seal_name(9): raws[0], "roster": b"something else"})
+        assert main(["seals", "--config", str(file)]) == 0  # (while it runs)
+    finally:
+        await journal.close()
+    kept = read_seals(capsys.readouterr().out, "stdout")
+    assert [one.raw for one in kept] == raws

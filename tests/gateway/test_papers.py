@@ -10,8 +10,9 @@ from contract.config import NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
 from contract.hello import Clock, Welcome
 from contract.ranges import Ranges
+from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
-from gateway.papers import News, Papers, receipt_name
+from gateway.papers import News, Papers, receipt_name, seal_name
 
 TOWNSHIP = "371721121"
 A1, A2 = f"{TOWNSHIP}-a1", f"{TOWNSHIP}-a2"
@@ -117,6 +118,27 @@ def test_what_is_in_force_already_is_not_verified_again(monkeypatch: pytest.Monk
     known.read(signed(config(2)))
     assert known.read(signed(config(1))) == News({}, [])
     assert known.configs[A1] == signed(config(2))
+
+
+def seal(number: int, root: str = "1a" * 32) -> bytes:
+    return signed(Seal(1, number, "2026-11-26", number, number, root, NOTHING, 5, CITY.public))
+
+
+def test_every_seal_is_kept_and_no_second_one_of_its_number() -> None:
+    known = papers(A1)
+    assert known.read(pack([seal(1), seal(2)])).papers == {seal_name(1): seal(1), seal_name(2): seal(2)}
+    assert known.read(pack([seal(2), seal(3)])) == News({seal_name(3): seal(3)}, [])
+
+    news = known.read(pack([seal(2, "2b" * 32), seal(4)]))
+
+    assert news.papers == {seal_name(4): seal(4)}
+    assert [(bad.reason, bad.detail) for bad in news.refused] == [
+        (Reason.CONFLICT, "the city signed two different seals 2; the first is kept")
+    ]
+    # After a restart too.
+    again = papers(A1)
+    assert again.take_in(Signed.of(seal(2))) == seal_name(2)
+    assert [bad.reason for bad in again.read(seal(2, "2b" * 32)).refused] == [Reason.CONFLICT]
 
 
 def test_configurations_among_the_news() -> None:

@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 // Waiting is normal for seconds, worth a look after a minute, wrong after half an hour.
 export const urgency = (ms) => (ms === null || ms < MINUTE ? "calm" : ms < 30 * MINUTE ? "warn" : "alarm");
 
-export function paintPath({ path, nodes, position, total }) {
+export function paintPath({ path, nodes, position, total, seal }) {
   numbered("path-rate", path.rate);
   numbered("path-p50", path.p50_ms);
   numbered("path-p99", path.p99_ms);
@@ -19,4 +19,6 @@ export function paintPath({ path, nodes, position, total }) {
   }
   numbered("position", position);
   numbered("total-count", total);
+  put(byId("seal"), seal === null ? words.none : words.seal(seal));
+  mark(byId("seal"), "data-number", seal === null ? "" : String(seal.number));
 }

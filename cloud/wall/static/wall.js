@@ -8,7 +8,7 @@
 //   #nodes-offline[data-count]        near also #nodes-online, #nodes-waiting; far: #waiting-count
 //   .tile[data-code]                  a township: data-count, data-score, data-bin = 0..4 | small | none
 //   #city-interval                    text only
-//   near: #total-count[data-count], #position,
+//   near: #total-count[data-count], #position, #seal[data-number] ("" before the first one),
 //         #path-rate, #path-p50, #path-p99, #path-oldest, #path-quarantined[data-count], #path-uncounted[data-count],
 //         #ranking-list > li[data-county], #lowest-list > li[data-window], #node-list > li[data-node][data-level = warn | alarm],
 //         #feed-list > li[data-at][data-level], #charts svg[data-count]; an unused row has the class "off"

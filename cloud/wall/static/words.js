@@ -46,6 +46,7 @@ const zh = {
   lowAlarm: (score) => `! 低分窗口 ${score}`,
   low: (score) => `最低窗口 ${score}`,
   noLow: "暂无可排名窗口",
+  seal: ({ day, number, root }) => `${day.slice(5)} · 第 ${number} 号 · ${root.slice(0, 12)}`,
 };
 
 const en = {
@@ -91,6 +92,7 @@ const en = {
   lowAlarm: (score) => `! Low ${score}`,
   low: (score) => `Lowest ${score}`,
   noLow: "No window to rank yet",
+  seal: ({ day, number, root }) => `${day.slice(5)} · no. ${number} · ${root.slice(0, 12)}`,
 };
 
 export const words = lang === "en" ? en : zh;

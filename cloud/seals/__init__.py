@@ -1,0 +1,1 @@
+"""Seals: closing a day of the ledger, and showing what was closed."""
