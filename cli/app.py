@@ -10,6 +10,7 @@ from cli import trace as tracing
 from cli.db import db as databases
 from cli.held import held
 from cli.misuse import misuse
+from cli.seal import seal
 from cli.series import series
 from cli.sim import sim
 from contract.version import __version__
@@ -17,7 +18,7 @@ from contract.version import __version__
 app = typer.Typer(
     help="Manyi (满意): three buttons at a service window, one number the city can trust.\n\n"
     "Beside these there are the houses, `manyi edge`, `manyi gateway`, `manyi cloud`, and what an outsider does with a "
-    "ledger, `manyi score` and `manyi audit`; each has a --help of its own.",
+    "ledger, `manyi score`, `manyi audit`, `manyi prove` and `manyi verify`; each has a --help of its own.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,6 +32,7 @@ app.add_typer(sim, name="sim")
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(tracing.trace)
+app.command()(seal)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it with one value)

@@ -9,8 +9,8 @@ from contract.version import __version__
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
 # What an outsider does with a ledger, without the city and without typer.
-OUTSIDERS = ("score", "audit")
-_OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "trace")
+OUTSIDERS = ("score", "audit", "prove", "verify")
+_OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "seal", "trace")
 _EXTRAS = {
     "edge": "edge",
     "gateway": "gateway",
@@ -21,7 +21,7 @@ _EXTRAS = {
 }
 # For an installation without typer, which has houses alone.
 _USAGE = (
-    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score|audit --help; "
+    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score|audit|prove|verify --help; "
     "manyi demo needs: pip install 'manyi[sim]'\n"
 )
 _OURS = frozenset({"cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"})

@@ -1,4 +1,4 @@
-"""What follows from a ledger file, for whoever has one: `manyi score`, `manyi audit`. Reads it and changes nothing."""
+"""What an outsider does with a ledger file, and with what came out of one: it is read, and nothing is changed."""
 
 import argparse
 import sys
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.errors import SettingsError
-from proof import auditor, score
+from proof import auditor, prover, score, verifier
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command in `argv`; its exit code, 2 where something must be put right first, as one line says."""
     parser = argparse.ArgumentParser(prog="manyi", description=__doc__)
     words = parser.add_subparsers(required=True, metavar="WORD")
-    for command in (score, auditor):
+    for command in (score, auditor, prover):
         command.offer(words, _common())
+    verifier.offer(words)
     options = parser.parse_args(argv)
     try:
         code: int = options.run(options)

@@ -4,8 +4,7 @@ It is read stream by stream, in the order of the ledger's own index, so that one
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -20,13 +19,13 @@ from contract.errors import Reason, Refused, StoreDamaged
 from contract.hello import Hello
 from contract.identity import window_id
 from contract.ranges import Ranges
+from proof.closed import Closing
 from proof.completeness import gaps
+from proof.findings import NAMED, Finding, Rule
 from proof.keys import Keys, signed
 from proof.ledger import batch_at, declared, ratings
 from proof.recount import Counter, Recount
-
-# Findings of one rule that are named one by one; all of them are counted.
-NAMED = 20
+from proof.seals import Sealed
 
 _HEAD = "SELECT coalesce((SELECT position FROM ledger_head), 0), coalesce(max(position), 0) FROM ledger_entry"
 _JUMPS = """
@@ -38,7 +37,7 @@ _BATCHES = """
 SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
 ORDER BY node, epoch, first, last
 """
-_RULINGS = "SELECT position, kind, raw FROM ledger_entry WHERE kind <> 'batch' ORDER BY position"
+_RULINGS = "SELECT position, kind, raw FROM ledger_entry WHERE kind NOT IN ('batch', 'seal') ORDER BY position"
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
 _WINDOWS = "SELECT id, valid_from, valid_to FROM window"
@@ -47,29 +46,11 @@ Place = tuple[int, int]
 Tell = Callable[[int, int], None]
 
 
-class Rule(StrEnum):
-    """What was broken."""
-
-    GAP = "gap"
-    UNREADABLE = "unreadable"
-    ALTERED = "altered"
-    SIGNATURE = "signature"
-    INCOMPLETE = "incomplete"
-    UNCOUNTED = "uncounted"
-    WINDOW = "window"
-    TALLY = "tally"
-
-
-class Finding(NamedTuple):
-    """`where` names the row, `detail` says what is wrong with it."""
-
-    rule: Rule
-    where: str
-    detail: str
-
-
 class Account(NamedTuple):
-    """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost."""
+    """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost.
+
+    `seals` close the ledger up to position `sealed`, which is the end of `sealed_day`.
+    """
 
     position: int
     batches: int
@@ -77,6 +58,9 @@ class Account(NamedTuple):
     counted: int
     streams: int
     void: int
+    seals: int
+    sealed: int
+    sealed_day: str
 
 
 class _Held(NamedTuple):
@@ -94,13 +78,19 @@ class Auditor:
         keys: Keys,
         zone: ZoneInfo,
         *,
+        city: bytes | None = None,
+        seals: Sequence[Sealed] = (),
         find: Callable[[Finding], None],
         tell: Tell,
     ) -> None:
-        """Check the snapshot `ledger`, whose nodes have `keys` and whose days are those of `zone`."""
+        """Check the snapshot `ledger`, whose nodes have `keys` and whose days are those of `zone`.
+
+        `city` is the key (32 raw bytes) that seals are signed by, `seals` are those that were kept elsewhere.
+        """
         self._ledger = ledger
         self._keys = keys
         self._recount = Recount(ledger, zone)
+        self._closing = Closing(ledger, seals, city, find=find)
         self._find = find
         self._tell = tell
         self._held: dict[int, dict[int, _Held]] = {}
@@ -116,12 +106,13 @@ class Auditor:
         for position, row, *held in self._ledger.execute(_UNCOUNTED):
             self._held.setdefault(position, {})[row] = _Held(*held)
         position = self._positions()
+        closed = self._closing.check()
         self._rulings()
         self._streams()
         void = self._complete(declared(self._hellos()))
         for where, said in self._recount.differences():
             self._find(Finding(Rule.TALLY, where, said))
-        return Account(position, self._batches, self._ratings, self._counted, len(self._given), void)
+        return Account(position, self._batches, self._ratings, self._counted, len(self._given), void, *closed)
 
     def _positions(self) -> int:
         head, last = self._ledger.execute(_HEAD).fetchone()

@@ -1,4 +1,4 @@
-"""`manyi audit`: whether a ledger is whole and unaltered, and every tally follows from it."""
+"""`manyi audit`: whether a ledger is whole, unaltered and as its seals closed it, and every tally follows from it."""
 
 import argparse
 import json
@@ -11,9 +11,11 @@ from pathlib import Path
 from contract.errors import SettingsError
 from proof import keys as known
 from proof import spreadsheet
-from proof.audit import NAMED, Account, Auditor, Finding
+from proof.audit import Account, Auditor
+from proof.findings import NAMED, Finding
 from proof.keys import Keys
 from proof.ledger import snapshot
+from proof.sealtext import city_key, read_seals
 from proof.zone import zone_of
 
 _TELL_S = 1.0
@@ -27,8 +29,8 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         help="check that nothing was taken out of a ledger, put in or changed",
         description="Check a ledger, offline: positions without a gap, every batch and hello signed by its node, every "
         "stream whole from 1 to the last number that its node signed for, every row that does not count rightly held, "
-        "and every tally as the ledger has it. Names each bad row. Exit code 0 where all holds, 1 where something does "
-        "not, 2 where a file cannot be used.",
+        "every tally as the ledger has it, and every day as its seal closed it. Names each bad row. Exit code 0 where "
+        "all holds, 1 where something does not, 2 where a file cannot be used.",
     )
     audit.set_defaults(run=run)
     audit.add_argument(
@@ -37,12 +39,23 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         type=Path,
         help="a node and its public key a row (.csv or .xlsx), from where you trust it; else the file's own registry",
     )
+    audit.add_argument(
+        "--seal",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="seals of this ledger that were kept elsewhere, as `manyi seal` or /api/seals wrote them; more than once",
+    )
+    audit.add_argument("--city", metavar="KEY", help="the city's public key, from where you trust it")
 
 
 def run(options: argparse.Namespace) -> int:
     """Audit as `options` ask for; 0 or 1. Raises `SettingsError`."""
     zone = zone_of(options.zone)
     brought = None if options.keys is None else known.listed(spreadsheet.read(options.keys), str(options.keys))
+    city = None if options.city is None else city_key(options.city)
+    seals = [one for file in options.seal for one in read_seals(file)]
     found: list[Finding] = []
     counts: Counter[str] = Counter()
 
@@ -52,12 +65,14 @@ def run(options: argparse.Namespace) -> int:
             found.append(finding)
 
     with snapshot(options.database) as ledger:
-        account = Auditor(ledger, _keys(ledger, brought), zone, find=find, tell=_Progress()).run()
+        keys = _keys(ledger, brought)
+        account = Auditor(ledger, keys, zone, city=city, seals=seals, find=find, tell=_Progress()).run()
     if options.as_json:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
     else:
-        sys.stdout.write(_summary(account, found, counts, own_keys=brought is None))
+        own = [name for name, given in (("--keys", brought), ("--city", city)) if given is None]
+        sys.stdout.write(_summary(account, found, counts, own))
     return 1 if found else 0
 
 
@@ -68,17 +83,28 @@ def _keys(ledger: sqlite3.Connection, brought: Keys | None) -> Keys:
         raise SettingsError(f"the registry holds a key that is none: {bad}") from bad
 
 
-def _summary(account: Account, found: list[Finding], counts: Counter[str], *, own_keys: bool) -> str:
+def _summary(account: Account, found: list[Finding], counts: Counter[str], own: list[str]) -> str:
     lines = [f"{one.rule}: {one.where}: {one.detail}" for one in found]
     lines += [f"{rule}: and {count - NAMED:,} more" for rule, count in counts.items() if count > NAMED]
     lines.append(
         f"ledger up to position {account.position:,}: {account.batches:,} batches of {account.streams:,} streams, "
         f"{account.ratings:,} ratings, of which {account.counted:,} count; {account.void:,} declared lost"
     )
-    if own_keys:
-        lines.append("the keys are those of the file's own registry; with --keys they are yours")
+    lines.append(_closed(account))
+    if own:
+        lines.append(f"the file itself says whose keys they are; with {' and '.join(own)} they are those you trust")
     lines.append(f"{sum(counts.values()):,} findings" if found else "all of it holds")
     return "\n".join(lines) + "\n"
+
+
+def _closed(account: Account) -> str:
+    if not account.seals:
+        return "no day of it is sealed"
+    since = account.position - account.sealed
+    return (
+        f"sealed up to position {account.sealed:,}, the end of {account.sealed_day} (seals: {account.seals:,}); "
+        f"{since:,} entries came since"
+    )
 
 
 class _Progress:

@@ -16,5 +16,10 @@ def day_to_close(newest: Sealed | None, now: int, calendar: Calendar) -> str | N
     A city that was away over midnights closes them all at once: the last of them names the seal. One whose clock went
     forward and came back has a seal of a day to come, and closes yesterday all the same.
     """
-    yesterday = calendar.later(calendar.day(now), -1)
-    return None if newest is not None and newest.seal.day == yesterday else yesterday
+    over = yesterday(now, calendar)
+    return None if newest is not None and newest.seal.day == over else over
+
+
+def yesterday(now: int, calendar: Calendar) -> str:
+    """The newest day that is over at `now` (ms)."""
+    return calendar.later(calendar.day(now), -1)

@@ -10,18 +10,20 @@ from cloud.database import Database, open_database, write
 from cloud.ledger import store
 from cloud.ledger.cells import ONE
 from cloud.ledger.store import Entry
+from cloud.seals.closing import close, leaves_of
 from cloud.tallies import store as tallies
 from contract.batch import Batch
 from contract.codec import encode
 from contract.hello import Hello, Stream
 from contract.rating import Quality, Row
 from contract.signing import Signer
+from proof.seals import Sealed
 
 TOWNSHIP = "371721121"
 A1, B2 = f"{TOWNSHIP}-a1", f"{TOWNSHIP}-b2"
 OLD, NEW, OTHER = "AAAAAAAAAA", "BBBBBBBBBB", "CCCCCCCCCC"
 KEYS = {A1: Signer(b"1" * 32), B2: Signer(b"2" * 32)}
-REPLACED, MALLORY = Signer(b"3" * 32), Signer(b"6" * 32)
+REPLACED, MALLORY, CITY = Signer(b"3" * 32), Signer(b"6" * 32), Signer(b"9" * 32)
 # 23:59:30 on 21 November 2026 in Heze.
 NOW = 1_795_276_770_000
 CALENDAR = Calendar("Asia/Shanghai")
@@ -97,6 +99,28 @@ async def _registry(database: Database) -> None:
             "INSERT INTO window (id, valid_from, valid_to) VALUES (:a, 0, NULL)",
             [(f"{A1}/01",), (f"{B2}/01",)],
         )
+
+
+async def close_day(file: Path, day: str) -> Sealed:
+    """Close `day` in the ledger `file` as the city does; the seal with its leaves."""
+    async with await open_database(str(file)) as database:
+        made = await close(database, CITY, day=day, at=NOW + 100_000)
+        assert made is not None
+        async with database.reader.connect() as connection:
+            pages = [page async for page in leaves_of(connection, made.seal.first, made.seal.last)]
+    return made._replace(leaves=tuple(leaf for page in pages for leaf in page))
+
+
+async def enter_batch(file: Path, one: Batch) -> None:
+    """Append a batch to the ledger in `file`, with its tallies."""
+    async with await open_database(str(file)) as database, database.writer.begin() as connection:
+        entry = Entry("batch", one.node, one.epoch, one.first, one.last, NOW + 95_000, "live", raw_of(one))
+        await store.append(connection, [entry])
+        cells: dict[tuple[str, int], int] = {}
+        for row in one.rows:
+            cell = (f"{one.node}/{row.window}", (one.t0 + row.ms) // 60_000)
+            cells[cell] = cells.get(cell, 0) + ONE[row.level]
+        await tallies.add(connection, cells, "button", CALENDAR)
 
 
 def tampered(file: Path, *statements: tuple[str, Sequence[object]]) -> None:

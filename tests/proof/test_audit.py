@@ -77,6 +77,9 @@ def test_a_good_ledger(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None
             "counted": 10,
             "streams": 3,
             "void": 2,
+            "seals": 0,
+            "sealed": 0,
+            "sealed_day": "",
             "good": True,
             "findings": {},
             "named": [],
@@ -85,8 +88,9 @@ def test_a_good_ledger(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["audit", "--database", str(ledger)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("ledger up to position 5: 5 batches of 3 streams, 10 ratings, of which 10 count")
-    assert "own registry" in said[1]
-    assert said[2] == "all of it holds"
+    assert said[1] == "no day of it is sealed"
+    assert said[2] == "the file itself says whose keys they are; with --keys and --city they are those you trust"
+    assert said[3] == "all of it holds"
 
 
 def test_looking_changes_nothing(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,7 +299,7 @@ def test_by_keys_that_the_auditor_brought(ledger: Path, capsys: pytest.CaptureFi
     keys.write_text("\n".join(["node,key", *lines, ""]), encoding="utf-8")
     assert found(capsys, ledger, "--keys", keys) == []
     main(["audit", "--database", str(ledger), "--keys", str(keys)])
-    assert "own registry" not in capsys.readouterr().out
+    assert "with --city they are" in capsys.readouterr().out
 
     other = Signer(b"9" * 32)
     tampered(

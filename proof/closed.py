@@ -1,0 +1,105 @@
+"""Whether a ledger still is what its seals closed, and what seals that were kept elsewhere say of it."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from contract.errors import Refused
+from contract.signing import public_key
+from proof.findings import Finding, Rule
+from proof.merkle import Tree
+from proof.seals import Sealed, leaf, misfit, objection, opened
+
+_SEALS = "SELECT position, first, last, raw FROM ledger_entry WHERE kind = 'seal' ORDER BY position"
+_ENTRIES = "SELECT position, kind, raw FROM ledger_entry WHERE position BETWEEN ? AND ? ORDER BY position"
+
+
+class Closed(NamedTuple):
+    """How many `seals` the ledger has, and the last position and `day` that they close; 0 and "" for none."""
+
+    seals: int = 0
+    upto: int = 0
+    day: str = ""
+
+
+class Closing:
+    """`check` once; `find` is told of each finding."""
+
+    def __init__(
+        self, ledger: sqlite3.Connection, kept: Sequence[Sealed], key: bytes | None, *, find: Callable[[Finding], None]
+    ) -> None:
+        """Check `ledger` against its own seals and those `kept` elsewhere, all signed by `key` (32 raw bytes).
+
+        Without a key they must all be signed by that of the first one.
+        """
+        self._ledger = ledger
+        self._kept = kept
+        self._key = key
+        self._find = find
+
+    def check(self) -> Closed:
+        """Check everything."""
+        own = {one.raw: one for one in self._own()}
+        numbers = {one.seal.number for one in own.values()}
+        kept = {one.raw: one for one in self._kept if self._sound("a seal that was kept", one)}
+        for raw, one in (own | kept).items():
+            if raw not in own:
+                other = "another" if one.seal.number in numbers else "no"
+                self._tell(_name(one), f"it was kept, and the ledger has {other} seal of that number")
+            self._compare(one)
+        last = max(own.values(), key=lambda one: one.seal.number, default=None)
+        return Closed() if last is None else Closed(len(own), last.seal.last, last.seal.day)
+
+    def _own(self) -> Iterator[Sealed]:
+        """The ledger's own seals, in its order."""
+        before: Sealed | None = None
+        for position, first, last, raw in self._ledger.execute(_SEALS):
+            where = f"position {position}"
+            try:
+                one = opened(bytes(raw))
+            except (Refused, TypeError) as bad:
+                self._find(Finding(Rule.UNREADABLE, where, f"this is no seal: {bad}"))
+                continue
+            if self._sound(where, one):
+                if (said := misfit(before, one)) is not None:
+                    self._tell(where, f"this is no {_name(one)}: {said}")
+                if (one.seal.first, one.seal.last) != (first, last):
+                    says = f"and says {one.seal.first} to {one.seal.last}"
+                    self._find(Finding(Rule.ALTERED, where, f"it stands as closing {first} to {last}, {says}"))
+                yield one
+                before = one
+
+    def _sound(self, where: str, one: Sealed) -> bool:
+        """Whether `one` is what it says, by the key that all are signed by."""
+        if self._key is None:
+            self._key = public_key(one.seal.by)
+        said = objection(one, self._key)
+        if said is not None:
+            self._tell(f"{where}, {_name(one)}", said)
+        return said is None
+
+    def _compare(self, one: Sealed) -> None:
+        """Compare what `one` closed with what the ledger has there; by its leaves, where they are known."""
+        tree, at, differ = Tree(), one.seal.first, list[tuple[int, str]]()
+        for position, kind, raw in self._ledger.execute(_ENTRIES, (one.seal.first, one.seal.last)):
+            differ += [(missing, "it is not in the ledger any more") for missing in range(at, position)]
+            at = position + 1
+            found = leaf(str(kind), raw) if isinstance(raw, bytes) else b""
+            tree.add(found)
+            if one.leaves and found != one.leaves[position - one.seal.first]:
+                differ.append((position, "this is not what stood there"))
+        differ += [(missing, "it is not in the ledger any more") for missing in range(at, one.seal.last + 1)]
+        if not differ and tree.root().hex() == one.seal.root:
+            return
+        for position, said in differ:
+            self._tell(f"position {position}", f"{said} when {_name(one)} closed it")
+        if not differ:
+            said = "something was changed since; the export of this seal, with its leaves, would say what"
+            self._tell(f"positions {one.seal.first} to {one.seal.last}", f"not what {_name(one)} closed: {said}")
+
+    def _tell(self, where: str, detail: str) -> None:
+        self._find(Finding(Rule.SEAL, where, detail))
+
+
+def _name(one: Sealed) -> str:
+    return f"seal {one.seal.number} of {one.seal.day}"

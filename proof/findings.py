@@ -1,0 +1,29 @@
+"""What an audit finds. Pure."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+# Findings of one rule that are named one by one; all of them are counted.
+NAMED = 20
+
+
+class Rule(StrEnum):
+    """What was broken."""
+
+    GAP = "gap"
+    UNREADABLE = "unreadable"
+    ALTERED = "altered"
+    SIGNATURE = "signature"
+    INCOMPLETE = "incomplete"
+    UNCOUNTED = "uncounted"
+    WINDOW = "window"
+    TALLY = "tally"
+    SEAL = "seal"
+
+
+class Finding(NamedTuple):
+    """`where` names the row, `detail` says what is wrong with it."""
+
+    rule: Rule
+    where: str
+    detail: str

@@ -1,0 +1,138 @@
+"""`manyi verify`: whether a seal or a proof holds, with nothing but the file."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from contract.errors import SettingsError
+from contract.identity import window_id
+from proof import inclusion, spreadsheet
+from proof.inclusion import Shown
+from proof.keys import listed
+from proof.seals import Sealed, misfit, objection
+from proof.seals import read as read_seals
+from proof.sealtext import city_key, read_text
+from proof.sealtext import read_seals as kept_seals
+from proof.zone import zone_of
+
+_LEVELS = {3: "satisfied", 2: "basically satisfied", 1: "dissatisfied"}
+
+
+class Verdict(NamedTuple):
+    """What the file `says`, as facts by name and as `lines` to read, and what is wrong with it."""
+
+    says: Mapping[str, object]
+    lines: list[str]
+    faults: list[str]
+
+
+def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `verify` to the `words` of a command line."""
+    verify = words.add_parser(
+        "verify",
+        help="check a seal, or the proof of a rating",
+        description="Check seals, or the proof of a rating, with nothing else at hand. Exit code 0 where it holds, 1 "
+        "where it does not, 2 where the file is neither.",
+    )
+    verify.set_defaults(run=run)
+    verify.add_argument("file", metavar="FILE", type=Path, help="what `manyi seal`, /api/seals or `manyi prove` wrote")
+    verify.add_argument("--seal", metavar="FILE", type=Path, help="a seal that was kept: the proof must be under it")
+    verify.add_argument("--city", metavar="KEY", help="the city's public key, from where you trust it")
+    verify.add_argument("--keys", metavar="FILE", type=Path, help="nodes and their public keys (.csv or .xlsx)")
+    verify.add_argument("--zone", default="Asia/Shanghai", help="the time zone to tell times in")
+    verify.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on stdout")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify what `options` ask for; 0 or 1. Raises `SettingsError`."""
+    city = None if options.city is None else city_key(options.city)
+    text = read_text(options.file)
+    if _kind(text) is not None:
+        verdict = _proof(inclusion.read(text, str(options.file)), options, city)
+    elif options.seal is not None or options.keys is not None:
+        raise SettingsError(f"{options.file}: it holds no proof, and --seal and --keys are for one")
+    else:
+        verdict = _seals(read_seals(text, str(options.file)), city)
+    if options.as_json:
+        told = {**verdict.says, "good": not verdict.faults, "faults": verdict.faults}
+        sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
+    else:
+        faults = [f"WRONG: {fault}" for fault in verdict.faults]
+        sys.stdout.write("\n".join([*verdict.lines, *(faults or ["it holds"])]) + "\n")
+    return 1 if verdict.faults else 0
+
+
+def _kind(text: str) -> str | None:
+    """What the JSON object that is all of `text` says it is; None where `text` is none, as with seals."""
+    try:
+        return str(msgspec.json.decode(text, type=dict[str, object]).get("kind"))
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _seals(seals: list[Sealed], city: bytes | None) -> Verdict:
+    faults = []
+    for before, one in zip([None, *seals], seals, strict=False):
+        if (said := objection(one, city)) is not None:
+            faults.append(f"seal {one.seal.number}: {said}")
+        if before is not None and one.seal.number == before.seal.number + 1:
+            said = misfit(before, one)
+            if said is not None:
+                faults.append(f"seal {one.seal.number}: {said}")
+    lines = [line for one in seals for line in _told(one)]
+    says = [{"number": one.seal.number, "day": one.seal.day, "root": one.seal.root, "by": one.seal.by} for one in seals]
+    return Verdict({"seals": says}, [*lines, *_trusting(city)], faults)
+
+
+def _told(one: Sealed) -> list[str]:
+    seal = one.seal
+    leaves = f", with its {len(one.leaves):,} leaves" if one.leaves else ""
+    return [
+        f"seal {seal.number} of {seal.day}: positions {seal.first:,} to {seal.last:,}{leaves}, root {seal.root}",
+        f"signed by {seal.by}",
+    ]
+
+
+def _trusting(city: bytes | None) -> list[str]:
+    return [] if city is not None else ["whose key that is the file says itself; with --city it is the one you trust"]
+
+
+def _proof(shown: Shown, options: argparse.Namespace, city: bytes | None) -> Verdict:
+    proof, seal = shown.inclusion, shown.sealed.seal
+    keys = None
+    if options.keys is not None:
+        keys = listed(spreadsheet.read(options.keys), str(options.keys)).get(proof.node, ())
+    faults = inclusion.faults(shown, city=city, keys=keys)
+    if options.seal is not None and shown.sealed.raw not in {one.raw for one in kept_seals(options.seal)}:
+        faults.append(f"its seal is not in {options.seal}")
+    window = window_id(proof.node, shown.row.window)
+    pressed = datetime.fromtimestamp(shown.at // 1000, UTC).astimezone(zone_of(options.zone))
+    says = {
+        "node": proof.node,
+        "epoch": proof.epoch,
+        "number": proof.seq,
+        "window": window,
+        "level": int(shown.row.level),
+        "at": shown.at,
+        "position": proof.position,
+        "seal": seal.number,
+        "day": seal.day,
+        "root": seal.root,
+        "by": seal.by,
+    }
+    lines = [
+        f"number {proof.seq} of {proof.node}/{proof.epoch}: {_LEVELS[shown.row.level]}, at window {window}",
+        f"pressed {pressed.isoformat(' ', 'seconds')}",
+        f"it stands in the ledger at position {proof.position:,}",
+        *_told(shown.sealed),
+        *_trusting(city),
+    ]
+    if keys is None:
+        lines.append(f"that {proof.node} signed it is not checked; --keys brings its key")
+    return Verdict(says, lines, faults)

@@ -1,0 +1,181 @@
+"""`manyi audit` and the days that were closed: what is done to them later shows, and the row is named."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.bundle import Signed
+from contract.codec import encode
+from contract.signing import Signer
+from proof.__main__ import main
+from proof.merkle import root
+from proof.seals import Sealed, following, leaf, opened, written
+from tests.proof.ledgers import A1, BATCHES, CITY, MALLORY, NEW, batch, close_day, enter_batch, raw_of, tampered, whole
+
+RAW = "UPDATE ledger_entry SET raw = ? WHERE position = ?"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> tuple[Path, list[Sealed]]:
+    """A ledger: five batches, their seal at position 6, a batch, its seal at 8, a batch that is not sealed."""
+    file = tmp_path_factory.mktemp("closed") / "manyi.db"
+    errand.run(whole(file))
+    seals = [errand.run(close_day(file, "2026-11-21"))]
+    errand.run(enter_batch(file, batch(A1, NEW, 2, [3])))
+    seals.append(errand.run(close_day(file, "2026-11-22")))
+    errand.run(enter_batch(file, batch(A1, NEW, 3, [3])))
+    return file, seals
+
+
+@pytest.fixture
+def ledger(made: tuple[Path, list[Sealed]], tmp_path: Path) -> Path:
+    return Path(shutil.copy(made[0], tmp_path / "manyi.db"))
+
+
+@pytest.fixture
+def kept(made: tuple[Path, list[Sealed]], tmp_path: Path) -> Path:
+    """Both seals, with their leaves."""
+    file = tmp_path / "kept.txt"
+    file.write_text("".join(map(written, made[1])), encoding="utf-8")
+    return file
+
+
+def audited(capsys: pytest.CaptureFixture[str], ledger: Path, *words: object) -> dict[str, Any]:
+    code = main(["audit", "--database", str(ledger), *map(str, words), "--json"])
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert code == (0 if told["good"] else 1)
+    return told
+
+
+def named(told: dict[str, Any], rule: str = "seal") -> list[str]:
+    return [f"{one['where']}: {one['detail']}" for one in told["named"] if one["rule"] == rule]
+
+
+def test_a_sealed_ledger_is_good(ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--seal", kept], ["--seal", kept, "--city", CITY.public]):
+        told = audited(capsys, ledger, *words)
+        assert told["good"], told["named"]
+        assert (told["position"], told["seals"], told["sealed"], told["sealed_day"]) == (9, 2, 7, "2026-11-22")
+    assert main(["audit", "--database", str(ledger)]) == 0
+    said = capsys.readouterr().out
+    assert "sealed up to position 7, the end of 2026-11-22 (seals: 2); 2 entries came since" in said
+
+
+def test_what_the_nodes_own_key_signed_anew_is_found(
+    ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tampered(ledger, (RAW, (raw_of(batch(A1, NEW, 2, [1])), 7)))
+    told = audited(capsys, ledger)
+    assert "signature" not in told["findings"]
+    (said,) = named(told)
+    assert said.startswith("positions 6 to 7: not what seal 2 of 2026-11-22 closed: something was changed since;")
+    assert named(audited(capsys, ledger, "--seal", kept)) == [
+        "position 7: this is not what stood there when seal 2 of 2026-11-22 closed it"
+    ]
+
+
+def test_the_last_day_cut_off(ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tampered(
+        ledger,
+        ("DELETE FROM ledger_entry WHERE position > 6", ()),
+        ("UPDATE ledger_head SET position = 6", ()),
+    )
+    # The seal that was handed out says what is missing.
+    told = audited(capsys, ledger, "--seal", kept)
+    assert named(told) == [
+        "seal 2 of 2026-11-22: it was kept, and the ledger has no seal of that number",
+        "position 7: it is not in the ledger any more when seal 2 of 2026-11-22 closed it",
+    ]
+    # And without it nothing does: the seal went with its day.
+    assert named(audited(capsys, ledger)) == []
+
+
+def test_an_entry_taken_out_of_a_closed_day(ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tampered(ledger, ("DELETE FROM ledger_entry WHERE position IN (2, 5)", ()))
+    assert named(audited(capsys, ledger, "--seal", kept)) == [
+        f"position {position}: it is not in the ledger any more when seal 1 of 2026-11-21 closed it"
+        for position in (2, 5)
+    ]
+
+
+def resealed(entries: list[bytes], signer: Signer = CITY) -> Sealed:
+    leaves = tuple(leaf("batch", raw) for raw in entries)
+    seal = following(None, day="2026-11-21", last=len(entries), root=root(leaves), at=7, by=signer.public)
+    return opened(signer.entry(encode(seal)))
+
+
+def test_a_city_that_seals_the_past_anew(
+    made: tuple[Path, list[Sealed]], ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its own key, after it changed an entry: only what others kept says so."""
+    raws = [raw_of(one) for one in BATCHES]
+    raws[2] = raw_of(batch(A1, BATCHES[2].epoch, 4, [3, 3, 2]))
+    other = resealed(raws)
+    tampered(
+        ledger,
+        (RAW, (raws[2], 3)),
+        (RAW, (other.raw, 6)),
+        ("DELETE FROM ledger_entry WHERE position > 6", ()),
+        ("UPDATE ledger_head SET position = 6", ()),
+    )
+    assert named(audited(capsys, ledger)) == []
+    said = named(audited(capsys, ledger, "--seal", kept))
+    assert "seal 1 of 2026-11-21: it was kept, and the ledger has another seal of that number" in said
+    assert "position 3: this is not what stood there when seal 1 of 2026-11-21 closed it" in said
+    # Two lines in a newspaper do as well, and name the range.
+    kept.write_text(written(made[1][0]._replace(leaves=())), encoding="utf-8")
+    said = named(audited(capsys, ledger, "--seal", kept))
+    assert any(one.startswith("positions 1 to 5: not what seal 1 of 2026-11-21 closed") for one in said)
+
+
+def test_a_seal_by_another_key(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = resealed([raw_of(one) for one in BATCHES], MALLORY)
+    tampered(ledger, (RAW, (other.raw, 6)))
+    said = named(audited(capsys, ledger, "--city", CITY.public))
+    assert any(one.startswith("position 6, seal 1 of 2026-11-21: it is signed by") for one in said)
+    # Nobody brought the city's key: still they are not all by one.
+    assert named(audited(capsys, ledger))
+
+
+def test_a_seal_taken_out_of_the_chain(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tampered(ledger, ("DELETE FROM ledger_entry WHERE position = 6", ()))
+    said = named(audited(capsys, ledger))
+    assert any(one.endswith("from position 6, and number 1 from position 1 was to follow") for one in said)
+
+
+def test_a_seal_that_cannot_be_read(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tampered(ledger, (RAW, (b"rubbish", 6)))
+    assert named(audited(capsys, ledger), "unreadable")[0].startswith("position 6: this is no seal")
+    tampered(ledger, (RAW, ("text", 6)))
+    assert named(audited(capsys, ledger), "unreadable")[0].startswith("position 6: this is no seal")
+
+
+def test_a_seal_filed_where_it_does_not_belong(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tampered(ledger, ("UPDATE ledger_entry SET last = 4 WHERE position = 6", ()))
+    assert named(audited(capsys, ledger), "altered") == ["position 6: it stands as closing 1 to 4, and says 1 to 5"]
+
+
+def test_a_kept_seal_that_is_false_accuses_nobody(
+    made: tuple[Path, list[Sealed]], ledger: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = made[1][0]
+    entry = Signed.of(one.raw)
+    kept.write_text(f"{entry.body.decode()}\n{Signed.of(made[1][1].raw).signature.decode()}\n", encoding="utf-8")
+    told = audited(capsys, ledger, "--seal", kept)
+    assert named(told) == [f"a seal that was kept, seal 1 of 2026-11-21: {CITY.public} did not sign this"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seal", "nowhere.txt"], "nowhere.txt cannot be read"),
+        (["--city", "abc"], "--city: a public key is 32 bytes"),
+    ],
+)
+def test_what_cannot_be_used(ledger: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--database", str(ledger), *words]) == 2
+    assert said in capsys.readouterr().err
