@@ -1,0 +1,181 @@
+"""A published report: policy, ledger position and result, frozen under the city's signature. Pure.
+
+A period is published in editions. The first opens the time for appeals; once that is over a final one is published, of
+the ledger as it is then. What comes later changes the next edition, never one that is out.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from contract.batch import Count, Millis, Number
+from contract.bundle import Signed
+from contract.config import KeyText
+from contract.errors import Reason, Refused
+from contract.seal import NOTHING, Sum
+from contract.signing import public_key, verify
+from proof.coefficient import coefficient, corrected
+from proof.period import Period, period
+from proof.policy import Policy
+from proof.report import Line, Report
+from proof.scores import Counts
+from proof.units import Kind, Unit, counted
+
+Stage = Literal["appeal", "final"]
+
+
+class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A line of the report: a unit, its ratings (satisfied, basic, dissatisfied), K, assessment, and that times K.
+
+    Decimals are text, so that no reader's float takes their place.
+    """
+
+    kind: Kind
+    code: str
+    zh: str
+    en: str
+    counts: tuple[Count, Count, Count]
+    k: str
+    assessment: str | None
+    corrected: str | None
+
+    @property
+    def unit(self) -> Unit:
+        """Who is judged."""
+        return Unit(self.kind, self.code, self.zh, self.en)
+
+
+class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="report"):
+    """Edition `number` of a period, of the ledger up to `position`, made at `at` (ms), whose days are those of `zone`.
+
+    In the stage "appeal" it may be appealed against until `until` (ms). `prev` is the SHA-256 of the edition before it
+    as signed, in hex; `by` the public key that signs it.
+    """
+
+    v: Literal[1]
+    period: str
+    number: Number
+    stage: Stage
+    until: Millis
+    position: Count
+    at: Millis
+    zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    policy: Policy
+    prev: Sum
+    by: KeyText
+    lines: list[Judged]
+
+    def __post_init__(self) -> None:
+        """Check what no type says."""
+        period(self.period)
+        public_key(self.by)
+        for line in self.lines:
+            for text in (line.k, line.assessment, line.corrected):
+                if text is not None:
+                    _decimal(text)
+
+    @property
+    def span(self) -> Period:
+        """The days that it covers."""
+        return period(self.period)
+
+
+class Published(NamedTuple):
+    """An edition and its bytes as signed."""
+
+    edition: Edition
+    raw: bytes
+
+    @property
+    def digest(self) -> str:
+        """What the next edition names it by: the SHA-256 of its bytes, in hex."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Edition).decode
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as bad:
+        raise ValueError(f"{text!r} is no number") from bad
+
+
+def edition_of(
+    report: Report, before: Published | None, *, stage: Stage, until: int, at: int, zone: str, by: str
+) -> Edition:
+    """The edition that follows `before`, the period's newest so far, and says what `report` does."""
+    number, prev = (1, NOTHING) if before is None else (before.edition.number + 1, before.digest)
+    judged = [_judged(line) for line in report.lines]
+    name, policy = report.period.name, report.policy
+    return Edition(1, name, number, stage, until, report.position, at, zone, policy, prev, by, judged)
+
+
+def _judged(line: Line) -> Judged:
+    unit, k = line.unit, str(line.coefficient.k)
+    given, after = (None if value is None else str(value) for value in (line.assessment, line.corrected))
+    return Judged(unit.kind, unit.code, unit.zh, unit.en, line.counts, k, given, after)
+
+
+def encoded(edition: Edition) -> bytes:
+    """The JSON bytes that are signed."""
+    return _encode(edition)
+
+
+def opened(raw: bytes) -> Published:
+    """The edition in `raw`, a signed entry; raises `Refused` where it is none. Who signed it is for `objection`."""
+    try:
+        return Published(_decode(Signed.of(raw).body), raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
+        raise Refused(Reason.UNDECODABLE, f"report: {bad}") from bad
+
+
+def objection(one: Published, key: bytes | None = None) -> str | None:
+    """Why `one` is not signed by `key` (32 raw bytes), or without one by the key that it names, if it is not."""
+    entry, by = Signed.of(one.raw), one.edition.by
+    if key is not None and public_key(by) != key:
+        return f"it is signed by {by}, not by the city's key"
+    return None if verify(entry.body, entry.signature, public_key(by)) else f"{by} did not sign this"
+
+
+def misfit(before: Published | None, one: Edition) -> str | None:
+    """Why `one` cannot be the edition of its period that follows `before` (None: the first), if it cannot."""
+    number = 1 if before is None else before.edition.number + 1
+    if one.number != number or one.prev != (NOTHING if before is None else before.digest):
+        return f"it does not follow edition {number - 1}" if number > 1 else "it is not the period's first"
+    if one.stage == "final" and (before is None or before.edition.stage != "appeal"):
+        return "it is final, and nobody could appeal before"
+    if one.stage == "final" and before is not None and one.at < before.edition.until:
+        return "it is final, and was made before the time for appeals was over"
+    return None
+
+
+def faults(edition: Edition, windows: Mapping[str, Counts]) -> Iterator[tuple[str, str]]:
+    """What in `edition` does not follow from the ratings of its `windows` by its policy: code and what is wrong."""
+    told = {(line.kind, line.code): line for line in edition.lines}
+    if len(told) != len(edition.lines):
+        yield "", "a unit is reported twice"
+    for unit, n in counted(windows, (one.unit for one in told.values())).items():
+        line = told.get((unit.kind, unit.code))
+        if line is None:
+            yield unit.code, f"it has the ratings {n}, and is not reported"
+        elif said := _difference(line, n, edition.policy):
+            yield unit.code, said
+
+
+def _difference(line: Judged, n: Counts, policy: Policy) -> str:
+    """What is wrong with `line` of a unit that has the ratings `n`; empty where nothing is."""
+    k = coefficient(n, policy).k
+    after = None if line.assessment is None else str(corrected(Decimal(line.assessment), k))
+    due = (("ratings", line.counts, n), ("K", line.k, str(k)), ("corrected score", line.corrected, after))
+    return "; ".join(f"{name} {told} where {owed} is due" for name, told, owed in due if told != owed)
+
+
+def own_windows(edition: Edition) -> dict[str, Counts]:
+    """The ratings of the windows that `edition` reports."""
+    return {line.code: line.counts for line in edition.lines if line.kind is Kind.WINDOW}
