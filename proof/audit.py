@@ -24,6 +24,7 @@ from proof.completeness import gaps
 from proof.findings import NAMED, Finding, Rule
 from proof.keys import Keys, signed
 from proof.ledger import batch_at, declared, ratings
+from proof.published import Reports
 from proof.recount import Counter, Recount
 from proof.seals import Sealed
 
@@ -37,7 +38,9 @@ _BATCHES = """
 SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
 ORDER BY node, epoch, first, last
 """
-_RULINGS = "SELECT position, kind, raw FROM ledger_entry WHERE kind NOT IN ('batch', 'seal') ORDER BY position"
+_RULINGS = (
+    "SELECT position, kind, raw FROM ledger_entry WHERE kind NOT IN ('batch', 'seal', 'report') ORDER BY position"
+)
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
 _WINDOWS = "SELECT id, valid_from, valid_to FROM window"
@@ -49,7 +52,7 @@ Tell = Callable[[int, int], None]
 class Account(NamedTuple):
     """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost.
 
-    `seals` close the ledger up to position `sealed`, which is the end of `sealed_day`.
+    `reports`: published ones. `seals` close the ledger up to position `sealed`, which is the end of `sealed_day`.
     """
 
     position: int
@@ -58,6 +61,7 @@ class Account(NamedTuple):
     counted: int
     streams: int
     void: int
+    reports: int
     seals: int
     sealed: int
     sealed_day: str
@@ -107,12 +111,16 @@ class Auditor:
             self._held.setdefault(position, {})[row] = _Held(*held)
         position = self._positions()
         closed = self._closing.check()
+        self._reports = Reports(self._ledger, self._closing.key, find=self._find)
         self._rulings()
         self._streams()
+        self._reports.check()
         void = self._complete(declared(self._hellos()))
         for where, said in self._recount.differences():
             self._find(Finding(Rule.TALLY, where, said))
-        return Account(position, self._batches, self._ratings, self._counted, len(self._given), void, *closed)
+        return Account(
+            position, self._batches, self._ratings, self._counted, len(self._given), void, len(self._reports), *closed
+        )
 
     def _positions(self) -> int:
         head, last = self._ledger.execute(_HEAD).fetchone()
@@ -195,6 +203,12 @@ class Auditor:
             for row, held in self._held.get(position, {}).items()
             if held.admitted is None
         }
+        admitted = {
+            (position, batch.first + row): held.admitted
+            for position, _, batch in read
+            for row, held in self._held.get(position, {}).items()
+            if held.admitted is not None
+        }
         counter = Counter()
         seen: dict[int, tuple[str, int]] = {}
         for rating in ratings(((position, batch) for position, _, batch in read), uncounted):
@@ -202,6 +216,8 @@ class Auditor:
             self._ratings += 1
             self._counted += rating.counted
             counter.add(rating)
+            if rating.counted:
+                self._reports.add(rating, admitted.get((rating.position, rating.seq), rating.position))
             if rating.counted and rating.window not in self._windows:
                 said = f"number {rating.seq} counts at {rating.window}, which was never registered"
                 self._find(Finding(Rule.WINDOW, f"position {rating.position}", said))

@@ -29,8 +29,8 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         help="check that nothing was taken out of a ledger, put in or changed",
         description="Check a ledger, offline: positions without a gap, every batch and hello signed by its node, every "
         "stream whole from 1 to the last number that its node signed for, every row that does not count rightly held, "
-        "every tally as the ledger has it, and every day as its seal closed it. Names each bad row. Exit code 0 where "
-        "all holds, 1 where something does not, 2 where a file cannot be used.",
+        "every tally and published score as the ledger has it, and every day as its seal closed it. Names each bad "
+        "row. Exit code 0 where all holds, 1 where something does not, 2 where a file cannot be used.",
     )
     audit.set_defaults(run=run)
     audit.add_argument(

@@ -23,7 +23,7 @@ class Closed(NamedTuple):
 
 
 class Closing:
-    """`check` once; `find` is told of each finding."""
+    """`check` once; `find` is told of each finding. `key` is then what all is to be signed by, where anything is."""
 
     def __init__(
         self, ledger: sqlite3.Connection, kept: Sequence[Sealed], key: bytes | None, *, find: Callable[[Finding], None]
@@ -34,7 +34,7 @@ class Closing:
         """
         self._ledger = ledger
         self._kept = kept
-        self._key = key
+        self.key = key
         self._find = find
 
     def check(self) -> Closed:
@@ -71,9 +71,9 @@ class Closing:
 
     def _sound(self, where: str, one: Sealed) -> bool:
         """Whether `one` is what it says, by the key that all are signed by."""
-        if self._key is None:
-            self._key = public_key(one.seal.by)
-        said = objection(one, self._key)
+        if self.key is None:
+            self.key = public_key(one.seal.by)
+        said = objection(one, self.key)
         if said is not None:
             self._tell(f"{where}, {_name(one)}", said)
         return said is None

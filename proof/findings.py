@@ -19,6 +19,7 @@ class Rule(StrEnum):
     WINDOW = "window"
     TALLY = "tally"
     SEAL = "seal"
+    REPORT = "report"
 
 
 class Finding(NamedTuple):

@@ -77,6 +77,7 @@ def test_a_good_ledger(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None
             "counted": 10,
             "streams": 3,
             "void": 2,
+            "reports": 0,
             "seals": 0,
             "sealed": 0,
             "sealed_day": "",

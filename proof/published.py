@@ -1,0 +1,102 @@
+"""Whether published reports follow from the ledger, as far as it had come by the position that each names."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from contract.errors import Refused, SettingsError
+from contract.signing import public_key
+from proof.edition import Edition, Published, faults, misfit, objection, opened
+from proof.findings import Finding, Rule
+from proof.ledger import Rating
+from proof.scores import Counts
+from proof.zone import zone_of
+
+_REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'report' ORDER BY position"
+
+
+class _Recounted:
+    """One edition, and what the ledger gives its windows."""
+
+    def __init__(self, position: int, edition: Edition, zone: ZoneInfo) -> None:
+        self.position = position
+        self.edition = edition
+        self._windows: dict[str, list[int]] = {}
+        span = edition.span
+        self._begin = _midnight(span.first.isoformat(), zone)
+        self._behind = _midnight((span.last + timedelta(days=1)).isoformat(), zone)
+
+    def add(self, rating: Rating, since: int) -> None:
+        """Count `rating`, which counts since ledger position `since`, if it belongs here."""
+        if since <= self.edition.position and self._begin <= rating.at < self._behind:
+            counts = self._windows.setdefault(rating.window, [0, 0, 0])
+            counts[3 - rating.level] += 1
+
+    @property
+    def windows(self) -> dict[str, Counts]:
+        """By window: satisfied, basic, dissatisfied."""
+        return {window: (good, basic, bad) for window, (good, basic, bad) in self._windows.items()}
+
+
+class Reports:
+    """The editions in a ledger: `add` every rating that counts, then `check`."""
+
+    def __init__(self, ledger: sqlite3.Connection, key: bytes | None, *, find: Callable[[Finding], None]) -> None:
+        """Read them; they must all be signed by `key` (32 raw bytes), without one by the key of the first."""
+        self._find = find
+        self._key = key
+        self._editions: list[_Recounted] = []
+        newest: dict[str, Published] = {}
+        for position, name, number, raw in ledger.execute(_REPORTS):
+            one = self._read(f"position {position}", name, number, raw)
+            if one is None:
+                continue
+            before = newest.get(one.edition.period)
+            if (said := misfit(before, one.edition)) is not None:
+                self._tell(f"position {position}, {_name(one.edition)}", said)
+            newest[one.edition.period] = one
+            self._editions.append(_Recounted(position, one.edition, zone_of(one.edition.zone)))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._editions)
+
+    def _read(self, where: str, name: str, number: int, raw: object) -> Published | None:
+        try:
+            one = opened(raw if isinstance(raw, bytes) else b"")
+            zone_of(one.edition.zone)
+        except (Refused, SettingsError) as bad:
+            self._find(Finding(Rule.UNREADABLE, where, f"this is no report: {bad}"))
+            return None
+        if self._key is None:
+            self._key = public_key(one.edition.by)
+        if (said := objection(one, self._key)) is not None:
+            self._find(Finding(Rule.SIGNATURE, f"{where}, {_name(one.edition)}", said))
+            return None
+        if (one.edition.period, one.edition.number) != (name, number):
+            said = f"it stands as edition {number} of {name}, and says {one.edition.number} of {one.edition.period}"
+            self._find(Finding(Rule.ALTERED, where, said))
+        return one
+
+    def add(self, rating: Rating, since: int) -> None:
+        """Take in `rating`, which counts since ledger position `since`."""
+        for one in self._editions:
+            one.add(rating, since)
+
+    def check(self) -> None:
+        """Compare every line of every edition with what was added."""
+        for one in self._editions:
+            for code, said in faults(one.edition, one.windows):
+                self._tell(f"position {one.position}, {_name(one.edition)}, {code}", said)
+
+    def _tell(self, where: str, detail: str) -> None:
+        self._find(Finding(Rule.REPORT, where, detail))
+
+
+def _midnight(day: str, zone: ZoneInfo) -> int:
+    return int(datetime.combine(datetime.fromisoformat(day), time(), zone).astimezone(UTC).timestamp()) * 1000
+
+
+def _name(edition: Edition) -> str:
+    return f"edition {edition.number} of {edition.period}"
