@@ -1,0 +1,1 @@
+"""Published reports: editions of a period, frozen as entries of the ledger."""

@@ -1,0 +1,30 @@
+"""Which stage of a period's report is due. Pure."""
+
+from contract.errors import SettingsError
+from proof.edition import Published, Stage
+from proof.period import Period
+
+DAY_MS = 86_400_000
+
+
+def due(
+    before: Published | None, span: Period, *, behind: int, now: int, final: bool, appeal_days: int
+) -> tuple[Stage, int]:
+    """The stage of the edition that follows `before`, the newest of the period `span`, and until when to appeal (ms).
+
+    `behind`: when what follows the period begins; `now`: the city's time; both ms. Raises `SettingsError`, which says
+    what is not due yet.
+    """
+    name = span.name
+    if now < behind:
+        raise SettingsError(f"{name} is not over: until then `manyi score` makes provisional reports of it")
+    if not final:
+        return "appeal", now + appeal_days * DAY_MS
+    if before is None or before.edition.stage != "appeal":
+        raise SettingsError(f"{name}: nobody could appeal yet: publish it without --final first")
+    if now < before.edition.until:
+        days = -(-(before.edition.until - now) // DAY_MS)
+        raise SettingsError(
+            f"{name}: edition {before.edition.number} may be appealed against for {days} more day{'s'[: days > 1]}"
+        )
+    return "final", before.edition.until
