@@ -1,24 +1,41 @@
-"""A report: for each unit its ratings, K, and what becomes of its assessment. Pure."""
+"""A report: for each unit its ratings, K, what becomes of its assessment, and what is shown beside. Pure."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from proof.coefficient import Coefficient, coefficient, corrected
+from proof.funnel import LEVELS, Standing, funnel
+from proof.participation import Participation
 from proof.period import Period
 from proof.policy import Policy
-from proof.scores import Counts
-from proof.units import Unit
+from proof.scores import Counts, Points, percent
+from proof.shrinkage import shrunk
+from proof.units import NONE, Kind, Unit, families
+
+
+class Beside(NamedTuple):
+    """What is shown of a unit and decides nothing.
+
+    `shrunk`: its mean in [0, 1] drawn toward its siblings'; `standings`: where it stands in the city's funnel at each
+    of `funnel.LEVELS`; `participation`: what is known of all whom it served. None or empty where there is nothing.
+    """
+
+    shrunk: float | None
+    standings: tuple[Standing, ...]
+    participation: Participation | None
 
 
 class Line(NamedTuple):
-    """`assessment` is what the assessors gave the unit, and `corrected` that times K; None where they gave nothing."""
+    """`score`: the mean in percent, one decimal. `assessment`: the assessors', and `corrected` that times K, if any."""
 
     unit: Unit
     counts: Counts
+    score: float | None
     coefficient: Coefficient
     assessment: Decimal | None
     corrected: Decimal | None
+    beside: Beside
 
 
 class Report(NamedTuple):
@@ -30,16 +47,46 @@ class Report(NamedTuple):
     lines: list[Line]
 
 
-def unknown(counts: Mapping[Unit, Counts], assessments: Mapping[str, Decimal]) -> list[str]:
-    """Return the codes in `assessments` that are no unit's: a misspelt one must not pass as silence."""
-    return sorted(assessments.keys() - {unit.code for unit in counts})
+def unknown(counts: Mapping[Unit, Counts], given: Mapping[str, object]) -> list[str]:
+    """Return the codes in `given` that are no unit's: a misspelt one must not pass as silence."""
+    return sorted(given.keys() - {unit.code for unit in counts})
 
 
-def lines(counts: Mapping[Unit, Counts], assessments: Mapping[str, Decimal], policy: Policy) -> list[Line]:
-    """Judge each unit in `counts` by `policy`; `assessments` by code."""
+def lines(
+    counts: Mapping[Unit, Counts],
+    assessments: Mapping[str, Decimal],
+    participations: Mapping[str, Participation],
+    policy: Policy,
+) -> list[Line]:
+    """Judge each unit in `counts` by `policy`; `assessments` and `participations` by code."""
     judged: list[Line] = []
+    drawn, standings = _shrunk(counts, policy.points), _standings(counts, policy.points)
     for unit, n in counts.items():
+        # K is of the unit's own ratings alone; nothing that is shown beside it comes near.
         found = coefficient(n, policy)
         given = assessments.get(unit.code)
-        judged.append(Line(unit, n, found, given, None if given is None else corrected(given, found.k)))
+        times = None if given is None else corrected(given, found.k)
+        beside = Beside(drawn.get(unit), standings.get(unit, ()), participations.get(unit.code))
+        judged.append(Line(unit, n, percent(n, policy.points), found, given, times, beside))
     return judged
+
+
+def _shrunk(counts: Mapping[Unit, Counts], points: Points) -> dict[Unit, float]:
+    found: dict[Unit, float] = {}
+    for siblings in families(counts):
+        rated = [counts[unit] for unit in siblings]
+        if any(map(any, rated)):
+            found.update(zip(siblings, shrunk(rated, points), strict=True))
+    return found
+
+
+def _standings(counts: Mapping[Unit, Counts], points: Points) -> dict[Unit, tuple[Standing, ...]]:
+    """Of every unit but the city, which is the middle of its own funnel, and but the silent."""
+    around = funnel(next((n for unit, n in counts.items() if unit.kind is Kind.CITY), NONE), points)
+    if around is None:
+        return {}
+    return {
+        unit: tuple(around.standing(n, level, points) for level in LEVELS)
+        for unit, n in counts.items()
+        if unit.kind is not Kind.CITY and any(n)
+    }

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,14 +15,19 @@ from contract.errors import SettingsError
 from proof import policy as policies
 from proof import spreadsheet, table
 from proof.assessment import assessments
+from proof.given import Given
 from proof.ledger import snapshot
 from proof.period import Period, period
 from proof.places import units
 from proof.policy import Policy
 from proof.report import Line, Report, lines, unknown
-from proof.sheet import Sheet
+from proof.scores import Counts
+from proof.served import participations, served
+from proof.share import wilson
+from proof.sheet import Cell, Sheet
+from proof.span import Bounds
 from proof.tallies import by_window
-from proof.units import Kind, counted
+from proof.units import Kind, Unit, counted
 from proof.why import Language
 from proof.zone import zone_of
 
@@ -43,6 +49,7 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
     score.add_argument("--period", required=True, help="2026, 2026H2, 2026Q4, 2026-11, 2026W47 or 2026-11-27")
     score.add_argument("--policy", default="guarded", help="guarded, plain, or a policy of your own in a TOML file")
     score.add_argument("--assessment", metavar="FILE", type=Path, help="a code and a score a row (.csv or .xlsx)")
+    score.add_argument("--served", metavar="FILE", type=Path, help="a code and how many were served a row, likewise")
     score.add_argument("--out", metavar="FILE", type=Path, help="where the report goes (.csv or .xlsx)")
     score.add_argument("--language", choices=["zh", "en"], default="zh", help="of the report; zh")
 
@@ -59,33 +66,48 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> Report:
     if options.out is not None:
         spreadsheet.check(options.out)
-        if options.assessment is not None and options.out.resolve() == options.assessment.resolve():
-            raise SettingsError(f"{options.out}: the report would take the place of the assessments")
+        for file, what in ((options.assessment, "assessments"), (options.served, "numbers served")):
+            if file is not None and options.out.resolve() == file.resolve():
+                raise SettingsError(f"{options.out}: the report would take the place of the {what}")
     try:
         span = period(options.period)
     except ValueError as bad:
         raise SettingsError(f"score: {bad}") from bad
-    begin, behind = _bounds(span, zone_of(options.zone))
+    bounds = _bounds(span, zone_of(options.zone))
     policy = _policy(options.policy)
-    given: dict[str, Decimal] = {}
-    if options.assessment is not None:
-        given = assessments(spreadsheet.read(options.assessment), str(options.assessment))
+    scores = assessments(_rows(options.assessment), str(options.assessment))
+    people = served(_rows(options.served), str(options.served))
     with snapshot(options.database) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
-        counts = counted(by_window(ledger, span.first, span.last), units(ledger, begin, behind))
+        counts = counted(by_window(ledger, span.first, span.last), units(ledger, bounds))
+    _check(counts, scores, options.assessment, span)
+    _check(counts, people, options.served, span)
+    found = participations(counts, people, policy.points, str(options.served))
+    given = {code: score.figure for code, score in scores.items()}
+    return Report(span, policy, position, lines(counts, given, found, policy))
+
+
+def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
+    """The rows of `file`; none where no file was named."""
+    return [] if file is None else spreadsheet.read(file)
+
+
+def _check(
+    counts: Mapping[Unit, Counts], given: Mapping[str, Given[Decimal] | Given[int]], file: Path, span: Period
+) -> None:
+    """Raise `SettingsError` where a code in `given`, which stands in `file`, is no unit's."""
     if strange := unknown(counts, given):
-        shown = ", ".join(strange[:_NAMED])
-        raise SettingsError(f"{options.assessment}: no unit of {span.name} has a code such as {shown}")
-    return Report(span, policy, position, lines(counts, given, policy))
+        shown = ", ".join(f"{code} (row {given[code].row})" for code in strange[:_NAMED])
+        raise SettingsError(f"{file}: no unit of {span.name} has a code such as {shown}")
 
 
-def _bounds(span: Period, zone: ZoneInfo) -> tuple[int, int]:
-    """When the period begins, and when what follows it does (ms)."""
+def _bounds(span: Period, zone: ZoneInfo) -> Bounds:
+    """When the period begins, and when what follows it does."""
 
     def midnight(day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
-    return midnight(span.first), midnight(span.last + timedelta(days=1))
+    return Bounds(midnight(span.first), midnight(span.last + timedelta(days=1)), zone)
 
 
 def _policy(name: str) -> Policy:
@@ -104,7 +126,7 @@ def _write(report: Report, out: Path, language: Language) -> None:
     places = [line for line in report.lines if line.unit.kind is not Kind.WINDOW]
     windows = [line for line in report.lines if line.unit.kind is Kind.WINDOW]
     names = ("县区与乡镇", "窗口") if language == "zh" else ("Places", "Windows")
-    facts, columns = table.facts(report, language), table.columns(language)
+    facts, columns = table.facts(report, language), table.columns(report, language)
     spreadsheet.write(
         out,
         [
@@ -132,16 +154,24 @@ def _json(report: Report) -> str:
 
 def _unit(line: Line) -> dict[str, object]:
     """Decimals as text: a reader's float would not be the figure that was computed."""
+    n, beside = line.counts, line.beside
+    known = beside.participation
     return {
         "kind": line.unit.kind,
         "code": line.unit.code,
-        "counts": line.counts,
+        "existed": [[None if day is None else day.isoformat() for day in span] for span in line.unit.spans],
+        "counts": n,
         "mean": line.coefficient.mean,
         "bounds": line.coefficient.bounds,
         "ground": line.coefficient.ground,
         "k": str(line.coefficient.k),
         "assessment": None if line.assessment is None else str(line.assessment),
         "corrected": None if line.corrected is None else str(line.corrected),
+        "satisfied": wilson(n[0], sum(n)),
+        "dissatisfied": wilson(n[2], sum(n)),
+        "funnel": [standing._asdict() for standing in beside.standings],
+        "shrunk": beside.shrunk,
+        "participation": None if known is None else {name: float(share) for name, share in known._asdict().items()},
     }
 
 

@@ -57,13 +57,25 @@ def plus(a: Counts, b: Counts) -> Counts:
 
 def mean(n: Counts, points: Points = POINTS) -> float:
     """Return the mean of `n` in [0, 1], weighted by `points` thousandths a level; `ValueError` without ratings."""
-    return _points(n, points) / (1000 * _some(n))
+    return total(n, points) / (1000 * _some(n))
 
 
-def percent(n: Counts) -> float | None:
+def variance(n: Counts, points: Points = POINTS) -> float:
+    """Return how much single ratings scatter around `mean`: their mean squared distance; `ValueError` without any."""
+    count = _some(n)
+    squares = sum(one * point**2 for one, point in zip(n, points, strict=True))
+    return (count * squares - total(n, points) ** 2) / (1000 * count) ** 2
+
+
+def total(n: Counts, points: Points = POINTS) -> int:
+    """Return the sum of the weights of `n`, in thousandths."""
+    return points[0] * n[0] + points[1] * n[1] + points[2] * n[2]
+
+
+def percent(n: Counts, points: Points = POINTS) -> float | None:
     """Return the score that is shown: the weighted mean in percent, half up to one decimal; None without ratings."""
     count = sum(n)
-    return None if count == 0 else _half_up(_points(n, POINTS), count) / 10
+    return None if count == 0 else _half_up(total(n, points), count) / 10
 
 
 def shares(n: Counts) -> Shares | None:
@@ -127,11 +139,6 @@ def interval(n: Counts, alpha: float = ALPHA, points: Points = POINTS) -> Interv
 def percent_interval(bounds: Interval) -> Interval:
     """`bounds` in percent, one decimal, rounded outwards."""
     return Interval(floor(1000 * bounds.low) / 10, ceil(1000 * bounds.high) / 10)
-
-
-def _points(n: Counts, points: Points) -> int:
-    """A thousand times the sum of the weights."""
-    return points[0] * n[0] + points[1] * n[1] + points[2] * n[2]
 
 
 def _some(n: Counts) -> int:

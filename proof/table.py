@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
 from typing import NamedTuple
 
+from proof.funnel import Place
+from proof.participation import Participation
 from proof.report import Line, Report
-from proof.scores import Interval, percent, percent_interval, shares
-from proof.sheet import Cell, Column
+from proof.scores import Interval, percent_interval, shares
+from proof.sheet import GENERAL, Cell, Column
+from proof.span import Span
 from proof.units import Kind
 from proof.why import Language, why
-
-
-class _Figure(NamedTuple):
-    zh: str
-    en: str
-    cell: Callable[[Line], Cell]
-    shown: str = "General"
-
 
 _KINDS: dict[Kind, dict[Language, str]] = {
     Kind.CITY: {"zh": "全市", "en": "city"},
@@ -24,6 +21,39 @@ _KINDS: dict[Kind, dict[Language, str]] = {
     Kind.TOWNSHIP: {"zh": "乡镇街道", "en": "township"},
     Kind.WINDOW: {"zh": "窗口", "en": "window"},
 }
+_PLACES: dict[Place, dict[Language, str]] = {
+    "below": {"zh": "低于界限", "en": "below"},
+    "within": {"zh": "界限之内", "en": "within"},
+    "above": {"zh": "高于界限", "en": "above"},
+    "few": {"zh": "评价太少", "en": "too few ratings"},
+}
+_HALF = Fraction(1, 2)
+
+
+class _Figure(NamedTuple):
+    """A column; one that is `rare` is left out where no line of the report has anything in it."""
+
+    zh: str
+    en: str
+    cell: Callable[[Line, Language], Cell]
+    shown: str = GENERAL
+    rare: bool = False
+
+
+def _name(line: Line, language: Language) -> Cell:
+    return line.unit.zh if language == "zh" else line.unit.en
+
+
+def _existed(line: Line, language: Language) -> Cell:
+    return ("，" if language == "zh" else ", ").join(_days(span, language) for span in line.unit.spans) or None
+
+
+def _days(span: Span, language: Language) -> str:
+    if span.first is None:
+        return f"至 {span.last}" if language == "zh" else f"until {span.last}"
+    if span.last is None:
+        return f"{span.first} 起" if language == "zh" else f"from {span.first}"
+    return f"{span.first} 至 {span.last}" if language == "zh" else f"{span.first} to {span.last}"
 
 
 def _number(value: Decimal | None) -> float | None:
@@ -34,46 +64,79 @@ def _bounds(line: Line) -> Interval | None:
     return None if line.coefficient.bounds is None else percent_interval(line.coefficient.bounds)
 
 
-def _share(level: int) -> Callable[[Line], Cell]:
-    def of(line: Line) -> Cell:
+def _low(line: Line, _: Language) -> Cell:
+    return None if (found := _bounds(line)) is None else found.low
+
+
+def _high(line: Line, _: Language) -> Cell:
+    return None if (found := _bounds(line)) is None else found.high
+
+
+def _share(level: int) -> Callable[[Line, Language], Cell]:
+    def of(line: Line, _: Language) -> Cell:
         found = shares(line.counts)
         return None if found is None else found[level]
 
     return of
 
 
+def _against(line: Line, language: Language) -> Cell:
+    """By the outer limits: of 167 townships that are all alike, chance puts eight outside the inner ones."""
+    return _PLACES[line.beside.standings[-1].place][language] if line.beside.standings else None
+
+
+def _shrunk(line: Line, _: Language) -> Cell:
+    return None if line.beside.shrunk is None else round(100 * line.beside.shrunk, 1)
+
+
+def _of_served(tenths: Callable[[Participation], int]) -> Callable[[Line, Language], Cell]:
+    """A share in percent, given in tenths of one, which are rounded from the exact share."""
+
+    def of(line: Line, _: Language) -> Cell:
+        found = line.beside.participation
+        return None if found is None else tenths(found) / 10
+
+    return of
+
+
+# First what leads to K and what K does; then what is shown beside, so that nobody looks for it in K.
 _FIGURES = (
-    _Figure("评价数", "Ratings", lambda line: sum(line.counts), "#,##0"),
-    _Figure("满意", "Satisfied", lambda line: line.counts[0], "#,##0"),
-    _Figure("基本满意", "Basically satisfied", lambda line: line.counts[1], "#,##0"),
-    _Figure("不满意", "Dissatisfied", lambda line: line.counts[2], "#,##0"),
+    _Figure("级别", "Level", lambda line, language: _KINDS[line.unit.kind][language]),
+    _Figure("代码", "Code", lambda line, _: line.unit.code),
+    _Figure("名称", "Name", _name),
+    _Figure("存续期间", "Existed", _existed, rare=True),
+    _Figure("评价数", "Ratings", lambda line, _: sum(line.counts), "#,##0"),
+    _Figure("满意", "Satisfied", lambda line, _: line.counts[0], "#,##0"),
+    _Figure("基本满意", "Basically satisfied", lambda line, _: line.counts[1], "#,##0"),
+    _Figure("不满意", "Dissatisfied", lambda line, _: line.counts[2], "#,##0"),
     _Figure("满意占比 %", "Satisfied %", _share(0), "0.0"),
     _Figure("不满意占比 %", "Dissatisfied %", _share(2), "0.0"),
-    _Figure("原始得分 %", "Raw score %", lambda line: percent(line.counts), "0.0"),
-    _Figure("下限 %", "At least %", lambda line: None if (found := _bounds(line)) is None else found.low, "0.0"),
-    _Figure("上限 %", "At most %", lambda line: None if (found := _bounds(line)) is None else found.high, "0.0"),
-    _Figure("系数 K", "K", lambda line: _number(line.coefficient.k), "0.0000"),
-    _Figure("考核分", "Assessment", lambda line: _number(line.assessment), "0.00"),
-    _Figure("修正后得分", "Corrected", lambda line: _number(line.corrected), "0.00"),
+    _Figure("原始得分 %", "Raw score %", lambda line, _: line.score, "0.0"),
+    _Figure("下限 %", "At least %", _low, "0.0"),
+    _Figure("上限 %", "At most %", _high, "0.0"),
+    _Figure("系数 K", "K", lambda line, _: _number(line.coefficient.k), "0.0000"),
+    _Figure("考核分", "Assessment", lambda line, _: _number(line.assessment), "0.00"),
+    _Figure("修正后得分", "Corrected", lambda line, _: _number(line.corrected), "0.00"),
+    _Figure("与全市相比", "Against the city", _against),
+    _Figure("收缩得分 %", "Shrunk score %", _shrunk, "0.0"),
+    _Figure("评价率 %", "Response %", _of_served(lambda one: floor(1000 * one.rate + _HALF)), "0.0", rare=True),
+    _Figure("全体至少 %", "All served, at least %", _of_served(lambda one: floor(1000 * one.low)), "0.0", rare=True),
+    _Figure("全体至多 %", "All served, at most %", _of_served(lambda one: ceil(1000 * one.high)), "0.0", rare=True),
 )
 
 
-def columns(language: Language) -> list[Column]:
-    """The columns of the table."""
-    zh = language == "zh"
-    first = ("级别", "代码", "名称") if zh else ("Level", "Code", "Name")
-    figures = (Column(column.zh if zh else column.en, column.shown) for column in _FIGURES)
-    return [*map(Column, first), *figures, Column("说明" if zh else "Why")]
+def columns(report: Report, language: Language) -> list[Column]:
+    """The columns of the tables of `report`."""
+    figures = [Column(figure.zh if language == "zh" else figure.en, figure.shown) for figure in _figures(report)]
+    return [*figures, Column("说明" if language == "zh" else "Why")]
 
 
 def rows(report: Report, lines: Sequence[Line], language: Language) -> list[list[Cell]]:
     """`lines` of `report`, a cell for each column."""
+    figures = _figures(report)
     return [
         [
-            _KINDS[line.unit.kind][language],
-            line.unit.code,
-            line.unit.zh if language == "zh" else line.unit.en,
-            *(column.cell(line) for column in _FIGURES),
+            *(figure.cell(line, language) for figure in figures),
             why(line.counts, line.coefficient, report.policy, language),
         ]
         for line in lines
@@ -87,9 +150,19 @@ def facts(report: Report, language: Language) -> list[list[Cell]]:
         return [
             [f"菏泽市政务服务满意度考核修正 {period.name}（{period.first} 至 {period.last}）"],
             [f"规则 {policy.name} 第 {policy.version} 版，台账至第 {report.position} 条；暂定，未发布，仍可更正"],
+            ["“修正后得分”右边各列仅供参考，不影响系数 K"],
         ]
     upto = f"ledger up to position {report.position}; provisional: not published, and open to correction"
     return [
         [f"Satisfaction and assessment of Heze, {period.name} ({period.first} to {period.last})"],
         [f"policy {policy.name} version {policy.version}, {upto}"],
+        ['the columns to the right of "Corrected" are for display and do not change K'],
+    ]
+
+
+def _figures(report: Report) -> list[_Figure]:
+    return [
+        figure
+        for figure in _FIGURES
+        if not figure.rare or any(figure.cell(line, "zh") is not None for line in report.lines)
     ]

@@ -1,11 +1,13 @@
 """Whom a report judges: city, counties, townships and windows; each name says where it belongs. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from contract.identity import county_of, township_of
 from proof.scores import Counts, plus
+from proof.span import Span
 
 NONE: Counts = (0, 0, 0)
 CITY = "city"
@@ -21,17 +23,39 @@ class Kind(StrEnum):
 
 
 class Unit(NamedTuple):
-    """`code`: "city", 6 digits, 9 digits or a window's city-wide name. A window has no other name."""
+    """`code`: "city", 6 digits, 9 digits or a window's city-wide name. A window has no other name.
+
+    `spans`: when the registry had it, none where that was all the period; `gone`: it ended before the period began.
+    """
 
     kind: Kind
     code: str
     zh: str
     en: str
+    spans: tuple[Span, ...] = ()
+    gone: bool = False
 
 
-def window(code: str) -> Unit:
-    """Return the window with the city-wide name `code`."""
-    return Unit(Kind.WINDOW, code, code, code)
+def parent(unit: Unit) -> str | None:
+    """Return the code of the unit that `unit` is a part of; None for the city."""
+    match unit.kind:
+        case Kind.WINDOW:
+            return township_of(unit.code)
+        case Kind.TOWNSHIP:
+            return county_of(unit.code)
+        case Kind.COUNTY:
+            return CITY
+        case Kind.CITY:
+            return None
+
+
+def families(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """The `units` of each parent together."""
+    found: defaultdict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        if (above := parent(unit)) is not None:
+            found[above].append(unit)
+    yield from found.values()
 
 
 def of_window(code: str) -> Iterator[tuple[Kind, str]]:
@@ -45,10 +69,11 @@ def of_window(code: str) -> Iterator[tuple[Kind, str]]:
 def counted(windows: Mapping[str, Counts], known: Iterable[Unit]) -> dict[Unit, Counts]:
     """The ratings of each `known` unit and of each that has some, in the order of kinds and codes.
 
-    A unit that is rated and not known is called by its code: a place that the registry forgot keeps its ratings.
+    A rating counts where its window's name says, whatever became of the place since. One that is gone is there only
+    with ratings, and a unit that is rated and not known is called by its code: neither ever loses what it was given.
     """
     units = {(unit.kind, unit.code): unit for unit in known}
-    sums: dict[tuple[Kind, str], Counts] = dict.fromkeys(units, NONE)
+    sums = {key: NONE for key, unit in units.items() if not unit.gone}
     for code, counts in windows.items():
         for key in of_window(code):
             sums[key] = plus(sums.get(key, NONE), counts)

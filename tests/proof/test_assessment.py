@@ -20,15 +20,15 @@ def test_headings_empty_rows_further_columns_and_numbers_of_a_spreadsheet() -> N
         [371721002, "0"],
     ]
     assert assessments(rows, "a.xlsx") == {
-        "371721001": Decimal("92.50"),
-        "371722": Decimal(88),
-        "city": Decimal("90.25"),
-        "371721002": Decimal(0),
+        "371721001": (Decimal("92.50"), 2),
+        "371722": (Decimal(88), 5),
+        "city": (Decimal("90.25"), 6),
+        "371721002": (Decimal(0), 7),
     }
 
 
 def test_a_table_without_a_heading() -> None:
-    assert assessments([["371721", "80"]], "a.csv") == {"371721": Decimal(80)}
+    assert assessments([["371721", "80"]], "a.csv") == {"371721": (Decimal(80), 1)}
     assert assessments([], "a.csv") == {}
 
 

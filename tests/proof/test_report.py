@@ -12,7 +12,7 @@ from proof.policy import shipped
 from proof.report import lines, unknown
 from proof.scores import Counts
 from proof.table import columns, facts, rows
-from proof.units import CITY, NONE, Kind, Unit, counted, window
+from proof.units import CITY, NONE, Kind, Unit, counted
 from proof.why import Language
 from tests.proof.reports import GUARDED, report
 
@@ -21,7 +21,8 @@ COUNTY, TOWNSHIP = (
     Unit(Kind.TOWNSHIP, "371721001", "曹城", "Caocheng"),
 )
 HERE = "371721001-a1/01"
-KNOWN = [Unit(Kind.CITY, CITY, "全市", "City"), COUNTY, TOWNSHIP, window(HERE)]
+WINDOW = Unit(Kind.WINDOW, HERE, HERE, HERE)
+KNOWN = [Unit(Kind.CITY, CITY, "全市", "City"), COUNTY, TOWNSHIP, WINDOW]
 CODES = st.builds("{}{:03d}-a{}/01".format, st.sampled_from(["371721", "371722"]), st.integers(0, 3), st.integers(1, 3))
 COUNTS = st.tuples(*[st.integers(0, 5)] * 3)
 
@@ -47,7 +48,7 @@ def test_a_window_counts_for_its_township_county_and_city() -> None:
 
 def test_who_is_silent_stands_there_with_nothing() -> None:
     assert counted({}, KNOWN) == dict.fromkeys(KNOWN, NONE)
-    assert {line.coefficient.k for line in lines(counted({}, KNOWN), {}, GUARDED)} == {Decimal(1)}
+    assert {line.coefficient.k for line in lines(counted({}, KNOWN), {}, {}, GUARDED)} == {Decimal(1)}
 
 
 @given(st.dictionaries(CODES, COUNTS, max_size=12))
@@ -61,8 +62,8 @@ def test_at_every_level_each_rating_once(windows: dict[str, Counts]) -> None:
 
 
 def test_a_line_is_the_one_rule_and_the_assessment_times_k() -> None:
-    counts = {TOWNSHIP: (250, 30, 120), window(HERE): (60, 5, 0), COUNTY: NONE}
-    judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, GUARDED)
+    counts = {TOWNSHIP: (250, 30, 120), WINDOW: (60, 5, 0), COUNTY: NONE}
+    judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, {}, GUARDED)
     assert [line.coefficient for line in judged] == [coefficient(n, GUARDED) for n in counts.values()]
     assert [line.corrected for line in judged] == [Decimal("87.88"), None, Decimal("80.00")]
 
@@ -79,19 +80,35 @@ def test_a_misspelt_code_is_named() -> None:
 @pytest.mark.parametrize("language", get_args(Language))
 def test_the_table_has_a_cell_for_each_column(language: Language) -> None:
     made = report({TOWNSHIP: (250, 30, 120), COUNTY: NONE}, {TOWNSHIP.code: Decimal("92.50")})
-    names = [column.name for column in columns(language)]
+    names = [column.name for column in columns(made, language)]
     first, second = (dict(zip(names, row, strict=True)) for row in rows(made, made.lines, language))
     zh = language == "zh"
     assert list(first.values())[:3] == (
         ["乡镇街道", "371721001", "曹城"] if zh else ["township", "371721001", "Caocheng"]
     )
-    assert list(first.values())[3:-1] == [400, 250, 30, 120, 62.5, 30.0, 67.0, 60.4, 73.2, 0.95, 92.5, 87.88]
-    assert list(second.values())[3:-1] == [0, 0, 0, 0, None, None, None, None, None, 1.0, None, None]
-    (title,), (said,) = facts(made, language)
+    assert list(first.values())[3:-1] == [
+        400,
+        250,
+        30,
+        120,
+        62.5,
+        30.0,
+        67.0,
+        60.4,
+        73.2,
+        0.95,
+        92.5,
+        87.88,
+        None,
+        67.0,
+    ]
+    assert list(second.values())[3:-1] == [0, 0, 0, 0, None, None, None, None, None, 1.0, None, None, None, None]
+    (title,), (said,), (aside,) = facts(made, language)
     assert "2026Q4" in str(title)
     assert "guarded" in str(said)
     assert "7" in str(said)
     assert ("暂定" if zh else "provisional") in str(said)
+    assert ("不影响系数 K" if zh else "do not change K") in str(aside)
 
 
 def test_plain_has_no_bounds() -> None:
