@@ -82,6 +82,11 @@ def test_tiny_units_are_not_placed() -> None:
 
 
 def test_on_a_limit_is_within() -> None:
+    """The upper limit of three ratings is cut off at 1, where all of them can be, but not beyond."""
+    assert around((85, 8, 7))._replace(least=1).standing((3, 0, 0), 0.998).place == "within"
+
+
+def test_where_the_limits_lie() -> None:
     """A city of mean 0.5 and variance 0.25: with z 2 a hundred ratings end at 0.4 and 0.6."""
     found = around((50, 0, 50))
     level = 0.954499736103642

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proof.coefficient import coefficient
-from proof.policy import shipped
+from proof.coefficient import coefficient, corrected
+from proof.funnel import LEVELS, funnel
+from proof.participation import participation
+from proof.policy import SHIPPED, Policy, shipped
 from proof.report import lines, unknown
 from proof.scores import Counts
+from proof.shrinkage import shrunk
 from proof.table import columns, facts, rows
 from proof.units import CITY, NONE, Kind, Unit, counted
 from proof.why import Language
@@ -66,6 +69,39 @@ def test_a_line_is_the_one_rule_and_the_assessment_times_k() -> None:
     judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, {}, GUARDED)
     assert [line.coefficient for line in judged] == [coefficient(n, GUARDED) for n in counts.values()]
     assert [line.corrected for line in judged] == [Decimal("87.88"), None, Decimal("80.00")]
+
+
+@given(COUNTS, COUNTS, COUNTS, st.decimals(0, 100, places=2), st.integers(15, 10_000), st.sampled_from(SHIPPED))
+def test_k_and_the_corrected_score_are_a_units_own_whatever_is_shown_beside_them(
+    own: Counts, sibling: Counts, city: Counts, score: Decimal, served: int, name: str
+) -> None:
+    policy = shipped(name)
+    other = Unit(Kind.TOWNSHIP, "371721002", "磐石", "Panshi")
+    known = participation(own, served)
+    assert known is not None
+    alone = lines({TOWNSHIP: own}, {TOWNSHIP.code: score}, {}, policy)[0]
+    among = lines(
+        {TOWNSHIP: own, other: sibling, KNOWN[0]: city}, {TOWNSHIP.code: score}, {TOWNSHIP.code: known}, policy
+    )[0]
+
+    assert alone.coefficient == among.coefficient == coefficient(own, policy)
+    assert alone.corrected == among.corrected == corrected(score, among.coefficient.k)
+    # And it was there to be used.
+    assert among.beside.participation == known
+    assert among.beside.shrunk == (shrunk([own, sibling])[0] if any(own) or any(sibling) else None)
+    assert bool(among.beside.standings) == (any(own) and funnel(city) is not None)
+
+
+def test_what_is_shown_has_the_policys_weights() -> None:
+    """As many of each are a mean of 0.5 where the middle counts half."""
+    own = Policy("own", 1, (1, 0.5, 0))
+    counts = {KNOWN[0]: (900, 1, 99), TOWNSHIP: (200, 200, 200), COUNTY: (200, 200, 200)}
+    _, line, _ = lines(counts, {}, {}, own)
+    assert (line.score, line.coefficient.mean, line.beside.shrunk) == (50.0, 0.5, 0.5)
+    city = funnel((900, 1, 99), own.points)
+    assert city is not None
+    assert line.beside.standings == tuple(city.standing((200, 200, 200), level, own.points) for level in LEVELS)
+    assert {standing.place for standing in line.beside.standings} == {"below"}
 
 
 def test_a_misspelt_code_is_named() -> None:

@@ -1,7 +1,6 @@
 """Shrunk scores against exact fractions, against a city whose truth is known, and against what K may never do."""
 
 import random
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -9,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proof.coefficient import coefficient, corrected
-from proof.policy import shipped
-from proof.report import lines
 from proof.scores import Counts, mean
 from proof.shrinkage import shrunk
-from proof.units import Kind, Unit
 
-GUARDED = shipped("guarded")
 WEIGHTS = (Fraction(1), Fraction(3, 5), Fraction(0))
 COUNTS = st.tuples(*[st.integers(0, 400)] * 3)
 SIBLINGS = st.lists(COUNTS, min_size=1, max_size=8).filter(lambda siblings: any(map(any, siblings)))
@@ -110,16 +104,3 @@ def test_it_is_nearer_to_the_truth_than_raw_scores_are() -> None:
             raw += (mean(n) - truth) ** 2
             shown += (one - truth) ** 2
     assert shown < 0.6 * raw
-
-
-@given(SIBLINGS, COUNTS.filter(any), st.decimals(0, 100, places=2))
-def test_k_and_the_corrected_score_are_a_units_own_whoever_its_siblings_are(
-    siblings: list[Counts], own: Counts, score: Decimal
-) -> None:
-    unit = Unit(Kind.TOWNSHIP, "371721001", "x", "x")
-    others = {Unit(Kind.TOWNSHIP, f"3717211{at:02d}", "x", "x"): n for at, n in enumerate(siblings)}
-    alone, among = (lines({unit: own, **rest}, {unit.code: score}, {}, GUARDED)[0] for rest in ({}, others))
-    assert alone.coefficient == among.coefficient == coefficient(own, GUARDED)
-    assert alone.corrected == among.corrected == corrected(score, coefficient(own, GUARDED).k)
-    assert among.beside.shrunk == shrunk([own, *siblings])[0]
-    assert alone.beside.shrunk == mean(own)
