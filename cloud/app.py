@@ -17,6 +17,7 @@ from cloud.misuse import routes as misuse
 from cloud.openapi import problem, publish
 from cloud.quarantine import routes as quarantine
 from cloud.registry import routes as registry_routes
+from cloud.reports import routes as reports
 from cloud.seals import routes as seals
 from cloud.series.rules import Ranking, Trend
 from contract.errors import Unavailable
@@ -44,6 +45,7 @@ STRUCTS = (
     SideBySide,
     *misuse.ANSWERS,
     *seals.ANSWERS,
+    *reports.ANSWERS,
 )
 
 

@@ -42,6 +42,7 @@ from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
+from cloud.reports import routes as reports_routes
 from cloud.role import Role
 from cloud.seals import routes as seals_routes
 from cloud.seals import store as seals_store
@@ -223,6 +224,7 @@ class City:
             misuse_routes.router(reader, registry=registry, calendar=calendar, clock=clock),
             registry_routes.router(registry, city=HEZE, clock=clock),
             seals_routes.router(reader),
+            reports_routes.router(reader),
             hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
         )
         return Serving(stream, status, clocks, losses, sealed, database, follower, further)

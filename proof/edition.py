@@ -14,7 +14,7 @@ import msgspec
 from contract.batch import Count, Millis, Number
 from contract.bundle import Signed
 from contract.config import KeyText
-from contract.errors import Reason, Refused
+from contract.errors import Reason, Refused, SettingsError
 from contract.seal import NOTHING, Sum
 from contract.signing import public_key, verify
 from proof.coefficient import coefficient, corrected
@@ -153,6 +153,22 @@ def misfit(before: Published | None, one: Edition) -> str | None:
     if one.stage == "final" and before is not None and one.at < before.edition.until:
         return "it is final, and was made before the time for appeals was over"
     return None
+
+
+def written(one: Published) -> str:
+    """`one` as a text to keep: a line for people, the edition, its signature."""
+    told = one.edition
+    stage = {"appeal": "申诉期 open to appeals", "final": "定稿 final"}[told.stage]
+    return f"# 满意 Manyi · 考核修正 report {told.period} · 第 {told.number} 版 edition · {stage}\n{one.raw.decode()}\n"
+
+
+def read(text: str, source: str) -> Published:
+    """The edition in `text`, as `written` writes it; raises `SettingsError`, which names `source`, where it is none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        return opened("\n".join(lines).encode())
+    except Refused as bad:
+        raise SettingsError(f"{source}: {bad.detail}") from bad
 
 
 def faults(edition: Edition, windows: Mapping[str, Counts]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,8 @@ import re
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from contract.errors import SettingsError
+
 _FORMS = "expected a year (2026), half (2026H2), quarter (2026Q4), month (2026-11), week (2026W47) or day (2026-11-27)"
 _MONTHS = {"H": 6, "Q": 3, "-": 1}
 _NAME = re.compile(r"([0-9]{4})(?:([HQW-])([0-9]{1,2}))?")
@@ -29,6 +31,14 @@ def period(name: str) -> Period:
     except (ValueError, OverflowError) as bad:
         raise ValueError(f"period {name!r}: {_FORMS}") from bad
     return Period(name, first, last)
+
+
+def asked(name: str) -> Period:
+    """Return the period called `name`; raises `SettingsError` where there is none."""
+    try:
+        return period(name)
+    except ValueError as bad:
+        raise SettingsError(f"--period: {bad}") from bad
 
 
 def _days(name: str) -> tuple[date, date]:

@@ -1,14 +1,16 @@
 """By which figures satisfaction corrects an assessment: a versioned file, the same for every unit.
 
-Pure, but for reading those that are shipped.
+Pure, but for reading one.
 """
 
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from contract.errors import SettingsError
 from proof.scores import Points, points_of
 
 SHIPPED = ("guarded", "plain")
@@ -55,6 +57,19 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def shipped(name: str) -> Policy:
     """Return one of the `SHIPPED` policies."""
     return read(resources.files("proof").joinpath("policies", f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def named(name: str) -> Policy:
+    """Return the shipped policy `name`, or the one in the TOML file of that name; raises `SettingsError`."""
+    if name in SHIPPED:
+        return shipped(name)
+    try:
+        return read(Path(name).read_text(encoding="utf-8"))
+    except OSError as bad:
+        ours = " and ".join(SHIPPED)
+        raise SettingsError(f"policy {name}: {bad.strerror}; shipped are {ours}, else name a TOML file") from bad
+    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
+        raise SettingsError(f"policy {name}: {bad}") from bad
 
 
 def read(text: str) -> Policy:

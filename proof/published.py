@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from contract.errors import Refused, SettingsError
@@ -11,6 +10,7 @@ from proof.edition import Edition, Published, faults, misfit, objection, opened
 from proof.findings import Finding, Rule
 from proof.ledger import Rating
 from proof.scores import Counts
+from proof.span import bounds_of
 from proof.zone import zone_of
 
 _REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'report' ORDER BY position"
@@ -23,13 +23,11 @@ class _Recounted:
         self.position = position
         self.edition = edition
         self._windows: dict[str, list[int]] = {}
-        span = edition.span
-        self._begin = _midnight(span.first.isoformat(), zone)
-        self._behind = _midnight((span.last + timedelta(days=1)).isoformat(), zone)
+        self._bounds = bounds_of(edition.span, zone)
 
     def add(self, rating: Rating, since: int) -> None:
         """Count `rating`, which counts since ledger position `since`, if it belongs here."""
-        if since <= self.edition.position and self._begin <= rating.at < self._behind:
+        if since <= self.edition.position and self._bounds.begin <= rating.at < self._bounds.behind:
             counts = self._windows.setdefault(rating.window, [0, 0, 0])
             counts[3 - rating.level] += 1
 
@@ -92,10 +90,6 @@ class Reports:
 
     def _tell(self, where: str, detail: str) -> None:
         self._find(Finding(Rule.REPORT, where, detail))
-
-
-def _midnight(day: str, zone: ZoneInfo) -> int:
-    return int(datetime.combine(datetime.fromisoformat(day), time(), zone).astimezone(UTC).timestamp()) * 1000
 
 
 def _name(edition: Edition) -> str:

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from contract.errors import SettingsError
 from proof.coefficient import Coefficient, coefficient, corrected
 from proof.funnel import LEVELS, Standing, funnel
+from proof.given import Given
 from proof.participation import Participation
 from proof.period import Period
 from proof.policy import Policy
 from proof.scores import Counts, Points, percent
 from proof.shrinkage import shrunk
 from proof.units import NONE, Kind, Unit, families
+
+# Of codes that no unit has, so many are named.
+_NAMED = 5
 
 
 class Beside(NamedTuple):
@@ -47,9 +52,13 @@ class Report(NamedTuple):
     lines: list[Line]
 
 
-def unknown(counts: Mapping[Unit, Counts], given: Mapping[str, object]) -> list[str]:
-    """Return the codes in `given` that are no unit's: a misspelt one must not pass as silence."""
-    return sorted(given.keys() - {unit.code for unit in counts})
+def check_known(
+    counts: Mapping[Unit, Counts], given: Mapping[str, Given[Decimal] | Given[int]], source: str, span: Period
+) -> None:
+    """Raise `SettingsError` where a code in `given`, from `source`, is no unit's: a misspelt one is no silence."""
+    if strange := sorted(given.keys() - {unit.code for unit in counts}):
+        shown = ", ".join(f"{code} (row {given[code].row})" for code in strange[:_NAMED])
+        raise SettingsError(f"{source}: no unit of {span.name} has a code such as {shown}")
 
 
 def lines(

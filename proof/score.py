@@ -3,36 +3,26 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Sequence
 from pathlib import Path
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from contract.errors import SettingsError
 from proof import policy as policies
 from proof import spreadsheet, table
 from proof.assessment import assessments
-from proof.given import Given
 from proof.ledger import snapshot
-from proof.period import Period, period
+from proof.period import asked
 from proof.places import units
-from proof.policy import Policy
-from proof.report import Line, Report, lines, unknown
-from proof.scores import Counts
+from proof.report import Line, Report, check_known, lines
 from proof.served import participations, served
 from proof.share import wilson
 from proof.sheet import Cell, Sheet
-from proof.span import Bounds
+from proof.span import bounds_of
 from proof.tallies import by_window
-from proof.units import Kind, Unit, counted
+from proof.units import Kind, counted
 from proof.why import Language
 from proof.zone import zone_of
 
-# Of codes that no unit has, so many are named.
-_NAMED = 5
 _POSITION = "SELECT coalesce(max(position), 0) FROM ledger_head"
 
 
@@ -69,19 +59,16 @@ def _report(options: argparse.Namespace) -> Report:
         for file, what in ((options.assessment, "assessments"), (options.served, "numbers served")):
             if file is not None and options.out.resolve() == file.resolve():
                 raise SettingsError(f"{options.out}: the report would take the place of the {what}")
-    try:
-        span = period(options.period)
-    except ValueError as bad:
-        raise SettingsError(f"score: {bad}") from bad
-    bounds = _bounds(span, zone_of(options.zone))
-    policy = _policy(options.policy)
+    span = asked(options.period)
+    bounds = bounds_of(span, zone_of(options.zone))
+    policy = policies.named(options.policy)
     scores = assessments(_rows(options.assessment), str(options.assessment))
     people = served(_rows(options.served), str(options.served))
     with snapshot(options.database) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
         counts = counted(by_window(ledger, span.first, span.last), units(ledger, bounds))
-    _check(counts, scores, options.assessment, span)
-    _check(counts, people, options.served, span)
+    for given_in, source in ((scores, options.assessment), (people, options.served)):
+        check_known(counts, given_in, str(source), span)
     found = participations(counts, people, policy.points, str(options.served))
     given = {code: score.figure for code, score in scores.items()}
     return Report(span, policy, position, lines(counts, given, found, policy))
@@ -90,36 +77,6 @@ def _report(options: argparse.Namespace) -> Report:
 def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
     """The rows of `file`; none where no file was named."""
     return [] if file is None else spreadsheet.read(file)
-
-
-def _check(
-    counts: Mapping[Unit, Counts], given: Mapping[str, Given[Decimal] | Given[int]], file: Path, span: Period
-) -> None:
-    """Raise `SettingsError` where a code in `given`, which stands in `file`, is no unit's."""
-    if strange := unknown(counts, given):
-        shown = ", ".join(f"{code} (row {given[code].row})" for code in strange[:_NAMED])
-        raise SettingsError(f"{file}: no unit of {span.name} has a code such as {shown}")
-
-
-def _bounds(span: Period, zone: ZoneInfo) -> Bounds:
-    """When the period begins, and when what follows it does."""
-
-    def midnight(day: date) -> int:
-        return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
-
-    return Bounds(midnight(span.first), midnight(span.last + timedelta(days=1)), zone)
-
-
-def _policy(name: str) -> Policy:
-    if name in policies.SHIPPED:
-        return policies.shipped(name)
-    try:
-        return policies.read(Path(name).read_text(encoding="utf-8"))
-    except OSError as bad:
-        shipped = " and ".join(policies.SHIPPED)
-        raise SettingsError(f"policy {name}: {bad.strerror}; shipped are {shipped}, else name a TOML file") from bad
-    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
-        raise SettingsError(f"policy {name}: {bad}") from bad
 
 
 def _write(report: Report, out: Path, language: Language) -> None:

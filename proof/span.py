@@ -1,9 +1,11 @@
 """From when to when the registry had something, as days of a period. Pure."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from proof.period import Period
 
 
 class Span(NamedTuple):
@@ -23,6 +25,15 @@ class Bounds(NamedTuple):
     def day(self, at: int) -> date:
         """The day of `at` (ms since 1970 UTC)."""
         return datetime.fromtimestamp(at // 1000, self.zone).date()
+
+
+def bounds_of(period: Period, zone: ZoneInfo) -> Bounds:
+    """When `period` begins, and when what follows it does."""
+
+    def midnight(day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+    return Bounds(midnight(period.first), midnight(period.last + timedelta(days=1)), zone)
 
 
 def spans(rows: Iterable[tuple[int, int | None]], bounds: Bounds) -> tuple[Span, ...]:

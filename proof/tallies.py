@@ -14,7 +14,7 @@ BUTTON = "button"
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'
 BY_WINDOW = """
 SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_day
-WHERE channel = ? AND day BETWEEN ? AND ? GROUP BY "window"
+WHERE channel = :channel AND day >= :first AND day <= :last GROUP BY "window"
 """
 
 
@@ -26,7 +26,8 @@ def total(path: Path) -> int:
 
 def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, tuple[int, int, int]]:
     """By window, what the city keeps of its days from `first` to `last`: (satisfied, basic, dissatisfied)."""
-    rows = connection.execute(BY_WINDOW, (BUTTON, first.isoformat(), last.isoformat()))
+    asked = {"channel": BUTTON, "first": first.isoformat(), "last": last.isoformat()}
+    rows = connection.execute(BY_WINDOW, asked)
     return {str(window): (satisfied, basic, dissatisfied) for window, satisfied, basic, dissatisfied in rows}
 
 

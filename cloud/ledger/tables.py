@@ -26,9 +26,10 @@ ledger_commit = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `kind`: batch (`raw` is the signed batch as received), seal (`raw` is the seal as signed), or, with JSON as `raw`,
-# admit (see `cloud.ledger.admission`) or refuse (see `cloud.held`).
-# `first`..`last`: a batch's numbers, a seal's positions. `received_at`: city time, ms. `lane`: live or backlog.
+# `kind`: batch (`raw` is the signed batch as received), seal or report (`raw` is as the city signed it), or, with JSON
+# as `raw`, admit (see `cloud.ledger.admission`) or refuse (see `cloud.held`).
+# `first`..`last`: a batch's numbers, a seal's positions, a report's edition; `epoch` is a report's period.
+# `received_at`: city time, ms. `lane`: live or backlog.
 # Triggers made by `cloud.migrations` refuse whoever changes or deletes an entry (law 10).
 ledger_entry = Table(
     "ledger_entry",
@@ -55,13 +56,22 @@ Index(
     postgresql_where=ledger_entry.c.kind == "batch",
 )
 
-# Unique, since no two seals close the same.
+# Unique, since no two seals close the same, and no two editions of a period have one number.
 Index(
     "ledger_entry_seals",
     ledger_entry.c.first,
     unique=True,
     sqlite_where=ledger_entry.c.kind == "seal",
     postgresql_where=ledger_entry.c.kind == "seal",
+)
+
+Index(
+    "ledger_entry_reports",
+    ledger_entry.c.epoch,
+    ledger_entry.c.first,
+    unique=True,
+    sqlite_where=ledger_entry.c.kind == "report",
+    postgresql_where=ledger_entry.c.kind == "report",
 )
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it

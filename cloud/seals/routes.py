@@ -64,7 +64,8 @@ def router(reader: AsyncEngine) -> APIRouter:
             return problem(404, f"there is no seal {number}")
         text = _text(reader, found) if leaves else iter([written(found)])
         name = f"manyi-seal-{number}-{found.seal.day}.txt"
-        return StreamingResponse(text, media_type=_TEXT, headers={"Content-Disposition": f'inline; filename="{name}"'})
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
+        return StreamingResponse(text, media_type=_TEXT, headers=headers)
 
     return seals
 

@@ -11,7 +11,7 @@ from proof.coefficient import coefficient, corrected
 from proof.funnel import LEVELS, funnel
 from proof.participation import participation
 from proof.policy import SHIPPED, Policy, shipped
-from proof.report import lines, unknown
+from proof.report import check_known, lines
 from proof.scores import Counts
 from proof.shrinkage import shrunk
 from proof.table import columns, facts, rows
@@ -105,12 +105,11 @@ def test_what_is_shown_has_the_policys_weights() -> None:
 
 
 def test_a_misspelt_code_is_named() -> None:
-    counts = dict.fromkeys(KNOWN, NONE)
-    assert unknown(counts, {"371721": Decimal(1), HERE: Decimal(2)}) == []
-    assert unknown(counts, {"371721": Decimal(1), "3717210O1": Decimal(2), "37172": Decimal(3)}) == [
-        "37172",
-        "3717210O1",
-    ]
+    counts, span = dict.fromkeys(KNOWN, NONE), period("2026Q4")
+    check_known(counts, {"371721": Given(Decimal(1), 1), HERE: Given(Decimal(2), 2)}, "a.csv", span)
+    given = {code: Given(Decimal(1), row) for row, code in enumerate(("371721", "3717210O1", "37172"), 1)}
+    with pytest.raises(SettingsError, match=r"a.csv: no unit of 2026Q4 .* such as 37172 \(row 3\), 3717210O1 \(row 2\)"):
+        check_known(counts, given, "a.csv", span)
 
 
 @pytest.mark.parametrize("language", get_args(Language))

@@ -214,7 +214,7 @@ async def test_a_policy_of_ones_own(ledger: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--period", "2026Q5"], "score: period '2026Q5': expected a year"),
+        (["--period", "2026Q5"], "--period: period '2026Q5': expected a year"),
         (["--zone", "Mars"], "zone 'Mars': expected an IANA name"),
         (["--policy", "nowhere.toml"], "policy nowhere.toml: No such file or directory; shipped are guarded and plain"),
         (["--policy", "{folder}/bad.toml"], "bad.toml: Object missing required field"),

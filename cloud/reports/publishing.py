@@ -1,0 +1,77 @@
+"""Publishing a period: its report as of the ledger's head, frozen as an entry of the ledger."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.database import Database, fetch, unavailable
+from cloud.ledger.rules import BUTTON
+from cloud.ledger.store import Entry, enter
+from cloud.reports import store
+from cloud.reports.rules import due
+from contract.signing import Signer
+from proof.edition import Published, edition_of, encoded, opened
+from proof.given import Given
+from proof.period import Period
+from proof.places import QUERIES, city, units_of
+from proof.policy import Policy
+from proof.report import Report, check_known, lines
+from proof.scores import Counts
+from proof.span import Bounds, bounds_of
+from proof.tallies import BY_WINDOW
+from proof.units import Unit, counted
+from proof.zone import zone_of
+
+HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
+
+
+class Wish(NamedTuple):
+    """What is to be published: `span` by `policy`, with the `assessments` by code that stand in `source`.
+
+    `final`: after the appeals; else they are open for `appeal_days` from now.
+    """
+
+    span: Period
+    policy: Policy
+    assessments: Mapping[str, Given[Decimal]]
+    source: str
+    final: bool
+    appeal_days: int
+
+
+async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, at: int) -> tuple[Published, Report]:
+    """Publish what is wished at city time `at` (ms), its days those of `zone`; the edition, and the report it freezes.
+
+    Raises `SettingsError` where that is not due, and `Unavailable`, also where somebody published it meanwhile, since
+    no two editions have one number; then nothing has happened.
+    """
+    bounds = bounds_of(wish.span, zone_of(zone))
+    with unavailable():
+        # One moment of the database: tallies are of exactly the entries up to its head.
+        async with database.reader.connect() as connection:
+            before = await store.of_period(connection, wish.span.name)
+            stage, until = due(
+                before, wish.span, behind=bounds.behind, now=at, final=wish.final, appeal_days=wish.appeal_days
+            )
+            ((position,),) = await fetch(connection, HEAD)
+            counts = await _counts(connection, wish.span, bounds)
+    check_known(counts, wish.assessments, wish.source, wish.span)
+    given = {code: score.figure for code, score in wish.assessments.items()}
+    report = Report(wish.span, wish.policy, int(position), lines(counts, given, {}, wish.policy))
+    made = edition_of(report, before, stage=stage, until=until, at=at, zone=zone, by=signer.public)
+    raw = signer.entry(encoded(made))
+    with unavailable():
+        async with database.writer.begin() as connection:
+            await enter(connection, Entry("report", "", made.period, made.number, made.number, at, "", raw))
+    return opened(raw), report
+
+
+async def _counts(connection: AsyncConnection, span: Period, bounds: Bounds) -> dict[Unit, Counts]:
+    units = [city()]
+    for kind, query in QUERIES.items():
+        units += units_of(kind, [tuple(row) for row in await fetch(connection, query, (bounds.behind,))], bounds)
+    found = await fetch(connection, BY_WINDOW, (BUTTON, span.first.isoformat(), span.last.isoformat()))
+    windows = {str(window): (int(good), int(basic), int(bad)) for window, good, basic, bad in found}
+    return counted(windows, units)
