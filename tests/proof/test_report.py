@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proof.coefficient import coefficient, corrected
-from proof.funnel import LEVELS, funnel
+from proof.funnel import funnel
 from proof.participation import participation
 from proof.policy import SHIPPED, Policy, shipped
 from proof.report import check_known, lines
@@ -93,15 +93,17 @@ def test_k_and_the_corrected_score_are_a_units_own_whatever_is_shown_beside_them
 
 
 def test_what_is_shown_has_the_policys_weights() -> None:
-    """As many of each are a mean of 0.5 where the middle counts half."""
+    """204 + 360 / 2 are 0.64 of 600, far below a city at 0.7; were the middle 0.6, all would be 0.7 and within."""
     own = Policy("own", 1, (1, 0.5, 0))
-    counts = {KNOWN[0]: (900, 1, 99), TOWNSHIP: (200, 200, 200), COUNTY: (200, 200, 200)}
-    _, line, _ = lines(counts, {}, {}, own)
-    assert (line.score, line.coefficient.mean, line.beside.shrunk) == (50.0, 0.5, 0.5)
-    city = funnel((900, 1, 99), own.points)
-    assert city is not None
-    assert line.beside.standings == tuple(city.standing((200, 200, 200), level, own.points) for level in LEVELS)
-    assert {standing.place for standing in line.beside.standings} == {"below"}
+    [_, line] = lines({KNOWN[0]: (500, 400, 100), TOWNSHIP: (204, 360, 36)}, {}, {}, own)
+    assert (line.score, line.coefficient.mean, line.beside.shrunk) == (64.0, 0.64, 0.64)
+    assert [standing.place for standing in line.beside.standings] == ["below", "below"]
+
+
+def test_the_table_says_where_a_unit_stands_by_the_outer_limits() -> None:
+    made = report({KNOWN[0]: (8500, 800, 700), TOWNSHIP: (155, 8, 27)}, {})
+    assert [standing.place for standing in made.lines[1].beside.standings] == ["below", "within"]
+    assert [row[-3] for row in rows(made, made.lines, "zh")] == [None, "界限之内"]
 
 
 def test_a_misspelt_code_is_named() -> None:

@@ -62,7 +62,9 @@ def test_of_equally_good_units_the_one_with_more_ratings_is_drawn_less(
 
 
 def test_a_unit_without_ratings_is_shown_as_its_parent() -> None:
-    assert shrunk([(8, 0, 2), (0, 0, 0), (6, 0, 4)])[1] == pytest.approx(0.7)
+    rated = [(80, 0, 20), (60, 0, 40)]
+    assert shrunk([*rated, (0, 0, 0), (0, 0, 0)]) == [*shrunk(rated), 0.7, 0.7]
+    assert shrunk(rated)[0] > 0.75
 
 
 def test_units_that_differ_by_no_more_than_chance_are_shown_alike() -> None:
