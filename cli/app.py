@@ -10,6 +10,7 @@ from cli import trace as tracing
 from cli.db import db as databases
 from cli.held import held
 from cli.misuse import misuse
+from cli.publish import publish
 from cli.seal import seal
 from cli.series import series
 from cli.sim import sim
@@ -33,6 +34,7 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(tracing.trace)
 app.command()(seal)
+app.command()(publish)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it with one value)

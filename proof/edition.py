@@ -20,11 +20,9 @@ from contract.signing import public_key, verify
 from proof.coefficient import coefficient, corrected
 from proof.period import Period, period
 from proof.policy import Policy
-from proof.report import Line, Report
+from proof.report import Line, Report, Stage
 from proof.scores import Counts
 from proof.units import Kind, Unit, counted
-
-Stage = Literal["appeal", "final"]
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -110,10 +108,15 @@ def edition_of(
     report: Report, before: Published | None, *, stage: Stage, until: int, at: int, zone: str, by: str
 ) -> Edition:
     """The edition that follows `before`, the period's newest so far, and says what `report` does."""
-    number, prev = (1, NOTHING) if before is None else (before.edition.number + 1, before.digest)
+    prev = NOTHING if before is None else before.digest
     judged = [_judged(line) for line in report.lines]
-    name, policy = report.period.name, report.policy
+    name, policy, number = report.period.name, report.policy, number_after(before)
     return Edition(1, name, number, stage, until, report.position, at, zone, policy, prev, by, judged)
+
+
+def number_after(before: Published | None) -> int:
+    """The number of the edition that follows `before`."""
+    return 1 if before is None else before.edition.number + 1
 
 
 def _judged(line: Line) -> Judged:
@@ -145,7 +148,7 @@ def objection(one: Published, key: bytes | None = None) -> str | None:
 
 def misfit(before: Published | None, one: Edition) -> str | None:
     """Why `one` cannot be the edition of its period that follows `before` (None: the first), if it cannot."""
-    number = 1 if before is None else before.edition.number + 1
+    number = number_after(before)
     if one.number != number or one.prev != (NOTHING if before is None else before.digest):
         return f"it does not follow edition {number - 1}" if number > 1 else "it is not the period's first"
     if one.stage == "final" and (before is None or before.edition.stage != "appeal"):

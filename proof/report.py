@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from contract.errors import SettingsError
 from proof.coefficient import Coefficient, coefficient, corrected
@@ -15,6 +15,8 @@ from proof.scores import Counts, Points, percent
 from proof.shrinkage import shrunk
 from proof.units import NONE, Kind, Unit, families
 
+# Open to appeals, or after them.
+Stage = Literal["appeal", "final"]
 # Of codes that no unit has, so many are named.
 _NAMED = 5
 
@@ -44,12 +46,16 @@ class Line(NamedTuple):
 
 
 class Report(NamedTuple):
-    """`position`: up to where the ledger had come when the tallies were read."""
+    """`position`: up to where the ledger had come when the tallies were read.
+
+    `edition`: as what it was published, and its number; None while it is provisional.
+    """
 
     period: Period
     policy: Policy
     position: int
     lines: list[Line]
+    edition: tuple[Stage, int] | None = None
 
 
 def check_known(

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the report that `options` ask for; raises `SettingsError`."""
     report = _report(options)
     if options.out is not None:
-        _write(report, options.out, options.language)
+        write(report, options.out, options.language)
     sys.stdout.write(f"{_json(report)}\n" if options.as_json else _summary(report, options.out))
     return 0
 
@@ -79,7 +79,8 @@ def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
     return [] if file is None else spreadsheet.read(file)
 
 
-def _write(report: Report, out: Path, language: Language) -> None:
+def write(report: Report, out: Path, language: Language) -> None:
+    """Write `report` into the table `out`, whose places and windows have a sheet each; raises `SettingsError`."""
     places = [line for line in report.lines if line.unit.kind is not Kind.WINDOW]
     windows = [line for line in report.lines if line.unit.kind is Kind.WINDOW]
     names = ("县区与乡镇", "窗口") if language == "zh" else ("Places", "Windows")

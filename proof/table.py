@@ -145,19 +145,29 @@ def rows(report: Report, lines: Sequence[Line], language: Language) -> list[list
 
 def facts(report: Report, language: Language) -> list[list[Cell]]:
     """What it is that is reported, for the lines above the table."""
-    period, policy = report.period, report.policy
+    period, policy, standing = report.period, report.policy, _standing(report, language)
     if language == "zh":
         return [
             [f"菏泽市政务服务满意度考核修正 {period.name}（{period.first} 至 {period.last}）"],
-            [f"规则 {policy.name} 第 {policy.version} 版，台账至第 {report.position} 条；暂定，未发布，仍可更正"],
+            [f"规则 {policy.name} 第 {policy.version} 版，台账至第 {report.position} 条；{standing}"],
             ["“修正后得分”右边各列仅供参考，不影响系数 K"],
         ]
-    upto = f"ledger up to position {report.position}; provisional: not published, and open to correction"
+    upto = f"ledger up to position {report.position}; {standing}"
     return [
         [f"Satisfaction and assessment of Heze, {period.name} ({period.first} to {period.last})"],
         [f"policy {policy.name} version {policy.version}, {upto}"],
         ['the columns to the right of "Corrected" are for display and do not change K'],
     ]
+
+
+def _standing(report: Report, language: Language) -> str:
+    zh = language == "zh"
+    if report.edition is None:
+        return "暂定，未发布，仍可更正" if zh else "provisional: not published, and open to correction"
+    stage, number = report.edition
+    if zh:
+        return f"第 {number} 版，{'申诉期内' if stage == 'appeal' else '定稿'}"
+    return f"edition {number}, {'open to appeals' if stage == 'appeal' else 'final'}"
 
 
 def _figures(report: Report) -> list[_Figure]:

@@ -1,4 +1,4 @@
-"""`manyi verify`: whether a seal or a proof holds, with nothing but the file."""
+"""`manyi verify`: whether a seal, a proof or a published report holds, with nothing but the file."""
 
 import argparse
 import json
@@ -12,7 +12,8 @@ import msgspec
 
 from contract.errors import SettingsError
 from contract.identity import window_id
-from proof import inclusion, spreadsheet
+from proof import edition, inclusion, spreadsheet
+from proof.edition import Published
 from proof.inclusion import Shown
 from proof.keys import listed
 from proof.seals import Sealed, misfit, objection
@@ -21,6 +22,7 @@ from proof.sealtext import city_key, read_text
 from proof.sealtext import read_seals as kept_seals
 from proof.zone import zone_of
 
+INCLUSION, REPORT = "inclusion", "report"
 _LEVELS = {3: "satisfied", 2: "basically satisfied", 1: "dissatisfied"}
 
 
@@ -36,12 +38,13 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `verify` to the `words` of a command line."""
     verify = words.add_parser(
         "verify",
-        help="check a seal, or the proof of a rating",
-        description="Check seals, or the proof of a rating, with nothing else at hand. Exit code 0 where it holds, 1 "
-        "where it does not, 2 where the file is neither.",
+        help="check a seal, the proof of a rating, or a published report",
+        description="Check seals, the proof of a rating, or a published report, with nothing else at hand. That a "
+        "report follows from the ledger is for `manyi audit` to see. Exit code 0 where it holds, 1 where it does not, "
+        "2 where the file is none of them.",
     )
     verify.set_defaults(run=run)
-    verify.add_argument("file", metavar="FILE", type=Path, help="what `manyi seal`, /api/seals or `manyi prove` wrote")
+    verify.add_argument("file", metavar="FILE", type=Path, help="what `manyi seal`, `prove` or `publish` wrote")
     verify.add_argument("--seal", metavar="FILE", type=Path, help="a seal that was kept: the proof must be under it")
     verify.add_argument("--city", metavar="KEY", help="the city's public key, from where you trust it")
     verify.add_argument("--keys", metavar="FILE", type=Path, help="nodes and their public keys (.csv or .xlsx)")
@@ -52,13 +55,16 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(options: argparse.Namespace) -> int:
     """Verify what `options` ask for; 0 or 1. Raises `SettingsError`."""
     city = None if options.city is None else city_key(options.city)
-    text = read_text(options.file)
-    if _kind(text) is not None:
-        verdict = _proof(inclusion.read(text, str(options.file)), options, city)
-    elif options.seal is not None or options.keys is not None:
-        raise SettingsError(f"{options.file}: it holds no proof, and --seal and --keys are for one")
+    text, source = read_text(options.file), str(options.file)
+    kind = _kind(text)
+    if kind != INCLUSION and (options.seal is not None or options.keys is not None):
+        raise SettingsError(f"{source}: it holds no proof, and --seal and --keys are for one")
+    if kind == INCLUSION:
+        verdict = _proof(inclusion.read(text, source), options, city)
+    elif kind == REPORT:
+        verdict = _report(edition.read(text, source), city)
     else:
-        verdict = _seals(read_seals(text, str(options.file)), city)
+        verdict = _seals(read_seals(text, source), city)
     if options.as_json:
         told = {**verdict.says, "good": not verdict.faults, "faults": verdict.faults}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
@@ -69,11 +75,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _kind(text: str) -> str | None:
-    """What the JSON object that is all of `text` says it is; None where `text` is none, as with seals."""
-    try:
-        return str(msgspec.json.decode(text, type=dict[str, object]).get("kind"))
-    except (msgspec.MsgspecError, RecursionError):
-        return None
+    """What the file says it is: a proof is one JSON object, a seal or report begins with a line that is one."""
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    for part in (text, first):
+        try:
+            return str(msgspec.json.decode(part, type=dict[str, object]).get("kind"))
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+    return None
 
 
 def _seals(seals: list[Sealed], city: bytes | None) -> Verdict:
@@ -88,6 +97,22 @@ def _seals(seals: list[Sealed], city: bytes | None) -> Verdict:
     lines = [line for one in seals for line in _told(one)]
     says = [{"number": one.seal.number, "day": one.seal.day, "root": one.seal.root, "by": one.seal.by} for one in seals]
     return Verdict({"seals": says}, [*lines, *_trusting(city)], faults)
+
+
+def _report(one: Published, city: bytes | None) -> Verdict:
+    told = one.edition
+    said = edition.objection(one, city)
+    faults = [] if said is None else [said]
+    faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, edition.own_windows(told))]
+    says = {name: getattr(told, name) for name in ("period", "number", "stage", "until", "position", "at", "by")}
+    lines = [
+        f"edition {told.number} of {told.period}, {told.stage}: {len(told.lines):,} units",
+        f"by policy {told.policy.name} {told.policy.version}, ledger up to position {told.position:,}",
+        f"signed by {told.by}",
+        *_trusting(city),
+        "the figures follow from the counts that it gives; whether these are the ledger's `manyi audit` says",
+    ]
+    return Verdict({**says, "policy": msgspec.to_builtins(told.policy)}, lines if not faults else lines[:-1], faults)
 
 
 def _told(one: Sealed) -> list[str]:

@@ -12,7 +12,7 @@ from cloud.ledger.store import Entry, enter
 from cloud.reports import store
 from cloud.reports.rules import due
 from contract.signing import Signer
-from proof.edition import Published, edition_of, encoded, opened
+from proof.edition import Published, edition_of, encoded, number_after, opened
 from proof.given import Given
 from proof.period import Period
 from proof.places import QUERIES, city, units_of
@@ -59,7 +59,8 @@ async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, 
             counts = await _counts(connection, wish.span, bounds)
     check_known(counts, wish.assessments, wish.source, wish.span)
     given = {code: score.figure for code, score in wish.assessments.items()}
-    report = Report(wish.span, wish.policy, int(position), lines(counts, given, {}, wish.policy))
+    judged = lines(counts, given, {}, wish.policy)
+    report = Report(wish.span, wish.policy, int(position), judged, (stage, number_after(before)))
     made = edition_of(report, before, stage=stage, until=until, at=at, zone=zone, by=signer.public)
     raw = signer.entry(encoded(made))
     with unavailable():

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.openapi import answer, described, problem, problems
 from cloud.reports import store
-from proof.edition import Published, Stage, written
+from proof.edition import Published, written
+from proof.report import Stage
 
 _MOST = 1 << 53
 

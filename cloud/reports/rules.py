@@ -1,8 +1,9 @@
 """Which stage of a period's report is due. Pure."""
 
 from contract.errors import SettingsError
-from proof.edition import Published, Stage
+from proof.edition import Published
 from proof.period import Period
+from proof.report import Stage
 
 DAY_MS = 86_400_000
 

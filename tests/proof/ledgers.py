@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 from cloud.calendar import Calendar
@@ -10,6 +11,7 @@ from cloud.database import Database, open_database, write
 from cloud.ledger import store
 from cloud.ledger.cells import ONE
 from cloud.ledger.store import Entry
+from cloud.reports.publishing import Wish, publish
 from cloud.seals.closing import close, leaves_of
 from cloud.tallies import store as tallies
 from contract.batch import Batch
@@ -17,6 +19,10 @@ from contract.codec import encode
 from contract.hello import Hello, Stream
 from contract.rating import Quality, Row
 from contract.signing import Signer
+from proof.edition import Published
+from proof.given import Given
+from proof.period import period
+from proof.policy import shipped
 from proof.seals import Sealed
 
 TOWNSHIP = "371721121"
@@ -109,6 +115,14 @@ async def close_day(file: Path, day: str) -> Sealed:
         async with database.reader.connect() as connection:
             pages = [page async for page in leaves_of(connection, made.seal.first, made.seal.last)]
     return made._replace(leaves=tuple(leaf for page in pages for leaf in page))
+
+
+async def publish_day(file: Path, day: str, *, at: int, final: bool = False) -> Published:
+    """Publish `day` from the ledger in `file` at `at` (ms), as the city does."""
+    scores = {TOWNSHIP: Given(Decimal(90), 1), "371721": Given(Decimal("88.5"), 2)}
+    wish = Wish(period(day), shipped("plain"), scores, "scores.csv", final, 1)
+    async with await open_database(str(file)) as database:
+        return (await publish(database, CITY, wish, zone=CALENDAR.zone, at=at))[0]
 
 
 async def enter_batch(file: Path, one: Batch) -> None:

@@ -9,8 +9,9 @@ import pytest
 from contract.errors import Refused
 from contract.seal import NOTHING
 from contract.signing import Signer, public_key
-from proof.edition import Edition, Published, Stage, edition_of, encoded, faults, misfit, objection, opened, own_windows
+from proof.edition import Edition, Published, edition_of, encoded, faults, misfit, objection, opened, own_windows
 from proof.policy import shipped
+from proof.report import Stage
 from proof.scores import Counts
 from proof.units import Kind, counted
 from tests.proof.reports import report

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.errors import SettingsError
 from proof.coefficient import coefficient, corrected
 from proof.funnel import funnel
+from proof.given import Given
 from proof.participation import participation
+from proof.period import period
 from proof.policy import SHIPPED, Policy, shipped
 from proof.report import check_known, lines
 from proof.scores import Counts
@@ -109,9 +112,9 @@ def test_the_table_says_where_a_unit_stands_by_the_outer_limits() -> None:
 def test_a_misspelt_code_is_named() -> None:
     counts, span = dict.fromkeys(KNOWN, NONE), period("2026Q4")
     check_known(counts, {"371721": Given(Decimal(1), 1), HERE: Given(Decimal(2), 2)}, "a.csv", span)
-    given = {code: Given(Decimal(1), row) for row, code in enumerate(("371721", "3717210O1", "37172"), 1)}
-    with pytest.raises(SettingsError, match=r"a.csv: no unit of 2026Q4 .* such as 37172 \(row 3\), 3717210O1 \(row 2\)"):
-        check_known(counts, given, "a.csv", span)
+    strange = {code: Given(Decimal(1), row) for row, code in enumerate(("371721", "3717210O1", "37172"), 1)}
+    with pytest.raises(SettingsError, match=r"a.csv: no unit of 2026Q4 .* 37172 \(row 3\), 3717210O1 \(row 2\)"):
+        check_known(counts, strange, "a.csv", span)
 
 
 @pytest.mark.parametrize("language", get_args(Language))
