@@ -12,6 +12,7 @@ from cli.held import held
 from cli.misuse import misuse
 from cli.publish import publish
 from cli.seal import seal
+from cli.pki import pki
 from cli.series import series
 from cli.sim import sim
 from contract.version import __version__
@@ -29,6 +30,7 @@ app.add_typer(databases, name="db")
 app.add_typer(held, name="held")
 app.add_typer(series, name="series")
 app.add_typer(misuse, name="misuse")
+app.add_typer(pki, name="pki")
 app.add_typer(sim, name="sim")
 app.command()(backups.backup)
 app.command()(backups.restore)

@@ -18,6 +18,7 @@ from contract.version import __version__
 from transport.boot import wall_ms
 from transport.keys import new_key, read_key
 from transport.log import set_up
+from transport.tls import context
 
 # Python looks for unreachable cycles whenever so many objects more are there than before. A commit makes thousands
 # that hold no cycle; by Python's own 700 that took a seventh of what ingest's thread did.
@@ -69,6 +70,7 @@ def _run(config: Path, only: Only | None) -> None:
 
     settings = read(config)
     signer = read_key(Path(settings.key))
+    context(settings.broker)
     try:
         listener = bind(settings.http)
     except SettingsError as wrong:

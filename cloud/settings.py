@@ -85,7 +85,7 @@ def read(file: Path) -> Settings:
         database=database,
         database_password_file=None if password_file is None else str(folder / password_file),
         key=str(folder / settings.key),
-        broker=settings.broker.seen_from(folder),
+        broker=settings.broker.seen_from(folder, key=settings.key),
         series=_series_seen_from(folder, settings.series),
     )
 

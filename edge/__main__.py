@@ -49,9 +49,11 @@ def _run(config: Path) -> int:
     from edge.settings import read  # noqa: PLC0415
     from transport.keys import read_key  # noqa: PLC0415
     from transport.log import set_up  # noqa: PLC0415
+    from transport.tls import context  # noqa: PLC0415
 
     settings = read(config)
     signer = read_key(Path(settings.key))
+    context(settings.broker)
     if settings.pins == "lgpio":
         # When imported, lgpio changes into this folder and makes a pipe there; a service's own folder is often "/".
         os.environ.setdefault("LG_WD", str(Path(settings.store).parent))

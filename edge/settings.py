@@ -79,5 +79,5 @@ def read(file: Path) -> Settings:
     store = folder / settings.store
     if not store.parent.is_dir():
         raise SettingsError(f"{file}: store: there is no folder {store.parent}; it must exist and be writable")
-    broker = settings.broker.seen_from(folder)
+    broker = settings.broker.seen_from(folder, key=settings.key)
     return msgspec.structs.replace(settings, store=str(store), key=str(folder / settings.key), broker=broker)

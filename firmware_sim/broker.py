@@ -8,8 +8,10 @@ measurement or a test of security.
 import asyncio
 import logging
 import os
+import re
 import shutil
 import signal
+import ssl
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +58,20 @@ def mosquitto_path() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
+async def greets(host: str, port: int, *, within_s: float = 0.5) -> bool:
+    """Tell whether a server at this address speaks TLS; who it is, and whom it takes a CONNECT from, is not asked."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(within_s):
+            _, writer = await asyncio.open_connection(host, port, ssl=trusting)
+            # Not awaited: a broker that wants a certificate ends such a connection with an error.
+            writer.transport.abort()
+    except (OSError, TimeoutError):
+        return False
+    return True
+
+
 async def answers(host: str, port: int, *, within_s: float = 0.5) -> bool:
     """Tell whether an MQTT broker accepts a CONNECT at this address.
 
@@ -77,13 +93,18 @@ async def answers(host: str, port: int, *, within_s: float = 0.5) -> bool:
 
 
 class Mosquitto(Broker):
-    """A real mosquitto 2 as a child process, with its settings and log in `folder`."""
+    """A real mosquitto 2 as a child process, with its settings and log in `folder`.
+
+    `identity` is a folder that `manyi pki broker` made: then it runs by the settings there, which ask everybody for a
+    certificate, and only its address is ours.
+    """
 
     name = "mosquitto"
 
-    def __init__(self, folder: Path, *, port: int = 0, host: str = HOST) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, host: str = HOST, identity: Path | None = None) -> None:
         super().__init__(port=port, host=host)
         self._folder = folder
+        self._identity = identity
         self._changed: dict[str, str] = {}
         self._daemon = Daemon(self.name, folder / "mosquitto.log")
 
@@ -100,7 +121,7 @@ class Mosquitto(Broker):
         self._daemon.check_idle()
         port = take_port(self.name, self._port, self.host)
         command = [program, "-c", str(self._write(port))]
-        await self._daemon.start(command, at=f"{self.host}:{port}", ready=lambda: answers(self.host, port))
+        await self._daemon.start(command, at=f"{self.host}:{port}", ready=lambda: self._ready(port))
         self._port = port
 
     async def stop(self) -> None:
@@ -121,10 +142,14 @@ class Mosquitto(Broker):
             self._write(self._port)
             os.kill(self.pid, signal.SIGHUP)
 
+    async def _ready(self, port: int) -> bool:
+        return await (answers if self._identity is None else greets)(self.host, port)
+
     def _write(self, port: int) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "mosquitto.conf"
-        file.write_text(_conf(self.host, port, self._changed), encoding="utf-8")
+        made = None if self._identity is None else (self._identity / "mosquitto.conf").read_text(encoding="utf-8")
+        file.write_text(_conf(self.host, port, self._changed, made), encoding="utf-8")
         return file
 
 
@@ -176,7 +201,7 @@ class Amqtt(Broker):
             await server.shutdown()
 
 
-def _conf(host: str, port: int, changed: Mapping[str, str]) -> str:
+def _conf(host: str, port: int, changed: Mapping[str, str], made: str | None = None) -> str:
     settings = {
         "allow_anonymous": "true",
         "persistence": "false",
@@ -187,7 +212,9 @@ def _conf(host: str, port: int, changed: Mapping[str, str]) -> str:
         "sys_interval": "0",
         "connection_messages": "false",
     }
+    lines = [f"listener {port} {host}", "log_type error", "log_type warning"]
+    if made is not None:
+        settings, lines = {}, [re.sub(r"^listener .*$", lines[0], made.rstrip(), count=1, flags=re.MULTILINE)]
     if os.geteuid() == 0:
         settings["user"] = "root"  # else it becomes `mosquitto`, who cannot read this folder
-    lines = [f"listener {port} {host}", "log_type error", "log_type warning"]
     return "\n".join([*lines, *(f"{key} {value}" for key, value in {**settings, **changed}.items())]) + "\n"

@@ -23,6 +23,7 @@ from proof.seals import written
 from transport.keys import new_key, read_key
 from transport.log import set_up
 from transport.scrape import Scrape
+from transport.tls import context
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "seals":
             print(*(written(seal) for seal in kept(Path(settings.store))), sep="\n", end="")
             return 0
+        for broker in (settings.node_broker, settings.city_broker):
+            context(broker)
         gateway = Gateway(settings, read_key(Path(settings.key)))
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
@@ -79,8 +82,8 @@ def read(file: Path) -> Settings:
         settings,
         store=str(folder / settings.store),
         key=str(folder / settings.key),
-        node_broker=settings.node_broker.seen_from(folder),
-        city_broker=settings.city_broker.seen_from(folder),
+        node_broker=settings.node_broker.seen_from(folder, key=settings.key),
+        city_broker=settings.city_broker.seen_from(folder, key=settings.key),
     )
 
 

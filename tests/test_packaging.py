@@ -14,8 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cloud.database import open_database
+from proof import edition
 from proof.seals import written
-from tests.proof.ledgers import A1, CITY, close_day, whole
+from tests.proof.ledgers import A1, CITY, NOW, close_day, publish_day, whole
 
 ROOT = Path(__file__).parents[1]
 HOUSES = ["cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"]
@@ -110,18 +111,21 @@ async def test_a_bare_proof_makes_a_report(bare: Path, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("bare", ["proof"], indirect=True, scope="session")
-async def test_a_bare_proof_verifies_a_seal_and_a_proof(bare: Path, tmp_path: Path) -> None:
+async def test_a_bare_proof_verifies_a_seal_a_proof_and_a_report(bare: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "manyi.db"
     await whole(ledger)
+    report = await publish_day(ledger, "2026-11-21", at=NOW + 86_400_000)
     seal = await close_day(ledger, "2026-11-21")
     (tmp_path / "seal.txt").write_text(written(seal), encoding="utf-8")
+    (tmp_path / "report.txt").write_text(edition.written(report), encoding="utf-8")
     manyi = bare.with_name("manyi")
     run(manyi, "prove", A1, "5", "--database", "manyi.db", "--out", "proof.json", cwd=tmp_path)
+    assert "all of it holds" in run(manyi, "audit", "--database", "manyi.db", "--seal", "seal.txt", cwd=tmp_path)
     ledger.unlink()
-    for file in ("seal.txt", "proof.json"):
+    for file, shown in (("seal.txt", seal.seal.root), ("proof.json", seal.seal.root), ("report.txt", "of 2026-11-21")):
         said = run(manyi, "verify", file, "--city", CITY.public, cwd=tmp_path)
         assert said.endswith("it holds\n")
-        assert seal.seal.root in said
+        assert shown in said
 
 
 def test_the_wheel_holds_every_file_of_the_houses_and_nothing_else(wheel: Path) -> None:

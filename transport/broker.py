@@ -16,6 +16,9 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `also` are further nodes of the cluster, each "host:port"; all are alike, and who loses one goes to another. The
     password stands in a file of its own.
+
+    With `ca`, the file of the city's CA certificate, the connection is TLS, and `certificate` is the file of ours; both
+    are PEM. `key` is the file of its private key, by default the device's own.
     """
 
     host: Annotated[str, msgspec.Meta(min_length=1)]
@@ -23,9 +26,14 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     username: str | None = None
     password_file: str | None = None
     also: tuple[Elsewhere, ...] = ()
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the ports, which a pattern cannot."""
+        """Check the ports, which a pattern cannot, and that what belongs together is there."""
+        if (self.ca is None) != (self.certificate is None):
+            raise ValueError("ca and certificate belong together: with one alone nobody would know whom they speak to")
         for host, port in self.addresses:
             if not 1 <= port <= MAX_PORT:
                 raise ValueError(f"also: {host}:{port} has no port between 1 and {MAX_PORT}")
@@ -36,8 +44,13 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parted = [text.rpartition(":") for text in self.also]
         return [(self.host, self.port), *((host.strip("[]"), int(port)) for host, _, port in parted)]
 
-    def seen_from(self, folder: Path) -> Self:
-        """The same with its password file as seen from `folder`, where the settings file stands."""
-        if self.password_file is None:
-            return self
-        return msgspec.structs.replace(self, password_file=str(folder / self.password_file))
+    def seen_from(self, folder: Path, *, key: str | None = None) -> Self:
+        """The same with its files as seen from `folder`, where the settings file stands.
+
+        `key` is the device's own private key, as the settings name it.
+        """
+        files = {"password_file": self.password_file, "ca": self.ca, "certificate": self.certificate}
+        if self.certificate is not None:
+            files["key"] = self.key or key
+        there = {name: str(folder / file) for name, file in files.items() if file is not None}
+        return msgspec.structs.replace(self, **there)

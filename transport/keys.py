@@ -2,20 +2,23 @@
 
 import os
 import stat
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import SettingsError
 from contract.signing import Signer
+from transport.deposit import create
 
 SEED_BYTES = 32
 # A key file is 44 bytes; a wrong path must not pull a disk image into memory.
 _LONGEST = 256
+# OneAsymmetricKey of version 1, algorithm 1.3.101.112, and the head of the 32 bytes that follow.
+_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 
 
-def read_key(path: Path) -> Signer:
-    """Read the signer whose seed stands in `path`; `SettingsError` says what is wrong, never what is in the file."""
+def read_seed(path: Path) -> bytes:
+    """Read the 32 secret bytes in `path`; `SettingsError` says what is wrong, never what is in the file."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -28,9 +31,24 @@ def read_key(path: Path) -> Signer:
         seed = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
     except ValueError:
         seed = b""
-    if len(seed) != SEED_BYTES or urlsafe_b64encode(seed).rstrip(b"=") != text:
+    if len(seed) != SEED_BYTES or as_text(seed) != text:
         raise SettingsError(f"{path}: a key is {SEED_BYTES} bytes as base64url text (43 characters), this is not")
-    return Signer(seed)
+    return seed
+
+
+def read_key(path: Path) -> Signer:
+    """Read the signer whose seed stands in `path`; raises as `read_seed`."""
+    return Signer(read_seed(path))
+
+
+def as_text(raw: bytes) -> bytes:
+    """Return `raw` as it stands in a key file: base64url without padding."""
+    return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def pem(seed: bytes) -> bytes:
+    """Return `seed` as the PEM text that TLS libraries take: PKCS #8, where 16 fixed bytes go before it (RFC 8410)."""
+    return b"-----BEGIN PRIVATE KEY-----\n%b\n-----END PRIVATE KEY-----\n" % b64encode(_PKCS8 + seed)
 
 
 def new_key(path: Path, *, random: Callable[[int], bytes] = os.urandom) -> str:
@@ -40,16 +58,7 @@ def new_key(path: Path, *, random: Callable[[int], bytes] = os.urandom) -> str:
     """
     seed = random(SEED_BYTES)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(urlsafe_b64encode(seed).rstrip(b"=") + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        create(path, as_text(seed) + b"\n")
     except FileExistsError as bad:
         raise SettingsError(f"{path}: there is a file already; a key is never overwritten") from bad
     except OSError as bad:

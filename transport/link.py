@@ -14,6 +14,7 @@ import os
 import random
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from contract.errors import SettingsError, Unavailable
+from transport import tls
 from transport.backoff import Backoff
 from transport.broker import Broker
 
@@ -143,13 +146,23 @@ class Link:
                 self._converse(client)
             except OSError as refused:
                 logger.info("%s: broker %s:%d: %s", self._client_id, host, port, refused)
+            except (Unavailable, SettingsError) as refused:
+                logger.warning("%s: broker %s:%d: %s", self._client_id, host, port, refused)
             except Exception:
                 # The supervisor of a library: whatever it could not digest, the next connection begins afresh.
                 logger.exception("%s: connection to %s:%d", self._client_id, host, port)
             else:
                 self._backoff.lasted(time.monotonic() - began)
+            finally:
+                self._close()
             self._call(self._went_down)
             self._stopping.wait(self._backoff.next_s())
+
+    def _close(self) -> None:
+        """Close what a connection that ended in the midst of something left open."""
+        wire = None if self._client is None else self._client.socket()
+        if wire is not None:
+            wire.close()
 
     def _converse(self, client: mqtt.Client) -> None:
         """Read and write until the connection ends; once stopping, until all is written but `STOP_S` at most."""
@@ -165,10 +178,12 @@ class Link:
                 wire.close()
                 return
             poll.register(wire, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
-            ready = dict(poll.poll(_MISC_MS if leave_by is None else _LEAVING_MS))
+            # TLS unpacks a whole record where one packet is read; of what it holds back no poll tells.
+            unpacked = isinstance(wire, ssl.SSLSocket) and wire.pending() > 0
+            ready = dict(poll.poll(0 if unpacked else _MISC_MS if leave_by is None else _LEAVING_MS))
             if self._bell in ready:
                 os.eventfd_read(self._bell)
-            if ready.get(wire.fileno(), 0) & ~select.POLLOUT:
+            if unpacked or ready.get(wire.fileno(), 0) & ~select.POLLOUT:
                 client.loop_read()
             if client.want_write():
                 client.loop_write()
@@ -183,9 +198,12 @@ class Link:
             os.eventfd_write(self._bell, 1)
 
     def _new_client(self) -> mqtt.Client:
+        shown = tls.client_id(self._broker, self._client_id)
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=True, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2, client_id=shown, clean_session=True, reconnect_on_failure=False
         )
+        if (secured := tls.context(self._broker)) is not None:
+            client.tls_set_context(secured)
         client.enable_logger(logging.getLogger("paho"))
         client.connect_timeout = CONNECT_TIMEOUT_S
         # Ours are the only limits: paho would queue silently and still answer rc 0.

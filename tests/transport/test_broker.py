@@ -33,3 +33,19 @@ def test_the_password_file_stands_beside_the_settings(tmp_path: Path) -> None:
 
     assert broker.seen_from(tmp_path).password_file == str(tmp_path / "p")
     assert Broker("h").seen_from(tmp_path).password_file is None
+
+
+def test_certificates_stand_beside_the_settings_and_the_key_is_the_devices_own(tmp_path: Path) -> None:
+    broker = parse('host = "h"\nca = "ca.pem"\ncertificate = "c.pem"\n', Broker, file="city.toml")
+
+    seen = broker.seen_from(tmp_path, key="node.key")
+    assert (seen.ca, seen.certificate, seen.key) == tuple(str(tmp_path / f) for f in ("ca.pem", "c.pem", "node.key"))
+    other = parse('host = "h"\nca = "ca.pem"\ncertificate = "c.pem"\nkey = "k"\n', Broker, file="city.toml")
+    assert other.seen_from(tmp_path, key="node.key").key == str(tmp_path / "k")
+    assert Broker("h").seen_from(tmp_path, key="node.key") == Broker("h")
+
+
+@pytest.mark.parametrize("alone", ["ca", "certificate"])
+def test_nobody_trusts_without_a_certificate_or_shows_one_to_anybody(alone: str) -> None:
+    with pytest.raises(SettingsError, match=r"city\.toml: .*ca and certificate belong together"):
+        parse(f'host = "h"\n{alone} = "file.pem"\n', Broker, file="city.toml")
