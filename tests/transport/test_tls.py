@@ -61,20 +61,29 @@ def test_the_pem_of_a_seed_is_that_key() -> None:
     assert b64decode(pem(seed).split(b"\n")[1])[-32:] == seed
 
 
-async def test_a_burst_of_small_packets_in_one_record_arrives_whole(mosquitto: Mosquitto, office: Office) -> None:
-    # The last one too, with nothing behind it: no poll tells of what TLS has unpacked already.
-    node, gateway = office.device(A1), office.device(TOWNSHIP)
-    async with (
-        Ear(node.broker(mosquitto.port), "node", ACKS) as ear,
-        Ear(gateway.broker(mosquitto.port), "gateway") as mouth,
-    ):
-        for round_ in range(20):
-            expected = [(ACKS, b"%d %d" % (round_, number)) for number in range(50)]
-            for topic, payload in expected:
-                assert mouth.link.publish(topic, payload)
-            await ear.hears(expected[-1][1])
-            assert ear.heard[-50:] == expected
-        assert (ear.ups, ear.downs) == (1, 0)
+async def test_what_tls_has_unpacked_already_is_read_though_no_poll_tells_of_it(office: Office) -> None:
+    # mosquitto makes a record of each packet; other brokers put what they have into one.
+    folder = office.broker(TOWNSHIP)
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(folder / "broker.pem", folder / "broker.key")
+    topic = ACKS.encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"\x20\x02\x00\x00")
+        mid = (await reader.read(1000))[2:4]
+        said = [bytes([0x30, 3 + len(topic), 0, len(topic)]) + topic + b"%d" % number for number in range(9)]
+        writer.write(b"\x90\x03" + mid + b"\x01" + b"".join(said))
+        # Nothing more comes, no answer to a ping either, that could wake who sleeps over it.
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secured) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Ear(office.device(A1).broker(port), "node", ACKS) as ear:
+            await until(lambda: len(ear.heard) == 9)
+            assert ear.heard == [(ACKS, b"%d" % number) for number in range(9)]
 
 
 async def test_large_payloads_pass_both_ways(mosquitto: Mosquitto, office: Office) -> None:
