@@ -10,9 +10,9 @@ from cli import trace as tracing
 from cli.db import db as databases
 from cli.held import held
 from cli.misuse import misuse
+from cli.pki import pki
 from cli.publish import publish
 from cli.seal import seal
-from cli.pki import pki
 from cli.series import series
 from cli.sim import sim
 from contract.version import __version__

@@ -1,12 +1,13 @@
 """What the city tells a township: who its nodes are, and how each is set up. Signed by the city; versions only rise."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import msgspec
 
 from contract.batch import Count, NodeName
 from contract.identity import TOWNSHIP, WINDOW, whole
+from contract.rating import Level
 from contract.signing import PUBLIC_KEY
 
 TownshipCode = Annotated[str, msgspec.Meta(pattern=whole(TOWNSHIP))]
@@ -26,6 +27,21 @@ class WindowPins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     light_satisfied: Pin | None = None
     light_basic: Pin | None = None
     light_dissatisfied: Pin | None = None
+
+    @property
+    def buttons(self) -> Mapping[int, int]:
+        """The pin of each level's button."""
+        return {Level.SATISFIED: self.satisfied, Level.BASIC: self.basic, Level.DISSATISFIED: self.dissatisfied}
+
+    @property
+    def lights(self) -> Mapping[int, int]:
+        """The pin of each level's light, where there is one."""
+        every = {
+            Level.SATISFIED: self.light_satisfied,
+            Level.BASIC: self.light_basic,
+            Level.DISSATISFIED: self.light_dissatisfied,
+        }
+        return {level: pin for level, pin in every.items() if pin is not None}
 
 
 def check_windows(windows: Iterable[WindowPins]) -> None:

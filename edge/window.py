@@ -1,12 +1,11 @@
 """One window: presses come in, the settled choice is recorded, and the light says thank you afterwards."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from contract.config import WindowPins
 from contract.errors import StoreFull
-from contract.rating import Level
 from edge.buttons import Button
 from edge.lights import Lights
 from edge.pins import Factory
@@ -56,9 +55,9 @@ class Window:
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take the pins; presses are collected from here on."""
-        pins = {level: self._factory.pin(number) for level, number in _lights(self._wiring).items()}
+        pins = {level: self._factory.pin(number) for level, number in self._wiring.lights.items()}
         self._lights = Lights(pins, later=loop.call_later)
-        for level, number in _buttons(self._wiring).items():
+        for level, number in self._wiring.buttons.items():
             button = Button(
                 self._factory.pin(number),
                 level,
@@ -121,22 +120,3 @@ class Window:
             return
         if self._lights is not None:
             self._lights.thank(choice.level)
-
-
-def _buttons(wiring: WindowPins) -> Mapping[int, int]:
-    """Return the buttons' pins by level."""
-    return {
-        Level.SATISFIED: wiring.satisfied,
-        Level.BASIC: wiring.basic,
-        Level.DISSATISFIED: wiring.dissatisfied,
-    }
-
-
-def _lights(wiring: WindowPins) -> Mapping[int, int]:
-    """Return the lights' pins by level, where there are any."""
-    pins = {
-        Level.SATISFIED: wiring.light_satisfied,
-        Level.BASIC: wiring.light_basic,
-        Level.DISSATISFIED: wiring.light_dissatisfied,
-    }
-    return {level: pin for level, pin in pins.items() if pin is not None}
