@@ -148,7 +148,7 @@ def hellos(windows: int, now: int) -> dict[str, float | int | str]:
     for name, said in (("node", passed_on(gateways, now)), ("gateway", greetings(gateways, now))):
         arrivals = [Arrival("live", code, payload, now) for code, payload in said]
         begin = time.process_time()
-        reading = read(arrivals, registry, {})
+        reading = read(arrivals, registry, {}, b"")
         figures[f"us_a_{name}_hello"] = round((time.process_time() - begin) / len(reading.hellos) * 1e6)
     return figures
 

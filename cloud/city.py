@@ -158,8 +158,11 @@ class City:
                 self._calendar,
                 now=self._now,
                 known=lambda: ingest.clock.error_ms() is not None,
-                may_seal=lambda: charge.feeds_series,
+                may_seal=lambda: charge.feeds_series and ingest.up,
+                monotonic=self._monotonic,
             )
+            await sealer.load()
+            ingest.hear_seals(sealer.returned)
             ingest.seals = lambda: [one.raw for one in sealer.newest]
             sealer.listeners.append(ingest.sealed)
             roles.append(Ingesting(ingest, database, series.feeder, judging, sealer, offices))

@@ -138,11 +138,14 @@ class Forwarder:
             try:
                 news = self._papers.read(payload)
             except Refused as bad:
-                news = News({}, [bad])
+                news = News({}, [bad], [])
             for refused in news.refused:
                 logger.warning("%s: a paper was not taken: %s", self._station.name, refused)
             if news.papers:
                 self._configured(news.papers)
+            if news.lacking:
+                logger.warning("%s: the city lacks %d seals that are kept here", self._station.name, len(news.lacking))
+                self.pass_on(news.lacking)
 
     # What the sender asks its owner:
 

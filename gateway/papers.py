@@ -24,10 +24,14 @@ SEAL = "seal "
 
 
 class News(NamedTuple):
-    """What a bundle of papers brought: those that were news, by the names to keep them under, and those refused."""
+    """What a bundle of papers brought: those that were news, by the names to keep them under, and those refused.
+
+    `lacking`: the seals that are kept here and newer than any in the bundle: the city lost them, and is to have them.
+    """
 
     papers: dict[str, bytes]
     refused: list[Refused]
+    lacking: list[bytes]
 
 
 class Papers:
@@ -49,9 +53,10 @@ class Papers:
 
         All of them come again with every connection: what is in force byte for byte was verified when it first came.
         """
-        news = News({}, [])
+        news = News({}, [], [])
         in_force = {self._roster[1], *self.configs.values(), *self._seals.values()}
-        for entry in unpack(payload):
+        entries = unpack(payload)
+        for entry in entries:
             if entry.raw in in_force:
                 continue
             try:
@@ -61,6 +66,11 @@ class Papers:
             else:
                 if name is not None:
                     news.papers[name] = entry.raw
+        here = {entry.raw for entry in entries}
+        if self._roster[1] in here:
+            # All that the city has to say, and its newest seals among it.
+            known = max((number for number, raw in self._seals.items() if raw in here), default=0)
+            news.lacking.extend(raw for number, raw in sorted(self._seals.items()) if number > known)
         return news
 
     def take_in(self, entry: Signed) -> str | None:

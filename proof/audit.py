@@ -38,9 +38,9 @@ _BATCHES = """
 SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
 ORDER BY node, epoch, first, last
 """
-_RULINGS = (
-    "SELECT position, kind, raw FROM ledger_entry WHERE kind NOT IN ('batch', 'seal', 'report') ORDER BY position"
-)
+_RULINGS = """
+SELECT position, kind, raw FROM ledger_entry WHERE kind NOT IN ('batch', 'seal', 'witness', 'report') ORDER BY position
+"""
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
 _WINDOWS = "SELECT id, valid_from, valid_to FROM window"

@@ -8,9 +8,12 @@ from contract.errors import Refused
 from contract.signing import public_key
 from proof.findings import Finding, Rule
 from proof.merkle import Tree
-from proof.seals import Sealed, leaf, misfit, objection, opened
+from proof.seals import Sealed, first_after, leaf, misfit, objection, opened
 
-_SEALS = "SELECT position, first, last, raw FROM ledger_entry WHERE kind = 'seal' ORDER BY position"
+_SEALS = """
+SELECT position, kind, first, last, raw FROM ledger_entry WHERE kind IN ('seal', 'witness') ORDER BY first, position
+"""
+_ALL = "SELECT kind, raw FROM ledger_entry"
 _ENTRIES = "SELECT position, kind, raw FROM ledger_entry WHERE position BETWEEN ? AND ? ORDER BY position"
 
 
@@ -35,39 +38,52 @@ class Closing:
         self._ledger = ledger
         self._kept = kept
         self.key = key
+        # The hashes of all entries, once they are asked for.
+        self._everywhere: set[bytes] | None = None
         self._find = find
 
     def check(self) -> Closed:
         """Check everything."""
-        own = {one.raw: one for one in self._own()}
-        numbers = {one.seal.number for one in own.values()}
+        own = dict(self._own())
+        numbers = {one.seal.number for one, _ in own.values()}
         kept = {one.raw: one for one in self._kept if self._sound("a seal that was kept", one)}
-        for raw, one in (own | kept).items():
+        for raw, (one, witness) in own.items():
+            whole = kept.get(raw, one)
+            if witness:
+                self._returned(whole)
+            else:
+                self._compare(whole)
+        for raw, one in kept.items():
             if raw not in own:
                 other = "another" if one.seal.number in numbers else "no"
                 self._tell(_name(one), f"it was kept, and the ledger has {other} seal of that number")
-            self._compare(one)
-        last = max(own.values(), key=lambda one: one.seal.number, default=None)
+                self._compare(one)
+        closing = [one for one, witness in own.values() if not witness]
+        last = max(closing, key=lambda one: one.seal.number, default=None)
         return Closed() if last is None else Closed(len(own), last.seal.last, last.seal.day)
 
-    def _own(self) -> Iterator[Sealed]:
-        """The ledger's own seals, in its order."""
-        before: Sealed | None = None
-        for position, first, last, raw in self._ledger.execute(_SEALS):
-            where = f"position {position}"
+    def _own(self) -> Iterator[tuple[bytes, tuple[Sealed, bool]]]:
+        """The ledger's own seals by their bytes, in the order of their numbers, and whether each is a witness."""
+        before = closed = None
+        for position, kind, number, last, raw in self._ledger.execute(_SEALS):
+            where, witness = f"position {position}", kind == "witness"
             try:
                 one = opened(bytes(raw))
             except (Refused, TypeError) as bad:
                 self._find(Finding(Rule.UNREADABLE, where, f"this is no seal: {bad}"))
                 continue
-            if self._sound(where, one):
-                if (said := misfit(before, one)) is not None:
-                    self._tell(where, f"this is no {_name(one)}: {said}")
-                if (one.seal.first, one.seal.last) != (first, last):
-                    says = f"and says {one.seal.first} to {one.seal.last}"
-                    self._find(Finding(Rule.ALTERED, where, f"it stands as closing {first} to {last}, {says}"))
-                yield one
-                before = one
+            if not self._sound(where, one):
+                continue
+            if (said := misfit(before, one)) is not None:
+                self._tell(where, f"this is no {_name(one)}: {said}")
+            elif not witness and one.seal.first != first_after(closed):
+                said = f"it begins at position {one.seal.first}, and position {first_after(closed)} was to follow"
+                self._tell(where, f"this is no {_name(one)}: {said}")
+            if (one.seal.number, one.seal.last) != (number, last):
+                says = f"and says {one.seal.number} up to {one.seal.last}"
+                self._find(Finding(Rule.ALTERED, where, f"it stands as seal {number} up to position {last}, {says}"))
+            yield one.raw, (one, witness)
+            before, closed = one, closed if witness else one
 
     def _sound(self, where: str, one: Sealed) -> bool:
         """Whether `one` is what it says, by the key that all are signed by."""
@@ -77,6 +93,20 @@ class Closing:
         if said is not None:
             self._tell(f"{where}, {_name(one)}", said)
         return said is None
+
+    def _returned(self, one: Sealed) -> None:
+        """Look for what `one` closed in a ledger that was lost: all of it must have come back, wherever it stands."""
+        if not one.leaves:
+            said = "it closed a ledger that was lost; its export, with the leaves, would say whether all came back"
+            self._tell(_name(one), said)
+            return
+        if self._everywhere is None:
+            entries = ((str(kind), raw) for kind, raw in self._ledger.execute(_ALL) if isinstance(raw, bytes))
+            self._everywhere = {leaf("seal" if kind == "witness" else kind, raw) for kind, raw in entries}
+        for position, found in enumerate(one.leaves, one.seal.first):
+            if found not in self._everywhere:
+                said = f"what {_name(one)} closed there, in a ledger that was lost, is nowhere in this one"
+                self._tell(f"position {position}", said)
 
     def _compare(self, one: Sealed) -> None:
         """Compare what `one` closed with what the ledger has there; by its leaves, where they are known."""

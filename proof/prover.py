@@ -17,7 +17,7 @@ _GIVING = """
 SELECT epoch, min(position), raw FROM ledger_entry
 WHERE kind = 'batch' AND node = ? AND first > ? - ? AND first <= ? AND last >= ? GROUP BY epoch ORDER BY 2
 """
-_SEAL = "SELECT raw FROM ledger_entry WHERE kind = 'seal' AND first <= ? ORDER BY first DESC LIMIT 1"
+_SEAL = "SELECT raw FROM ledger_entry WHERE kind = 'seal' AND last >= ? ORDER BY last LIMIT 1"
 _LEAVES = "SELECT position, kind, raw FROM ledger_entry WHERE position BETWEEN ? AND ? ORDER BY position"
 
 
@@ -69,9 +69,9 @@ def _prove(ledger: sqlite3.Connection, node: str, number: int, epoch: str | None
 def _seal_over(ledger: sqlite3.Connection, position: int) -> Sealed:
     """The seal that closed `position`, with its leaves as the ledger has them now."""
     row = ledger.execute(_SEAL, (position,)).fetchone()
-    sealed = None if row is None else opened(row[0])
-    if sealed is None or sealed.seal.last < position:
+    if row is None:
         raise SettingsError(f"position {position} is not sealed yet: its day is closed at midnight")
+    sealed = opened(row[0])
     entries = ledger.execute(_LEAVES, (sealed.seal.first, sealed.seal.last)).fetchall()
     leaves = tuple(leaf(kind, raw) for _, kind, raw in entries)
     if len(leaves) != sealed.seal.last - sealed.seal.first + 1:

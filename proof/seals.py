@@ -37,16 +37,16 @@ def leaf(kind: str, raw: bytes) -> bytes:
     return merkle.leaf(kind.encode() + b"\n" + raw)
 
 
-def first_after(before: Sealed | None) -> int:
-    """The position at which the seal after `before` begins."""
-    return 1 if before is None else before.seal.last + 1
+def first_after(closed: Sealed | None) -> int:
+    """The position at which the next seal begins, where `closed` is the last one that closed entries of this ledger."""
+    return 1 if closed is None else closed.seal.last + 1
 
 
-def following(before: Sealed | None, *, day: str, last: int, root: bytes, at: int, by: str) -> Seal:
-    """The seal after `before` up to position `last`, over leaves with `root`; `by` is the city's public key."""
+def following(before: Sealed | None, *, first: int, last: int, root: bytes, day: str, at: int, by: str) -> Seal:
+    """The seal after `before`, over positions `first` to `last` with `root`; `by` is the city's public key."""
     number = 1 if before is None else before.seal.number + 1
     prev = NOTHING if before is None else before.digest
-    return Seal(1, number, day, first_after(before), last, root.hex(), prev, at, by)
+    return Seal(1, number, day, first, last, root.hex(), prev, at, by)
 
 
 def opened(raw: bytes) -> Sealed:
@@ -70,10 +70,9 @@ def objection(one: Sealed, key: bytes | None = None) -> str | None:
 
 def misfit(before: Sealed | None, one: Sealed) -> str | None:
     """Why `one` cannot be the seal that follows `before` (None: the very first), if it cannot."""
-    number, first = (1 if before is None else before.seal.number + 1), first_after(before)
-    if (one.seal.number, one.seal.first) != (number, first):
-        said = f"it is number {one.seal.number} from position {one.seal.first}"
-        return f"{said}, and number {number} from position {first} was to follow"
+    number = 1 if before is None else before.seal.number + 1
+    if one.seal.number != number:
+        return f"it is number {one.seal.number}, and number {number} was to follow"
     if one.seal.prev != (NOTHING if before is None else before.digest):
         return f"it names another seal {number - 1} than the one before it"
     return None

@@ -31,6 +31,7 @@ from contract.errors import OutOfRoom, Unavailable
 from contract.hello import Clock
 from contract.identity import township_of
 from contract.ranges import Ranges
+from proof.seals import Sealed
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -60,8 +61,9 @@ class Intake:
     """`receive` is called on the loop for each payload; `run` does the work.
 
     `listeners` are called on the loop after each commit, `settled` with the streams that grew or were asked about,
-    `on_words` with what was said of the time, `on_change` when counties came to this process or went. `trouble` is the
-    database's, while it has any; `dropped` counts payloads that found no room.
+    `on_words` with what was said of the time, `on_seals` with seals that townships hand back, `on_change` when counties
+    came to this process or went. `trouble` is the database's, while it has any; `dropped` counts payloads that found no
+    room.
     """
 
     def __init__(
@@ -74,13 +76,18 @@ class Intake:
         now: Callable[[], int],
         clock: Callable[[], Clock],
         by: Callable[[], str],
+        city: bytes,
         monotonic: Callable[[], float],
     ) -> None:
-        """`now`: the city's time, ms; `clock`: what of it welcomes hand down; `by`: who does; `monotonic`: seconds."""
+        """`now`: the city's time, ms; `clock`: what of it welcomes hand down; `by`: who does; `monotonic`: seconds.
+
+        `city` is the city's public key (32 raw bytes).
+        """
         self.listeners: list[Callable[[Commit], None]] = []
         self.on_settled: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_asked: Callable[[StreamKey, Ranges], None] = lambda _stream, _numbers: None
         self.on_words: Callable[[list[Word]], None] = lambda _words: None
+        self.on_seals: Callable[[list[Sealed]], None] = lambda _seals: None
         # Whether hellos are answered now; those that are not come again.
         self.welcoming: Callable[[], bool] = lambda: True
         # Whether this process is fit to have counties; one whose brokers are out of reach leaves them to others.
@@ -96,6 +103,7 @@ class Intake:
         self._now = now
         self._clock = clock
         self._by = by
+        self._city = city
         self._monotonic = monotonic
         self._beat_at = monotonic()
         self._arrivals: dict[Lane, deque[Arrival]] = {"live": deque(), "backlog": deque()}
@@ -153,7 +161,8 @@ class Intake:
             chunk = self._take_chunk()
             if chunk:
                 self._reading += 1
-                reading = await loop.run_in_executor(pool, read, chunk, self._registry(), self._memory.batches)
+                known = self._registry(), self._memory.batches, self._city
+                reading = await loop.run_in_executor(pool, read, chunk, *known)
                 self._reading -= 1
                 self._unread_bytes -= reading.payload_bytes
                 self._hand_over(chunk[0].lane, reading)
@@ -188,6 +197,8 @@ class Intake:
         self._read.put(lane, reading)
         if reading.words:
             self.on_words(reading.words)
+        if reading.seals:
+            self.on_seals(reading.seals)
         self._settleable.set()
 
     # Settling

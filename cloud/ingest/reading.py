@@ -21,8 +21,10 @@ from contract.hello import Hello
 from contract.identity import township_of
 from contract.rating import Quality
 from contract.signing import verify
+from proof.seals import Sealed, objection, opened
 
 _MARK_BYTES = 16
+_SEAL = b'{"kind":"seal"'
 
 
 class Arrival(NamedTuple):
@@ -41,7 +43,7 @@ class Reading:
     `payload_bytes` came in, `kept_bytes` are held on to until the commit. `rows`: ratings, and streams that hellos ask
     about: what settling takes time for. `again`: batches whose very bytes are in the ledger, by township and lane.
     `unreadable` are the answers to what `poisons` holds. `words`: what was said of the time, by hellos and by live
-    ratings.
+    ratings. `seals`: those that townships hand back.
     """
 
     payload_bytes: int = 0
@@ -53,6 +55,7 @@ class Reading:
     poisons: list[Poison] = field(default_factory=list)
     unreadable: list[tuple[str, Lane, Refusal]] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
+    seals: list[Sealed] = field(default_factory=list)
 
     def extend(self, other: "Reading") -> None:
         """Add what was read after this."""
@@ -84,8 +87,11 @@ def mark_of(raw: bytes) -> bytes:
     return blake2b(raw, digest_size=_MARK_BYTES).digest()
 
 
-def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[bytes, Numbers]) -> Reading:
-    """Unpack, decode and verify `arrivals`; what is known byte for byte (`in_ledger`) is not verified again."""
+def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[bytes, Numbers], city: bytes) -> Reading:
+    """Unpack, decode and verify `arrivals`; what is known byte for byte (`in_ledger`) is not verified again.
+
+    `city` is the city's own key (32 raw bytes).
+    """
     reading = Reading()
     for arrival in arrivals:
         reading.payload_bytes += len(arrival.payload)
@@ -96,12 +102,17 @@ def read(arrivals: Iterable[Arrival], registry: Registry, in_ledger: Mapping[byt
             _refuse(reading, arrival, refused, arrival.payload, "")
             continue
         for entry in entries:
-            _read_entry(reading, arrival, entry, registry, in_ledger)
+            _read_entry(reading, arrival, entry, registry, in_ledger, city)
     return reading
 
 
 def _read_entry(
-    reading: Reading, arrival: Arrival, entry: Signed, registry: Registry, in_ledger: Mapping[bytes, Numbers]
+    reading: Reading,
+    arrival: Arrival,
+    entry: Signed,
+    registry: Registry,
+    in_ledger: Mapping[bytes, Numbers],
+    city: bytes,
 ) -> None:
     raw = entry.raw
     reading.kept_bytes += len(raw)
@@ -112,7 +123,9 @@ def _read_entry(
         return
     node = ""
     try:
-        if is_batch(entry.body):
+        if entry.body.startswith(_SEAL):
+            reading.seals.append(_handed_back(entry, city))
+        elif is_batch(entry.body):
             batch = decode_batch(entry.body)
             node = batch.node
             check_sender(node, entry, arrival.township, registry, batch.t0)
@@ -132,6 +145,14 @@ def _read_entry(
             reading.rows += len(hello.streams)
     except Refused as refused:
         _refuse(reading, arrival, refused, raw, node)
+
+
+def _handed_back(entry: Signed, city: bytes) -> Sealed:
+    """The seal in `entry`; raises `Refused` unless the key `city` signed it."""
+    one = opened(entry.raw)
+    if (said := objection(one, city)) is not None:
+        raise Refused(Reason.WRONG_SIGNATURE, f"seal {one.seal.number}: {said}")
+    return one
 
 
 def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int | None) -> None:

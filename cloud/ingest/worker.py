@@ -27,7 +27,8 @@ from contract import topics
 from contract.bundle import pack, packed
 from contract.codec import encode
 from contract.hello import Welcome
-from contract.signing import Signer
+from contract.signing import Signer, public_key
+from proof.seals import Sealed
 from transport.boot import boot_id, boottime_ms
 from transport.link import Link
 
@@ -87,6 +88,7 @@ class Ingest:
             now=now,
             clock=self.clock.clock,
             by=lambda: self._by,
+            city=public_key(signer.public),
             monotonic=monotonic,
         )
         self._receipts = Receipts(
@@ -230,6 +232,10 @@ class Ingest:
     def _registry_changed(self, registry: Registry) -> None:
         self._publish_papers(registry)
         self._intake.admit()
+
+    def hear_seals(self, listener: Callable[[list[Sealed]], None]) -> None:
+        """Tell `listener` of seals that townships hand back; this city signed them."""
+        self._intake.on_seals = listener
 
     def sealed(self) -> None:
         """There is a new seal: let townships have it."""

@@ -26,9 +26,11 @@ ledger_commit = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `kind`: batch (`raw` is the signed batch as received), seal or report (`raw` is as the city signed it), or, with JSON
-# as `raw`, admit (see `cloud.ledger.admission`) or refuse (see `cloud.held`).
-# `first`..`last`: a batch's numbers, a seal's positions, a report's edition; `epoch` is a report's period.
+# `kind`: batch (`raw` is the signed batch as received); seal, witness or report (`raw` is as the city signed it); or,
+# with JSON as `raw`, admit (see `cloud.ledger.admission`) or refuse (see `cloud.held`). A witness is a seal of a ledger
+# that was lost (see `cloud.seals`).
+# `first`..`last`: a batch's numbers, a report's edition; of a seal its number and its last position. `epoch` is a
+# report's period.
 # `received_at`: city time, ms. `lane`: live or backlog.
 # Triggers made by `cloud.migrations` refuse whoever changes or deletes an entry (law 10).
 ledger_entry = Table(
@@ -56,13 +58,13 @@ Index(
     postgresql_where=ledger_entry.c.kind == "batch",
 )
 
-# Unique, since no two seals close the same, and no two editions of a period have one number.
+# Unique, since no two seals, and no two editions of a period, have one number.
 Index(
     "ledger_entry_seals",
     ledger_entry.c.first,
     unique=True,
-    sqlite_where=ledger_entry.c.kind == "seal",
-    postgresql_where=ledger_entry.c.kind == "seal",
+    sqlite_where=ledger_entry.c.kind.in_(("seal", "witness")),
+    postgresql_where=ledger_entry.c.kind.in_(("seal", "witness")),
 )
 
 Index(

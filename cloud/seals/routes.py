@@ -35,14 +35,12 @@ def router(reader: AsyncEngine) -> APIRouter:
     @seals.get("/api/seals", responses=described(Seals, "Seals, newest first"), response_class=Response)
     async def all_of_them(
         limit: Annotated[int, Query(ge=1, le=500, description="How many at most")] = 50,
-        before: Annotated[int, Query(ge=0, le=_NEWEST, description="Only those that begin below this position")] = (
-            _NEWEST
-        ),
+        before: Annotated[int, Query(ge=0, le=_NEWEST, description="Only those with a lower number")] = (_NEWEST),
     ) -> Response:
         """Return what was closed when, and under which root."""
         async with reader.connect() as connection:
-            found = [one.seal for one in await store.page(connection, before, limit)]
-        return answer(Seals(found, found[-1].first if len(found) == limit else None))
+            found = [one.seal for one in await store.newest(connection, limit, before)]
+        return answer(Seals(found, found[-1].number if len(found) == limit else None))
 
     @seals.get(
         "/api/seals/{number}",

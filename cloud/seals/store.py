@@ -7,32 +7,38 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.database import fetch
 from proof.seals import Sealed, opened
 
-# By the index `ledger_entry_seals`.
-NEWEST = "SELECT raw FROM ledger_entry WHERE kind = 'seal' ORDER BY first DESC LIMIT :limit"
-BELOW = "SELECT raw FROM ledger_entry WHERE kind = 'seal' AND first < :first ORDER BY first DESC LIMIT :limit"
-NUMBERED = "SELECT raw FROM ledger_entry WHERE kind = 'seal' ORDER BY first LIMIT 1 OFFSET :skipped"
+# By the index `ledger_entry_seals`: such an entry's `first` is the seal's number. A seal that a township handed back,
+# of a ledger that was lost, is a witness.
+NEWEST = """
+SELECT raw FROM ledger_entry WHERE kind IN ('seal', 'witness') AND first < :below ORDER BY first DESC LIMIT :limit
+"""
+NUMBERED = "SELECT raw FROM ledger_entry WHERE kind IN ('seal', 'witness') AND first = :number"
+OWN = """
+SELECT raw FROM ledger_entry WHERE kind IN ('seal', 'witness') AND kind = 'seal' ORDER BY first DESC LIMIT 1
+"""
 HEAD = "SELECT position FROM ledger_head WHERE id = 1"
 ENTRIES = """
 SELECT position, kind, raw FROM ledger_entry WHERE position >= :first AND position <= :last ORDER BY position
 """
 # Some 300 kB of batches; hashing them takes a millisecond or two, and then whoever waits for the loop has its turn.
 PAGE = 1_000
+_EVER = 1 << 53
 
 
-async def newest(connection: AsyncConnection, count: int) -> list[Sealed]:
-    """The newest `count` seals, the newest first."""
-    return [opened(bytes(raw)) for (raw,) in await fetch(connection, NEWEST, (count,))]
+async def newest(connection: AsyncConnection, count: int, below: int = _EVER) -> list[Sealed]:
+    """The newest `count` seals whose numbers are `below` that, the newest first."""
+    return [opened(bytes(raw)) for (raw,) in await fetch(connection, NEWEST, (below, count))]
 
 
-async def page(connection: AsyncConnection, first: int, count: int) -> list[Sealed]:
-    """The newest `count` seals that begin before position `first`, the newest first."""
-    return [opened(bytes(raw)) for (raw,) in await fetch(connection, BELOW, (first, count))]
+async def own(connection: AsyncConnection) -> Sealed | None:
+    """The newest seal that closed entries of this very ledger."""
+    found = await fetch(connection, OWN)
+    return opened(bytes(found[0][0])) if found else None
 
 
 async def numbered(connection: AsyncConnection, number: int) -> Sealed | None:
     """Seal `number`, where there is one."""
-    # Seals are numbered from 1 without a gap, so its place among them is known; there are some hundred a year.
-    found = await fetch(connection, NUMBERED, (number - 1,))
+    found = await fetch(connection, NUMBERED, (number,))
     return opened(bytes(found[0][0])) if found else None
 
 

@@ -35,6 +35,7 @@ TOWNSHIP = "371721121"
 NODE = "371721121-a1"
 GATEWAY = "371721121-g0"
 EPOCH = "q7Zk2wX0aB"
+CITY = Signer(b"c" * 32)
 SIGNERS = {name: Signer(name.encode().ljust(32, b".")) for name in (NODE, GATEWAY, "371721122-b2", "371721121-x9")}
 
 
@@ -91,6 +92,7 @@ class Desk:
             now=lambda: self.now,
             clock=lambda: Clock("boot", 5, self.now, 1),
             by=lambda: "city-00001",
+            city=public_key(CITY.public),
             monotonic=time.monotonic,
         )
         self.intake.listeners.append(self.commits.append)

@@ -19,7 +19,7 @@ from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
 from proof.ledger import read as read_ledger
-from tests.cloud.conftest import EPOCH, NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello, ranges, registry_of
+from tests.cloud.conftest import CITY, EPOCH, NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello, ranges, registry_of
 
 GOOD = entry(100, ("01", 3), ("02", 1))
 ELSEWHERE = "371721122-b2"
@@ -171,7 +171,7 @@ def test_whatever_arrives_is_read_or_refused_and_never_raises(
         payload[at % len(payload)] = value
     arrivals = [Arrival("live", TOWNSHIP, bytes(payload) + tail, NOW), Arrival("live", TOWNSHIP, tail, NOW)]
 
-    reading = read(arrivals[: 1 + whole], REGISTRY, {})
+    reading = read(arrivals[: 1 + whole], REGISTRY, {}, public_key(CITY.public))
 
     assert len(reading.poisons) == len(reading.unreadable)
     for verified in reading.batches:
@@ -184,7 +184,7 @@ def test_whatever_arrives_is_read_or_refused_and_never_raises(
 def test_a_row_may_carry_more_fields_than_we_know() -> None:
     rows = [Row(0, "01", 3, 1)]
     body = encode(Batch(1, NODE, EPOCH, 1, NOW, Quality.SYNCHRONISED, rows)).replace(b",3,1]", b',3,1,"item",7]')
-    reading = read([Arrival("live", TOWNSHIP, SIGNERS[NODE].entry(body), NOW)], REGISTRY, {})
+    reading = read([Arrival("live", TOWNSHIP, SIGNERS[NODE].entry(body), NOW)], REGISTRY, {}, public_key(CITY.public))
 
     assert [verified.batch.rows for verified in reading.batches] == [rows]
     assert reading.batches[0].raw == Signed(*unpack(SIGNERS[NODE].entry(body))[0]).raw

@@ -355,7 +355,15 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
     )
     await charge.renew(able=True)
     offices = OfficesHolder(lambda: holder.current.offices, CALENDAR, now=lambda: NOW)
-    sealer = Sealer(database, Signer(bytes(32)), CALENDAR, now=lambda: NOW, known=lambda: True, may_seal=lambda: True)
+    sealer = Sealer(
+        database,
+        Signer(bytes(32)),
+        CALENDAR,
+        now=lambda: NOW,
+        known=lambda: True,
+        may_seal=lambda: True,
+        monotonic=time.monotonic,
+    )
     ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), sealer, offices)
     families = [family for source in ingesting.sources for family in source()]
     held = {

@@ -14,17 +14,17 @@ from cloud.calendar import Calendar
 from cloud.database import Database, fetch, open_database, unavailable, write
 from cloud.ledger.store import Entry, enter
 from cloud.seals import routes, store
-from cloud.seals.closing import close
+from cloud.seals.closing import bear_witness, close
 from cloud.seals.rules import day_to_close, shown
-from cloud.seals.worker import Sealer
+from cloud.seals.worker import GRACE_S, Sealer
+from contract.codec import encode
 from contract.errors import Unavailable
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key
 from proof.merkle import root
-from proof.seals import Sealed, leaf, misfit, objection, read
-from tests.cloud.conftest import Desk, entry
+from proof.seals import Sealed, following, leaf, misfit, objection, opened, read
+from tests.cloud.conftest import CITY, Desk, entry
 
-CITY = Signer(b"c" * 32)
 KEY = public_key(CITY.public)
 CALENDAR = Calendar("Asia/Shanghai")
 
@@ -130,8 +130,15 @@ class Duty:
 
     def __init__(self, database: Database) -> None:
         self.now, self.known, self.ours = at("2026-11-27 00:00:01"), True, True
+        self.running = 0.0
         self.sealer = Sealer(
-            database, CITY, CALENDAR, now=lambda: self.now, known=lambda: self.known, may_seal=lambda: self.ours
+            database,
+            CITY,
+            CALENDAR,
+            now=lambda: self.now,
+            known=lambda: self.known,
+            may_seal=lambda: self.ours,
+            monotonic=lambda: self.running,
         )
 
 
@@ -143,7 +150,13 @@ async def test_each_midnight_has_its_seal(desk: Desk) -> None:
     for duty.known, duty.ours in ((False, True), (True, False)):
         await sealer.look()
         assert sealer.newest == await sealed(desk.database) == []
+    # Townships may have something to say first.
     duty.ours = True
+    await sealer.look()
+    duty.running = GRACE_S - 1
+    await sealer.look()
+    assert sealer.newest == []
+    duty.running = GRACE_S
     await sealer.look()
     assert [one.seal.day for one in sealer.newest] == ["2026-11-26"]
     await sealer.look()
@@ -162,10 +175,82 @@ async def test_each_midnight_has_its_seal(desk: Desk) -> None:
     assert other.sealer.newest == sealer.newest
 
 
+async def lost_days(desk: Desk) -> tuple[list[bytes], list[Sealed]]:
+    """Three days that a city closed, of which a backup after the first knows nothing: its batches, and the seals."""
+    raws = [await rated(desk, first) for first in (1, 3, 5)]
+    seals = list[Sealed]()
+    before, position = None, 0
+    for day, raw in enumerate(raws, 1):
+        entries = [leaf("batch", raw)] if before is None else [leaf("seal", before.raw), leaf("batch", raw)]
+        first, position = position + 1, position + len(entries)
+        seal = following(
+            before, first=first, last=position, root=root(entries), day=f"2026-11-2{day}", at=day, by=CITY.public
+        )
+        before = opened(CITY.entry(encode(seal)))
+        seals.append(before._replace(leaves=tuple(entries)))
+    return raws, seals
+
+
+async def test_seals_that_townships_hand_back_are_gone_on_from(desk: Desk) -> None:
+    _, seals = await lost_days(desk)
+    duty = Duty(desk.database)
+    desk.intake.on_seals = duty.sealer.returned
+    desk.send(*(one.raw for one in seals))
+    await desk.settled()
+    await duty.sealer.look()
+    assert [one.seal.number for one in duty.sealer.newest] == [3, 2, 1]
+    entries = "SELECT position, kind, first, last FROM ledger_entry WHERE kind <> 'batch' ORDER BY position"
+    assert desk.query(entries) == [
+        (4, "witness", 1, 1),
+        (5, "witness", 2, 3),
+        (6, "witness", 3, 5),
+    ]
+    # They come from every township, and again: once is enough.
+    desk.send(*(one.raw for one in seals))
+    await desk.settled()
+    await duty.sealer.look()
+    assert len(desk.query("SELECT position FROM ledger_entry")) == 6
+
+    await duty.sealer.look()
+    duty.running = GRACE_S
+    await duty.sealer.look()
+    new = duty.sealer.newest[0]
+    assert (new.seal.number, new.seal.prev) == (4, seals[2].digest)
+    # It closes all that is here: what came back, and the witnesses.
+    assert (new.seal.first, new.seal.last) == (1, 6)
+    assert misfit(seals[2], new) is None
+
+
+async def test_what_does_not_follow_bears_no_witness(desk: Desk) -> None:
+    _, seals = await lost_days(desk)
+    await bear_witness(desk.database, [seals[2], seals[1]], 5)
+    assert await sealed(desk.database) == []
+    await bear_witness(desk.database, [seals[1], seals[0]], 5)
+    assert [one.seal.number for one in await sealed(desk.database)] == [1, 2]
+
+
+async def test_a_seal_that_the_city_did_not_sign_is_quarantined(desk: Desk) -> None:
+    _, seals = await lost_days(desk)
+    heard = list[Sealed]()
+    desk.intake.on_seals = heard.extend
+    body = seals[0].raw.partition(b"\n")[0]
+    forged = Signer(b"6" * 32)
+    for bad, reason in (
+        (forged.entry(body), "wrong_signature"),
+        (forged.entry(body.replace(CITY.public.encode(), forged.public.encode())), "wrong_signature"),
+        (CITY.entry(b'{"kind":"seal"}'), "undecodable"),
+    ):
+        desk.send(bad)
+        await desk.settled()
+        assert desk.query("SELECT reason FROM quarantine ORDER BY id DESC LIMIT 1") == [(reason,)]
+    assert heard == []
+
+
 async def test_trouble_is_said_until_it_is_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sealer = Duty(desk.database).sealer
     await rated(desk, 1)
     monkeypatch.setattr("cloud.seals.worker.LOOK_S", 0.01)
+    monkeypatch.setattr("cloud.seals.worker.GRACE_S", 0.0)
 
     async def until(*, troubled: bool) -> None:
         while (sealer.trouble is not None) != troubled:
@@ -211,6 +296,6 @@ async def test_seals_over_http(desk: Desk) -> None:
 async def test_a_seal_is_found_without_reading_the_ledger(tmp_path: Path) -> None:
     # In a file, since SQLite tells its plan in words that do not change.
     async with await open_database(str(tmp_path / "manyi.db")) as database, database.reader.connect() as connection:
-        for sql, values in ((store.NEWEST, (1,)), (store.BELOW, (9, 1)), (store.NUMBERED, (3,))):
+        for sql, values in ((store.NEWEST, (9, 1)), (store.OWN, ()), (store.NUMBERED, (3,))):
             plan = await fetch(connection, f"EXPLAIN QUERY PLAN {sql}", values)
             assert all("ledger_entry_seals" in row[-1] for row in plan), plan

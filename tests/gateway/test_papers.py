@@ -110,13 +110,13 @@ def test_what_is_in_force_already_is_not_verified_again(monkeypatch: pytest.Monk
     known.read(bundle)
     assert len(verified) == 3
 
-    assert known.read(bundle) == News({}, [])
+    assert known.read(bundle) == News({}, [], [])
     assert len(verified) == 3
     forged = pack([signed(config(1), MALLORY), signed(roster(1, A1), MALLORY)])
     assert [refused.reason for refused in known.read(forged).refused] == [Reason.WRONG_SIGNATURE] * 2
     # An old one is verified, and changes nothing.
     known.read(signed(config(2)))
-    assert known.read(signed(config(1))) == News({}, [])
+    assert known.read(signed(config(1))) == News({}, [], [])
     assert known.configs[A1] == signed(config(2))
 
 
@@ -127,7 +127,7 @@ def seal(number: int, root: str = "1a" * 32) -> bytes:
 def test_every_seal_is_kept_and_no_second_one_of_its_number() -> None:
     known = papers(A1)
     assert known.read(pack([seal(1), seal(2)])).papers == {seal_name(1): seal(1), seal_name(2): seal(2)}
-    assert known.read(pack([seal(2), seal(3)])) == News({seal_name(3): seal(3)}, [])
+    assert known.read(pack([seal(2), seal(3)])) == News({seal_name(3): seal(3)}, [], [])
 
     news = known.read(pack([seal(2, "2b" * 32), seal(4)]))
 
@@ -139,6 +139,20 @@ def test_every_seal_is_kept_and_no_second_one_of_its_number() -> None:
     again = papers(A1)
     assert again.take_in(Signed.of(seal(2))) == seal_name(2)
     assert [bad.reason for bad in again.read(seal(2, "2b" * 32)).refused] == [Reason.CONFLICT]
+
+
+def test_seals_that_the_city_lost_are_handed_back() -> None:
+    known = papers(A1)
+    known.read(pack([signed(roster(1, A1)), seal(1), seal(2), seal(3)]))
+    # A paper by itself says nothing of what the city knows.
+    assert known.read(signed(config(1))).lacking == []
+    assert known.read(pack([signed(roster(1, A1)), seal(2), seal(3)])).lacking == []
+    assert known.read(pack([signed(roster(1, A1)), seal(1)])).lacking == [seal(2), seal(3)]
+    assert known.read(signed(roster(2, A1))).lacking == [seal(1), seal(2), seal(3)]
+    # It made others since: those are not ours, and ours are worth more than silence.
+    assert known.read(pack([signed(roster(2, A1)), seal(1), seal(2, "2b" * 32)])).lacking == [seal(2), seal(3)]
+    # Who cannot sign a roster cannot make a township talk.
+    assert known.read(signed(roster(3, A1), MALLORY)).lacking == []
 
 
 def test_configurations_among_the_news() -> None:

@@ -12,7 +12,7 @@ from cloud.ledger import store
 from cloud.ledger.cells import ONE
 from cloud.ledger.store import Entry
 from cloud.reports.publishing import Wish, publish
-from cloud.seals.closing import close, leaves_of
+from cloud.seals.closing import bear_witness, close, leaves_of
 from cloud.tallies import store as tallies
 from contract.batch import Batch
 from contract.codec import encode
@@ -115,6 +115,12 @@ async def close_day(file: Path, day: str) -> Sealed:
         async with database.reader.connect() as connection:
             pages = [page async for page in leaves_of(connection, made.seal.first, made.seal.last)]
     return made._replace(leaves=tuple(leaf for page in pages for leaf in page))
+
+
+async def hand_back(file: Path, *seals: Sealed) -> None:
+    """Let townships hand `seals` back to the ledger in `file`."""
+    async with await open_database(str(file)) as database:
+        await bear_witness(database, seals, NOW + 100_000)
 
 
 async def publish_day(file: Path, day: str, *, at: int, final: bool = False) -> Published:

@@ -14,7 +14,20 @@ from contract.signing import Signer
 from proof.__main__ import main
 from proof.merkle import root
 from proof.seals import Sealed, following, leaf, opened, written
-from tests.proof.ledgers import A1, BATCHES, CITY, MALLORY, NEW, batch, close_day, enter_batch, raw_of, tampered, whole
+from tests.proof.ledgers import (
+    A1,
+    BATCHES,
+    CITY,
+    MALLORY,
+    NEW,
+    batch,
+    close_day,
+    enter_batch,
+    hand_back,
+    raw_of,
+    tampered,
+    whole,
+)
 
 RAW = "UPDATE ledger_entry SET raw = ? WHERE position = ?"
 
@@ -104,7 +117,8 @@ def test_an_entry_taken_out_of_a_closed_day(ledger: Path, kept: Path, capsys: py
 
 def resealed(entries: list[bytes], signer: Signer = CITY) -> Sealed:
     leaves = tuple(leaf("batch", raw) for raw in entries)
-    seal = following(None, day="2026-11-21", last=len(entries), root=root(leaves), at=7, by=signer.public)
+    last, by = len(entries), signer.public
+    seal = following(None, first=1, last=last, root=root(leaves), day="2026-11-21", at=7, by=by)
     return opened(signer.entry(encode(seal)))
 
 
@@ -144,7 +158,7 @@ def test_a_seal_by_another_key(ledger: Path, capsys: pytest.CaptureFixture[str])
 def test_a_seal_taken_out_of_the_chain(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tampered(ledger, ("DELETE FROM ledger_entry WHERE position = 6", ()))
     said = named(audited(capsys, ledger))
-    assert any(one.endswith("from position 6, and number 1 from position 1 was to follow") for one in said)
+    assert "position 8: this is no seal 2 of 2026-11-22: it is number 2, and number 1 was to follow" in said
 
 
 def test_a_seal_that_cannot_be_read(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +170,8 @@ def test_a_seal_that_cannot_be_read(ledger: Path, capsys: pytest.CaptureFixture[
 
 def test_a_seal_filed_where_it_does_not_belong(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tampered(ledger, ("UPDATE ledger_entry SET last = 4 WHERE position = 6", ()))
-    assert named(audited(capsys, ledger), "altered") == ["position 6: it stands as closing 1 to 4, and says 1 to 5"]
+    said = named(audited(capsys, ledger), "altered")
+    assert said == ["position 6: it stands as seal 1 up to position 4, and says 1 up to 5"]
 
 
 def test_a_kept_seal_that_is_false_accuses_nobody(
@@ -167,6 +182,34 @@ def test_a_kept_seal_that_is_false_accuses_nobody(
     kept.write_text(f"{entry.body.decode()}\n{Signed.of(made[1][1].raw).signature.decode()}\n", encoding="utf-8")
     told = audited(capsys, ledger, "--seal", kept)
     assert named(told) == [f"a seal that was kept, seal 1 of 2026-11-21: {CITY.public} did not sign this"]
+
+
+async def test_a_restored_ledger_is_held_to_the_seals_that_it_lost(
+    made: tuple[Path, list[Sealed]], kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A backup from before the first seal: townships hand both back, and nodes send their batches again."""
+    file = tmp_path / "restored.db"
+    await whole(file)
+    await hand_back(file, *made[1])
+    said = named(audited(capsys, file), "seal")
+    assert [one.partition(":")[0] for one in said] == ["seal 1 of 2026-11-21", "seal 2 of 2026-11-22"]
+    assert said[0].endswith("its export, with the leaves, would say whether all came back")
+    assert named(audited(capsys, file, "--seal", kept)) == [
+        "position 7: what seal 2 of 2026-11-22 closed there, in a ledger that was lost, is nowhere in this one"
+    ]
+    await enter_batch(file, batch(A1, NEW, 2, [3]))
+    told = audited(capsys, file, "--seal", kept)
+    assert told["good"], told["named"]
+    # And the chain goes on.
+    third = await close_day(file, "2026-11-23")
+    assert (third.seal.number, third.seal.first, third.seal.prev) == (3, 1, made[1][1].digest)
+    told = audited(capsys, file, "--seal", kept)
+    assert told["good"], told["named"]
+    assert (told["seals"], told["sealed"]) == (3, 8)
+    # What the new seal closed is held in place, as ever.
+    tampered(file, ("UPDATE ledger_entry SET kind = 'seal' WHERE position = 7", ()))
+    said = named(audited(capsys, file, "--seal", kept))
+    assert any("it begins at position 6, and position 1 was to follow" in one for one in said)
 
 
 @pytest.mark.parametrize(

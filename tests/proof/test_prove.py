@@ -196,7 +196,7 @@ def test_seals_are_verified(
 @pytest.mark.parametrize(
     ("text", "words", "said"),
     [
-        ("{}", [], "this is no proof of a rating"),
+        ("{}", [], "this is no seal"),
         ('{"kind":"inclusion","v":1}', [], "this is no proof of a rating"),
         ("[" * 100_000, [], "expected a seal"),
         ("", [], "there is no seal in it"),

@@ -20,7 +20,8 @@ def sealed(before: Sealed | None, *entries: bytes, signer: Signer = CITY) -> Sea
     """The seal after `before` over `entries`."""
     leaves = tuple(leaf("batch", entry) for entry in entries)
     last = len(entries) if before is None else before.seal.last + len(entries)
-    seal = following(before, day="2026-11-26", last=last, root=root(leaves), at=5, by=signer.public)
+    first = last - len(entries) + 1
+    seal = following(before, first=first, last=last, root=root(leaves), day="2026-11-26", at=5, by=signer.public)
     return opened(signer.entry(encode(seal)))._replace(leaves=leaves)
 
 
@@ -59,10 +60,9 @@ def test_what_is_no_seal_of_the_citys(false: Sealed, said: str) -> None:
 @pytest.mark.parametrize(
     ("before", "one", "said"),
     [
-        (None, TWO, "number 1 from position 1 was to follow"),
-        (ONE, ONE, "number 2 from position 4 was to follow"),
-        (ONE, changed(TWO, first=3), "number 2 from position 4 was to follow"),
-        (ONE, changed(TWO, number=3), "number 2 from position 4 was to follow"),
+        (None, TWO, "it is number 2, and number 1 was to follow"),
+        (ONE, ONE, "it is number 1, and number 2 was to follow"),
+        (ONE, changed(TWO, number=3), "it is number 3, and number 2 was to follow"),
         (ONE, changed(TWO, prev="1a" * 32), "names another seal 1"),
         (changed(ONE, at=6), TWO, "names another seal 1"),
         (None, changed(ONE, prev="1a" * 32), "names another seal 0"),

@@ -9,8 +9,14 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Make the indexes."""
-    for kind, columns in (("seal", ["first"]), ("report", ["epoch", "first"])):
-        where = sa.text(f"kind = '{kind}'")
-        op.create_index(
-            f"ledger_entry_{kind}s", "ledger_entry", columns, unique=True, sqlite_where=where, postgresql_where=where
-        )
+    seals = sa.text("kind IN ('seal', 'witness')")
+    op.create_index(
+        "ledger_entry_seals", "ledger_entry", ["first"], unique=True, sqlite_where=seals, postgresql_where=seals
+    )
+    reports = sa.text("kind = 'report'")
+    op.create_index(
+        *("ledger_entry_reports", "ledger_entry", ["epoch", "first"]),
+        unique=True,
+        sqlite_where=reports,
+        postgresql_where=reports,
+    )
