@@ -42,6 +42,21 @@ def issue(
 
 
 @pki.command()
+def invite(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A node, or a township for its gateway.")],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Until when it may be used.")] = 7,
+) -> None:
+    """Print an invitation by which a device enrols by itself, once: `manyi edge enrol`. Whoever has it can be NAME."""
+    from cloud.pki.invitations import Invitations
+    from cloud.pki.rules import DAY_MS
+
+    with explained():
+        typer.echo(Invitations(folder).invite(name, wall_ms() + days * DAY_MS).text)
+
+
+@pki.command()
 def broker(
     folder: Folder,
     place: Annotated[str, typer.Argument(metavar="PLACE", help="`city`, or a township by its 9 digits.")],

@@ -15,6 +15,7 @@ from cloud.health import routes as health
 from cloud.hours.routes import OfficeHours
 from cloud.misuse import routes as misuse
 from cloud.openapi import problem, publish
+from cloud.pki import routes as pki
 from cloud.quarantine import routes as quarantine
 from cloud.registry import routes as registry_routes
 from cloud.reports import routes as reports
@@ -46,6 +47,7 @@ STRUCTS = (
     *misuse.ANSWERS,
     *seals.ANSWERS,
     *reports.ANSWERS,
+    *pki.ANSWERS,
 )
 
 

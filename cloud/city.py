@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
+
+from fastapi import APIRouter
 
 from cloud.address import shown, url_of
 from cloud.app import create_app
@@ -38,6 +41,8 @@ from cloud.losses.rules import Loss
 from cloud.misuse import policy
 from cloud.misuse import routes as misuse_routes
 from cloud.misuse.worker import BESIDE_INGEST, Filter
+from cloud.pki import routes as pki_routes
+from cloud.pki.enrolment import Enrolment
 from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
@@ -218,7 +223,7 @@ class City:
         registry = partial(_current, holder)
         reader, calendar, clock = database.reader, self._calendar, self._now
         version, estimated = policy.shipped().version, Minutes(reader)
-        further = (
+        routers = (
             series_routes.router(series, estimated, registry=registry, calendar=calendar, clock=clock),
             estimates_routes.router(reader),
             filtered_routes.router(
@@ -230,7 +235,13 @@ class City:
             reports_routes.router(reader),
             hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
         )
+        further = (*routers, *self._enrolment(database))
         return Serving(stream, status, clocks, losses, sealed, database, follower, further)
+
+    def _enrolment(self, database: Database) -> Iterator[APIRouter]:
+        if self._settings.pki is not None:
+            enrolment = Enrolment(Path(self._settings.pki), database.writer, now=self._now)
+            yield pki_routes.router(enrolment, monotonic=self._monotonic)
 
     async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]

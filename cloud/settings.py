@@ -50,7 +50,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of the city's 32-byte seed (base64url). `zone` owns the days. `clock`: "kernel" hands out the time only while the
     kernel says it is synchronised, "trusted" always. Below `least` ratings a place is shown with its count and no
     colour. A rating more than `future_s` ahead of the city's clock is held uncounted. Every `heartbeat_s` the city
-    looks at its own health. `log` is the form of what it says on stderr.
+    looks at its own health. `log` is the form of what it says on stderr. With `pki`, the CA's folder, devices that were
+    invited enrol here (`manyi pki invite`); without it nobody does.
     """
 
     database: str
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database_password_file: str | None = None
     log: Form = "json"
     series: SeriesSettings = SeriesSettings()
+    pki: str | None = None
 
 
 def read(file: Path) -> Settings:
@@ -87,6 +89,7 @@ def read(file: Path) -> Settings:
         key=str(folder / settings.key),
         broker=settings.broker.seen_from(folder, key=settings.key),
         series=_series_seen_from(folder, settings.series),
+        pki=None if settings.pki is None else str(folder / settings.pki),
     )
 
 

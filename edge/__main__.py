@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import SettingsError
+from contract.errors import SettingsError, Unavailable
 from contract.version import __version__
+from transport.enrolment import add_command
 
 if TYPE_CHECKING:
     from edge.installing import Language
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in `argv`; the exit code, 2 after one line on stderr where settings cannot be used."""
+    """Run the command in `argv`; the exit code.
+
+    2 after one line on stderr where settings cannot be used, 1 after one where the city did not answer.
+    """
     parser = argparse.ArgumentParser(prog="manyi edge", description="A node at the service windows.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -41,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     label = commands.add_parser("label", help="print the label to stick on the node")
     label.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
     label.add_argument("--out", type=Path, metavar="SVG", help="as a drawing of its real size; else lines of text")
+    add_command(commands)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "keygen":
@@ -49,10 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _test(arguments.config, arguments.wait, arguments.language, as_json=arguments.as_json)
         if arguments.command == "label":
             return _label(arguments.config, arguments.out)
+        if arguments.command == "enrol":
+            return _enrol(arguments.config, arguments.city, arguments.token_file)
         return _run(arguments.config)
-    except SettingsError as wrong:
+    except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
-        return 2
+        return 2 if isinstance(wrong, SettingsError) else 1
 
 
 def _keygen(file: Path) -> int:
@@ -113,6 +120,17 @@ def _pins(settings: "Settings", config: Path) -> "Factory":
         return factory(settings.pins)
     except SettingsError as wrong:
         raise SettingsError(f"{config}: {wrong}") from wrong
+
+
+def _enrol(config: Path, city: str, token_file: Path | None) -> int:
+    from edge.settings import read  # noqa: PLC0415
+    from transport.enrolment import enrol, invitation  # noqa: PLC0415
+
+    settings = read(config)
+    invited = invitation(token_file)
+    key = Path(settings.key)
+    print(enrol(city, invited, node=settings.node, key=key, brokers=[settings.broker], config=config))
+    return 0
 
 
 def _run(config: Path) -> int:

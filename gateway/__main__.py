@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from contract.errors import SettingsError
+from contract.errors import SettingsError, Unavailable
 from contract.identity import township_of
 from contract.settings import parse
 from contract.signing import public_key
@@ -20,6 +20,7 @@ from gateway.post import Gateway
 from gateway.seals import kept
 from gateway.settings import Settings
 from proof.seals import written
+from transport.enrolment import add_command, enrol, invitation
 from transport.keys import new_key, read_key
 from transport.log import set_up
 from transport.scrape import Scrape
@@ -27,7 +28,10 @@ from transport.tls import context
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in `argv`; the exit code, 2 after one line on stderr where settings cannot be used."""
+    """Run the command in `argv`; the exit code.
+
+    2 after one line on stderr where settings cannot be used, 1 after one where the city did not answer.
+    """
     parser = argparse.ArgumentParser(prog="manyi gateway", description="A township's gateway.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -37,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     keygen.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
     seals = commands.add_parser("seals", help="print the seals of the city's ledger that this gateway keeps")
     seals.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's TOML file")
+    add_command(commands)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "keygen":
@@ -46,12 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "seals":
             print(*(written(seal) for seal in kept(Path(settings.store))), sep="\n", end="")
             return 0
-        for broker in (settings.node_broker, settings.city_broker):
+        brokers, key = (settings.node_broker, settings.city_broker), Path(settings.key)
+        if arguments.command == "enrol":
+            invited = invitation(arguments.token_file)
+            city, config = arguments.city, arguments.config
+            print(enrol(city, invited, node=settings.node, key=key, brokers=brokers, config=config))
+            return 0
+        for broker in brokers:
             context(broker)
-        gateway = Gateway(settings, read_key(Path(settings.key)))
-    except SettingsError as wrong:
+        gateway = Gateway(settings, read_key(key))
+    except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
-        return 2
+        return 2 if isinstance(wrong, SettingsError) else 1
     set_up(settings.log, house="gateway", who=settings.node)
     try:
         asyncio.run(_serve(gateway, settings.metrics))

@@ -119,9 +119,29 @@ class Authority:
             self._revoke([one.serial for one in fresh], reason, at)
         return fresh
 
+    def held(self, name: str, key: str) -> bytes | None:
+        """The newest certificate of `name` for the public `key` (PEM); None where there is none."""
+        raw = public_key(key)
+        found = [one for one in self._of(name) if one.key == raw]
+        if not found:
+            return None
+        newest = max(found, key=lambda one: one.until)
+        return (self._folder / _ISSUED / f"{newest.name}.{newest.serial}.pem").read_bytes()
+
+    def is_revoked(self, name: str, key: str) -> bool:
+        """Whether a certificate of `name` for the public `key` is on the revocation list."""
+        raw, revoked = public_key(key), self.revoked()
+        return any(one.key == raw and one.serial in revoked for one in self._of(name))
+
     def issued(self) -> Iterator[Issued]:
         """Every certificate issued, by name."""
-        for file in sorted((self._folder / _ISSUED).glob("*.pem")):
+        return self._read("*.pem")
+
+    def _of(self, name: str) -> Iterator[Issued]:
+        return self._read(f"{names.device(name)}.*.pem")
+
+    def _read(self, pattern: str) -> Iterator[Issued]:
+        for file in sorted((self._folder / _ISSUED).glob(pattern)):
             try:
                 yield rules.read(x509.load_pem_x509_certificate(file.read_bytes()))
             except (OSError, ValueError) as bad:

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -13,10 +14,12 @@ import pytest
 
 from cloud.city import City
 from cloud.database import open_database
+from cloud.pki.invitations import Invitations
 from cloud.registry.load import register
 from cloud.settings import read as read_cloud
 from contract.identity import window_id
 from contract.rating import Level
+from edge.__main__ import main as edge
 from edge.node import Node
 from edge.settings import read as read_edge
 from firmware_sim.broker import Mosquitto
@@ -25,6 +28,7 @@ from firmware_sim.crowd import Press
 from firmware_sim.finger import Finger, pins
 from firmware_sim.fingerlog import FingerLog
 from firmware_sim.premises import Habits, Premises, Wires, build
+from gateway.__main__ import main as gateway_main
 from gateway.__main__ import read as read_gateway
 from gateway.post import Gateway
 from tests.identity import Office, until
@@ -35,28 +39,30 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 TOWNSHIP = "371721121"
 NODE = f"{TOWNSHIP}-a1"
-EPOCH_BITS = 60
 
 
 class Town(NamedTuple):
-    """Two brokers that ask for certificates, and the premises of everybody with theirs."""
+    """Two brokers that ask for certificates, and the premises of a node, a gateway and the city, who alone has one."""
 
+    office: Office
     nodes: Mosquitto
     city: Mosquitto
     premises: Premises
-    office: Office
+
+    @property
+    def node(self) -> Path:
+        return self.premises.nodes[0]
+
+    @property
+    def gateway(self) -> Path:
+        return self.premises.gateways[0]
 
 
-def certify(office: Office, settings: Path, key: str, name: str, *brokers: str) -> None:
-    """Have the key of a house certified, and its settings say so."""
-    folder = settings.parent
-    certificate = office.authority.issue(name, read_key(folder / key).public, wall_ms())
-    (folder / "certificate.pem").write_bytes(certificate)
-    (folder / "ca.pem").write_bytes(office.ca.read_bytes())
-    text = settings.read_text()
-    for broker in brokers:
-        text = text.replace(f"[{broker}]\n", f'[{broker}]\nca = "ca.pem"\ncertificate = "certificate.pem"\n')
-    settings.write_text(text)
+def certify(office: Office, settings: Path, key: str, name: str) -> None:
+    """Do by hand what an administrator does."""
+    certificate = office.authority.issue(name, read_key(settings.parent / key).public, wall_ms())
+    (settings.parent / "certificate.pem").write_bytes(certificate)
+    (settings.parent / "ca.pem").write_bytes(office.ca.read_bytes())
 
 
 @pytest.fixture
@@ -69,50 +75,91 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         plan = [TownshipPlan(TOWNSHIP, (NodePlan(NODE, (wiring(1),)),))]
         wires = Wires(city.port, nodes.port, 0)
         premises = build(plan, tmp_path / "premises", wires=wires, habits=Habits(0.05, 0.05, heartbeat_s=1.0))
-        certify(office, premises.nodes[0], "node.key", NODE, "broker")
-        certify(office, premises.gateways[0], "gateway.key", TOWNSHIP, "node_broker", "city_broker")
-        certify(office, premises.cloud, "city.key", "city", "broker")
-        async with await open_database(str(premises.database)) as database:
-            await register(database.writer, premises.registration.read_bytes(), wall_ms())
-        yield Town(nodes, city, premises, office)
+        for settings in (premises.cloud, *premises.gateways, *premises.nodes):
+            text = settings.read_text()
+            for broker in ("[broker]", "[node_broker]", "[city_broker]"):
+                text = text.replace(broker, f'{broker}\nca = "ca.pem"\ncertificate = "certificate.pem"')
+            settings.write_text(text)
+        premises.cloud.write_text(f'pki = "{office.folder / "ca"}"\n{premises.cloud.read_text()}')
+        certify(office, premises.cloud, "city.key", "city")
+        yield Town(office, nodes, city, premises)
+
+
+@asynccontextmanager
+async def running(town: Town) -> AsyncIterator[City]:
+    """The city, and at the end of it nothing."""
+    settings = read_cloud(town.premises.cloud)
+    city = City(
+        settings,
+        signer=read_key(Path(settings.key)),
+        now=wall_ms,
+        monotonic=time.monotonic,
+        random_bits=Random(1).getrandbits,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run(), name="city")
+        await city.ready.wait()
+        yield city
+        city.stop()
+
+
+async def pressed(town: Town, log: Path, levels: Sequence[Level]) -> None:
+    """Run the node and the gateway, press, and wait until the city has settled it all."""
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        at_gateway, at_node = read_gateway(town.gateway), read_edge(town.node)
+        gateway = Gateway(at_gateway, read_key(Path(at_gateway.key)))
+        factory = pins()
+        node = Node(at_node, factory=factory, signer=read_key(Path(at_node.key)))
+        for house in (gateway, node):
+            tasks.create_task(house.run(), name=type(house).__name__)
+            stack.callback(house.stop)
+        await asyncio.gather(gateway.ready.wait(), node.ready.wait())
+        fingers = FingerLog(log)
+        stack.callback(fingers.close)
+        window = at_node.window[0]
+        finger = Finger(window_id(NODE, window.id), window, factory, log=fingers, random=Random(1), wall_ms=wall_ms)
+        for number, level in enumerate(levels):
+            assert await finger.visit(f"v{number}", [Press(0.0, level)]) == "lit"
+            await asyncio.sleep(0.2)
+        await until(lambda: settled(town) == list(range(1, len(levels) + 1)), 40)
+
+
+def settled(town: Town) -> list[int]:
+    """The numbers of the node's ratings in the ledger."""
+    with closing(sqlite3.connect(town.premises.database)) as ledger:
+        entries = ledger.execute("SELECT node, first, last FROM ledger_entry WHERE kind = 'batch'").fetchall()
+    assert {name for name, _, _ in entries} <= {NODE}
+    return sorted(number for _, first, last in entries for number in range(first, last + 1))
 
 
 async def test_ratings_of_a_certified_node_settle_in_the_ledger(town: Town, tmp_path: Path) -> None:
-    async with AsyncExitStack() as stack:
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        settings = read_cloud(town.premises.cloud)
-        key = read_key(Path(settings.key))
-        city = City(
-            settings,
-            signer=key,
-            now=wall_ms,
-            monotonic=asyncio.get_running_loop().time,
-            random_bits=Random(1).getrandbits,
-        )
-        at_gateway = read_gateway(town.premises.gateways[0])
-        gateway = Gateway(at_gateway, read_key(Path(at_gateway.key)))
-        at_node, factory = read_edge(town.premises.nodes[0]), pins()
-        node = Node(at_node, factory=factory, signer=read_key(Path(at_node.key)))
-        for house in (city, gateway, node):
-            tasks.create_task(house.run(), name=type(house).__name__)
-            stack.callback(house.stop)
-        await asyncio.gather(*(house.ready.wait() for house in (city, gateway, node)))
-
-        log = FingerLog(tmp_path / "fingers.log")
-        stack.callback(log.close)
-        finger = Finger(window_id(NODE, "01"), at_node.window[0], factory, log=log, random=Random(1), wall_ms=wall_ms)
-        pressed = [Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED]
-        for number, level in enumerate(pressed):
-            assert await finger.visit(f"v{number}", [Press(0.0, level)]) == "lit"
-            await asyncio.sleep(0.2)
-
+    certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
+    certify(town.office, town.node, "node.key", NODE)
+    async with await open_database(str(town.premises.database)) as database:
+        await register(database.writer, town.premises.registration.read_bytes(), wall_ms())
+    async with running(town) as city:
+        await pressed(town, tmp_path / "fingers", [Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED])
         async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
-            async with asyncio.timeout(30):
-                while (await client.get("/api/board")).json()["total"] < len(pressed):
-                    await asyncio.sleep(0.05)
-        await until(lambda: node._uplink.sender.lanes.ratings() == gateway._forwarder.sender.lanes.ratings() == 0)
+            assert (await client.get("/api/board")).json()["total"] == 4
 
-    with sqlite3.connect(town.premises.database) as ledger:
-        entries = ledger.execute("SELECT node, first, last FROM ledger_entry WHERE kind = 'batch'").fetchall()
-    assert {name for name, _, _ in entries} == {NODE}
-    assert sorted(number for _, first, last in entries for number in range(first, last + 1)) == [1, 2, 3, 4]
+
+async def test_a_node_and_a_gateway_enrol_by_their_commands_and_rate(
+    town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invitations, token = Invitations(town.office.folder / "ca"), tmp_path / "token"
+    async with running(town) as city:
+        for main, settings, name in ((edge, town.node, NODE), (gateway_main, town.gateway, TOWNSHIP)):
+            invited = invitations.invite(name, wall_ms() + 60_000)
+            words = ["enrol", "--config", str(settings), "--city", city.address, "--token-file", str(token)]
+            token.write_text(invited._replace(secret=bytes(16)).text)
+            assert await asyncio.to_thread(main, words) == 2
+            assert "403: not invited" in capsys.readouterr().err
+            token.write_text(invited.text)
+            assert await asyncio.to_thread(main, words) == 0
+            key = next(settings.parent.glob("*.key"))
+            assert capsys.readouterr().out == f"{read_key(key).public}\n"
+        await pressed(town, tmp_path / "fingers", [Level.SATISFIED, Level.BASIC])
+    away = ["enrol", "--config", str(town.node), "--city", "http://127.0.0.1:1", "--token-file", str(token)]
+    assert await asyncio.to_thread(edge, away) == 1
+    assert capsys.readouterr().err.endswith("run the same command again\n")

@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 
 from cli.app import app
 from cloud.pki.authority import Authority
+from cloud.pki.invitations import Invitations
+from contract.enrolment import Invitation
 from contract.signing import Signer
 from transport.keys import new_key
 
@@ -109,3 +111,14 @@ def test_no_secret_is_ever_said(ca: Path, tmp_path: Path) -> None:
     assert all(secret not in done.stdout + done.stderr for done in said)
     (ca / "ca.key").chmod(0o640)
     assert "lets others at the key" in manyi("list", ca).stderr
+
+
+def test_an_invitation_is_one_line_that_is_kept_without_its_secret(ca: Path) -> None:
+    done = manyi("invite", ca, NODE, "--days", 1)
+    assert (done.exit_code, done.stdout.count("\n")) == (0, 1)
+    invited = Invitation.read(done.stdout)
+    kept = Invitations(ca).find(invited.id)
+    assert kept is not None
+    assert kept.name == NODE
+    assert 0 < kept.until - time.time() * 1000 <= DAY_MS
+    assert manyi("invite", ca, "city").exit_code == 2

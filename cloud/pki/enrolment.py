@@ -1,0 +1,92 @@
+"""A device with an invitation gets its certificate, and the registry its key."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cloud.pki import names
+from cloud.pki.authority import Authority
+from cloud.pki.invitations import Invitations, Invited
+from cloud.registry.load import register
+from contract import enrolment
+from contract.bundle import Signed
+from contract.enrolment import Enrol, Enrolled
+from contract.errors import Reason, Refused, SettingsError
+from contract.identity import township_of
+from contract.signing import public_key, verify
+
+logger = logging.getLogger(__name__)
+
+
+class Enrolment:
+    """Takes requests for the CA in `folder` and registers at `engine`; `now` is the city's time in ms."""
+
+    def __init__(self, folder: Path, engine: AsyncEngine, *, now: Callable[[], int]) -> None:
+        """Open the CA; raises `SettingsError`."""
+        self._authority = Authority.open(folder)
+        self._invitations = Invitations(folder)
+        self._engine = engine
+        self._now = now
+        # Two requests of one device at once must not get two certificates.
+        self._one = asyncio.Lock()
+
+    async def enrol(self, raw: bytes) -> Enrolled:
+        """Answer the signed request `raw`; raises `Refused`, and then nothing has changed.
+
+        A device whose answer was lost asks again with the same key and gets the same certificate. Who registers and
+        certifies stops half way is asked again too: the invitation stays with the key that came first.
+        """
+        request = _read(raw)
+        async with self._one:
+            invited = await asyncio.to_thread(self._invited, request)
+            certificate = await asyncio.to_thread(self._authority.held, invited.name, request.key)
+            if certificate is None:
+                await self._register(request, invited)
+                certificate = await asyncio.to_thread(self._authority.issue, invited.name, request.key, self._now())
+                logger.info("%s enrolled with the key %s", request.node, request.key)
+        text, ca = certificate.decode(), self._authority.certificate.decode()
+        return Enrolled(text, ca, enrolment.answered(bytes.fromhex(invited.digest), text, ca))
+
+    def _invited(self, request: Enrol) -> Invited:
+        """The invitation that `request` holds, and nobody else from now on; raises `Refused`."""
+        invited = self._invitations.find(request.invitation)
+        if invited is None:
+            raise Refused(Reason.UNKNOWN_NODE, f"{request.node}: there is no invitation {request.invitation}")
+        if not enrolment.same(request.seal, enrolment.asked(bytes.fromhex(invited.digest), request.node, request.key)):
+            raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: not sealed with the secret of the invitation")
+        meant = request.node if names.role_of(invited.name) == "node" else township_of(request.node)
+        if meant != invited.name:
+            raise Refused(Reason.WRONG_SENDER, f"{request.node}: the invitation is for {invited.name}")
+        holder = self._invitations.holder(request.invitation)
+        if holder is None and self._now() > invited.until:
+            raise Refused(Reason.UNKNOWN_NODE, f"{request.node}: the invitation is over")
+        if not self._invitations.claim(request.invitation, request.key):
+            raise Refused(Reason.CONFLICT, f"{request.node}: the invitation was used with another key, {holder}")
+        if self._authority.is_revoked(invited.name, request.key):
+            raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: a certificate of this key was revoked")
+        return invited
+
+    async def _register(self, request: Enrol, invited: Invited) -> None:
+        kind = "nodes" if names.role_of(invited.name) == "node" else "gateways"
+        document = msgspec.json.encode({kind: [{"node": request.node, "key": request.key}]})
+        try:
+            await register(self._engine, document, self._now())
+        except SettingsError as wrong:
+            raise Refused(Reason.CONFLICT, str(wrong)) from wrong
+
+
+def _read(raw: bytes) -> Enrol:
+    """The request, signed by the key that it wants certified; raises `Refused`."""
+    entry = Signed.of(raw)
+    try:
+        request = msgspec.json.decode(entry.body, type=Enrol)
+        key = public_key(request.key)
+    except (msgspec.DecodeError, ValueError) as bad:
+        raise Refused(Reason.UNDECODABLE, f"enrolment: {bad}") from bad
+    if not verify(entry.body, entry.signature, key):
+        raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: not signed by the key that it wants certified")
+    return request
