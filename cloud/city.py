@@ -43,6 +43,7 @@ from cloud.misuse import routes as misuse_routes
 from cloud.misuse.worker import BESIDE_INGEST, Filter
 from cloud.pki import routes as pki_routes
 from cloud.pki.enrolment import Enrolment
+from cloud.pki.renewal import Renewal
 from cloud.registry import routes as registry_routes
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
@@ -240,8 +241,10 @@ class City:
 
     def _enrolment(self, database: Database) -> Iterator[APIRouter]:
         if self._settings.pki is not None:
-            enrolment = Enrolment(Path(self._settings.pki), database.writer, now=self._now)
-            yield pki_routes.router(enrolment, monotonic=self._monotonic)
+            folder = Path(self._settings.pki)
+            enrolment = Enrolment(folder, database.writer, now=self._now)
+            renewal = Renewal(folder, self._signer, now=self._now)
+            yield pki_routes.router(enrolment, renewal, monotonic=self._monotonic)
 
     async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]

@@ -5,6 +5,8 @@ An invitation is a line of text that a person carries to the device. Its secret 
 answer is from whoever invited it, over plain HTTP too. The city keeps no more of the secret than its digest, by which
 seals are made. That the device holds the private key of what it wants certified is shown by its signature, which stands
 below the request as below every entry.
+
+A certificate is renewed without an invitation: the device signs with the key that it has, and the city signs too.
 """
 
 import hashlib
@@ -16,16 +18,19 @@ from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
-from contract.batch import NodeName
+from contract.batch import EpochName, NodeName
 from contract.config import KeyText
-from contract.identity import whole
+from contract.identity import NODE, TOWNSHIP, whole
 
 ENROL = "/api/pki/enrol"
+RENEW = "/api/pki/renew"
 SECRET_BYTES = 16
 ID = re.compile(r"[A-Za-z0-9_-]{11}")
 ID_BYTES = 8
 _INVITATION = re.compile(rf"({ID.pattern})\.([A-Za-z0-9_-]{{22}})\.([A-Za-z0-9_-]{{43}})")
 _SEAL = re.compile(r"[A-Za-z0-9_-]{43}")
+# A node's name, or for a gateway its township's.
+CertifiedName = Annotated[str, msgspec.Meta(pattern=whole(re.compile(rf"({NODE.pattern}|{TOWNSHIP.pattern})")))]
 SealText = Annotated[str, msgspec.Meta(pattern=whole(_SEAL))]
 
 
@@ -65,6 +70,26 @@ class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate: str
     ca: str
     seal: SealText
+
+
+class Renew(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The device with the key `key`, which signs this, asks for the newest certificate of its `name`.
+
+    The answer has the same `nonce`, 60 random bits, so that no older one can stand in for it.
+    """
+
+    name: CertifiedName
+    key: KeyText
+    nonce: EpochName
+
+
+class Renewed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest certificate (PEM) of `name` for `key`; signed by the city."""
+
+    name: CertifiedName
+    key: KeyText
+    nonce: EpochName
+    certificate: str
 
 
 def new_id(random: Callable[[int], bytes]) -> str:

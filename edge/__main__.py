@@ -138,6 +138,7 @@ def _run(config: Path) -> int:
     from edge.settings import read  # noqa: PLC0415
     from transport.keys import read_key  # noqa: PLC0415
     from transport.log import set_up  # noqa: PLC0415
+    from transport.renewal import Renewal, renewing  # noqa: PLC0415
     from transport.tls import context  # noqa: PLC0415
 
     settings = read(config)
@@ -157,6 +158,9 @@ def _run(config: Path) -> int:
                 from transport.exposition import exposed  # noqa: PLC0415
 
                 await stack.enter_async_context(exposed(settings.metrics, partial(figures, node)))
+            if settings.city_url is not None:
+                asking = Renewal(settings.city_url, settings.broker, signer, settings.city_key, name=settings.node)
+                await stack.enter_async_context(renewing(asking))
             await node.run()
 
     try:

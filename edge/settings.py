@@ -13,6 +13,7 @@ from contract.signing import public_key
 from edge.pins import Kind
 from transport.broker import Broker
 from transport.log import Form
+from transport.renewal import CityUrl
 from transport.scrape import Scrape
 
 _NS = 1_000_000_000
@@ -41,7 +42,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `store` is the file of the outbox, `key` the file of the node's 32-byte seed (base64url, made by `keygen`),
     `city_key` the city's public key (base64url), `broker` the township's. Each `[[window]]` wires three buttons, and
     lights where there are any, by BCM pin number. Every `heartbeat_s` the node says how it is. `log` is the form of
-    what it says on stderr. With `metrics` it answers Prometheus there.
+    what it says on stderr. With `metrics` it answers Prometheus there. With `city_url`,
+    the address of the city's pages, its certificate renews itself.
     """
 
     node: NodeName
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
     log: Form = "json"
     metrics: Scrape | None = None
+    city_url: CityUrl | None = None
 
 
 def read(file: Path) -> Settings:

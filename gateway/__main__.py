@@ -14,7 +14,7 @@ import msgspec
 from contract.errors import SettingsError, Unavailable
 from contract.identity import township_of
 from contract.settings import parse
-from contract.signing import public_key
+from contract.signing import Signer, public_key
 from contract.version import __version__
 from gateway.post import Gateway
 from gateway.seals import kept
@@ -23,7 +23,7 @@ from proof.seals import written
 from transport.enrolment import add_command, enrol, invitation
 from transport.keys import new_key, read_key
 from transport.log import set_up
-from transport.scrape import Scrape
+from transport.renewal import Renewal, renewing
 from transport.tls import context
 
 
@@ -59,13 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         for broker in brokers:
             context(broker)
-        gateway = Gateway(settings, read_key(key))
+        signer = read_key(key)
+        gateway = Gateway(settings, signer)
     except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
         return 2 if isinstance(wrong, SettingsError) else 1
     set_up(settings.log, house="gateway", who=settings.node)
     try:
-        asyncio.run(_serve(gateway, settings.metrics))
+        asyncio.run(_serve(gateway, settings, signer))
     except SettingsError as wrong:
         print(f"{arguments.config}: {wrong}", file=sys.stderr)
         return 2
@@ -98,16 +99,22 @@ def read(file: Path) -> Settings:
     )
 
 
-async def _serve(gateway: Gateway, metrics: Scrape | None) -> None:
+async def _serve(gateway: Gateway, settings: Settings, signer: Signer) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
     async with AsyncExitStack() as stack:
-        if metrics is not None:
+        if settings.metrics is not None:
             from gateway.metrics import figures  # noqa: PLC0415  (its library costs memory)
             from transport.exposition import exposed  # noqa: PLC0415
 
-            await stack.enter_async_context(exposed(metrics, partial(figures, gateway)))
+            await stack.enter_async_context(exposed(settings.metrics, partial(figures, gateway)))
+        if settings.city_url is not None:
+            # One certificate for both brokers, or two to be renewed.
+            brokers = (settings.node_broker, settings.city_broker)
+            for broker in {broker.certificate: broker for broker in brokers}.values():
+                asking = Renewal(settings.city_url, broker, signer, settings.city_key, name=settings.township)
+                await stack.enter_async_context(renewing(asking))
         await gateway.run()
 
 

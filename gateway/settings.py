@@ -9,6 +9,7 @@ from contract.config import RosterNode, TownshipCode
 from contract.identity import whole
 from transport.broker import Broker
 from transport.log import Form
+from transport.renewal import CityUrl
 from transport.scrape import Scrape
 
 GatewayName = Annotated[str, msgspec.Meta(pattern=whole(re.compile("[a-z0-9]{1,16}")))]
@@ -19,7 +20,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     The gateway's own name on the wire is `{township}-{name}`. `roster` serves until the city's own arrives. Where
     several townships share one `node_broker`, `shared_broker` makes the gateway listen to its own roster only.
-    `log` is the form of what it says on stderr. With `metrics` it answers Prometheus there.
+    `log` is the form of what it says on stderr. With `metrics` it answers Prometheus there. With `city_url`,
+    the address of the city's pages, its certificate renews itself.
     """
 
     township: TownshipCode
@@ -34,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
     log: Form = "json"
     metrics: Scrape | None = None
+    city_url: CityUrl | None = None
 
     @property
     def node(self) -> str:

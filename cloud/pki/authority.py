@@ -119,26 +119,19 @@ class Authority:
             self._revoke([one.serial for one in fresh], reason, at)
         return fresh
 
-    def held(self, name: str, key: str) -> bytes | None:
-        """The newest certificate of `name` for the public `key` (PEM); None where there is none."""
+    def of(self, name: str, key: str) -> list[Issued]:
+        """Every certificate of the device `name` for the public `key`, the newest last."""
         raw = public_key(key)
-        found = [one for one in self._of(name) if one.key == raw]
-        if not found:
-            return None
-        newest = max(found, key=lambda one: one.until)
-        return (self._folder / _ISSUED / f"{newest.name}.{newest.serial}.pem").read_bytes()
+        found = self._read(f"{names.device(name)}.*.pem")
+        return sorted((one for one in found if one.key == raw), key=lambda one: one.until)
 
-    def is_revoked(self, name: str, key: str) -> bool:
-        """Whether a certificate of `name` for the public `key` is on the revocation list."""
-        raw, revoked = public_key(key), self.revoked()
-        return any(one.key == raw and one.serial in revoked for one in self._of(name))
+    def text(self, issued: Issued) -> bytes:
+        """A certificate itself (PEM)."""
+        return self._file_of(issued).read_bytes()
 
     def issued(self) -> Iterator[Issued]:
         """Every certificate issued, by name."""
         return self._read("*.pem")
-
-    def _of(self, name: str) -> Iterator[Issued]:
-        return self._read(f"{names.device(name)}.*.pem")
 
     def _read(self, pattern: str) -> Iterator[Issued]:
         for file in sorted((self._folder / _ISSUED).glob(pattern)):
@@ -172,13 +165,16 @@ class Authority:
     def _file(self, certificate: x509.Certificate) -> bytes:
         """Keep a new certificate, on disk when this returns, and return it."""
         issued = rules.read(certificate)
-        file = self._folder / _ISSUED / f"{issued.name}.{issued.serial}.pem"
+        file = self._file_of(issued)
         text = _pem(certificate)
         try:
             create(file, text, PUBLIC)
         except OSError as bad:
             raise SettingsError(f"{file}: cannot be written: {bad.strerror}; nothing was issued") from bad
         return text
+
+    def _file_of(self, issued: Issued) -> Path:
+        return self._folder / _ISSUED / f"{issued.name}.{issued.serial}.pem"
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -43,8 +43,10 @@ class Enrolment:
         request = _read(raw)
         async with self._one:
             invited = await asyncio.to_thread(self._invited, request)
-            certificate = await asyncio.to_thread(self._authority.held, invited.name, request.key)
-            if certificate is None:
+            held = await asyncio.to_thread(self._authority.of, invited.name, request.key)
+            if held:
+                certificate = await asyncio.to_thread(self._authority.text, held[-1])
+            else:
                 await self._register(request, invited)
                 certificate = await asyncio.to_thread(self._authority.issue, invited.name, request.key, self._now())
                 logger.info("%s enrolled with the key %s", request.node, request.key)
@@ -66,7 +68,8 @@ class Enrolment:
             raise Refused(Reason.UNKNOWN_NODE, f"{request.node}: the invitation is over")
         if not self._invitations.claim(request.invitation, request.key):
             raise Refused(Reason.CONFLICT, f"{request.node}: the invitation was used with another key, {holder}")
-        if self._authority.is_revoked(invited.name, request.key):
+        revoked = self._authority.revoked()
+        if any(one.serial in revoked for one in self._authority.of(invited.name, request.key)):
             raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: a certificate of this key was revoked")
         return invited
 

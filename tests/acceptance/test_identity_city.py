@@ -1,10 +1,13 @@
 """A whole city over TLS: a real node, gateway and city, each with its certificate, on two real mosquittos."""
 
 import asyncio
+import logging
 import sqlite3
+import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -14,6 +17,7 @@ import pytest
 
 from cloud.city import City
 from cloud.database import open_database
+from cloud.pki import rules
 from cloud.pki.invitations import Invitations
 from cloud.registry.load import register
 from cloud.settings import read as read_cloud
@@ -32,6 +36,7 @@ from gateway.__main__ import main as gateway_main
 from gateway.__main__ import read as read_gateway
 from gateway.post import Gateway
 from tests.identity import Office, until
+from transport import renewal
 from transport.boot import wall_ms
 from transport.keys import read_key
 
@@ -58,9 +63,10 @@ class Town(NamedTuple):
         return self.premises.gateways[0]
 
 
-def certify(office: Office, settings: Path, key: str, name: str) -> None:
-    """Do by hand what an administrator does."""
-    certificate = office.authority.issue(name, read_key(settings.parent / key).public, wall_ms())
+def certify(office: Office, settings: Path, key: str, name: str, at: int | None = None) -> None:
+    """Do by hand what an administrator does, at `at` (ms)."""
+    public = read_key(settings.parent / key).public
+    certificate = office.authority.issue(name, public, wall_ms() if at is None else at)
     (settings.parent / "certificate.pem").write_bytes(certificate)
     (settings.parent / "ca.pem").write_bytes(office.ca.read_bytes())
 
@@ -103,8 +109,9 @@ async def running(town: Town) -> AsyncIterator[City]:
         city.stop()
 
 
-async def pressed(town: Town, log: Path, levels: Sequence[Level]) -> None:
-    """Run the node and the gateway, press, and wait until the city has settled it all."""
+@asynccontextmanager
+async def at_work(town: Town, log: Path) -> AsyncIterator[Callable[[Level], Awaitable[None]]]:
+    """A running node and gateway; what is yielded presses a button and waits for its light."""
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         at_gateway, at_node = read_gateway(town.gateway), read_edge(town.node)
@@ -117,12 +124,19 @@ async def pressed(town: Town, log: Path, levels: Sequence[Level]) -> None:
         await asyncio.gather(gateway.ready.wait(), node.ready.wait())
         fingers = FingerLog(log)
         stack.callback(fingers.close)
-        window = at_node.window[0]
+        window, visits = at_node.window[0], count()
         finger = Finger(window_id(NODE, window.id), window, factory, log=fingers, random=Random(1), wall_ms=wall_ms)
-        for number, level in enumerate(levels):
-            assert await finger.visit(f"v{number}", [Press(0.0, level)]) == "lit"
+
+        async def press(level: Level) -> None:
+            assert await finger.visit(f"v{next(visits)}", [Press(0.0, level)]) == "lit"
             await asyncio.sleep(0.2)
-        await until(lambda: settled(town) == list(range(1, len(levels) + 1)), 40)
+
+        yield press
+
+
+async def registered(town: Town) -> None:
+    async with await open_database(str(town.premises.database)) as database:
+        await register(database.writer, town.premises.registration.read_bytes(), wall_ms())
 
 
 def settled(town: Town) -> list[int]:
@@ -136,10 +150,11 @@ def settled(town: Town) -> list[int]:
 async def test_ratings_of_a_certified_node_settle_in_the_ledger(town: Town, tmp_path: Path) -> None:
     certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
     certify(town.office, town.node, "node.key", NODE)
-    async with await open_database(str(town.premises.database)) as database:
-        await register(database.writer, town.premises.registration.read_bytes(), wall_ms())
-    async with running(town) as city:
-        await pressed(town, tmp_path / "fingers", [Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED])
+    await registered(town)
+    async with running(town) as city, at_work(town, tmp_path / "fingers") as press:
+        for level in (Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED):
+            await press(level)
+        await until(lambda: settled(town) == [1, 2, 3, 4], 40)
         async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
             assert (await client.get("/api/board")).json()["total"] == 4
 
@@ -159,7 +174,61 @@ async def test_a_node_and_a_gateway_enrol_by_their_commands_and_rate(
             assert await asyncio.to_thread(main, words) == 0
             key = next(settings.parent.glob("*.key"))
             assert capsys.readouterr().out == f"{read_key(key).public}\n"
-        await pressed(town, tmp_path / "fingers", [Level.SATISFIED, Level.BASIC])
+        async with at_work(town, tmp_path / "fingers") as press:
+            await press(Level.SATISFIED)
+            await press(Level.BASIC)
+            await until(lambda: settled(town) == [1, 2], 40)
     away = ["enrol", "--config", str(town.node), "--city", "http://127.0.0.1:1", "--token-file", str(token)]
     assert await asyncio.to_thread(edge, away) == 1
     assert capsys.readouterr().err.endswith("run the same command again\n")
+
+
+async def test_offline_over_the_end_of_its_certificate_a_node_loses_nothing(
+    town: Town, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(renewal, "AGAIN_S", 0.1)
+    certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
+    await registered(town)
+    at_node = read_edge(town.node)
+    signer, city_key = read_key(Path(at_node.key)), read_key(Path(read_cloud(town.premises.cloud).key)).public
+    ends = wall_ms() + 5000
+    certify(town.office, town.node, "node.key", NODE, ends - rules.LIFE_DAYS * rules.DAY_MS)
+    async with running(town) as city, at_work(town, tmp_path / "fingers") as press:
+        await press(Level.SATISFIED)
+        await town.nodes.stop()
+        await press(Level.BASIC)
+        await asyncio.sleep(max(0, ends + 2000 - wall_ms()) / 1000)
+        await press(Level.DISSATISFIED)
+        await town.nodes.start()
+        await until(lambda: "takes our certificate, or its own revocation list, for expired" in caplog.text, 60)
+        await press(Level.SATISFIED)
+        asking = renewal.Renewal(city.address, at_node.broker, signer, city_key, name=NODE)
+        async with renewal.renewing(asking):
+            await until(lambda: settled(town) == [1, 2, 3, 4], 80)
+    assert f"{NODE}: a new certificate is in" in caplog.text
+
+
+@pytest.mark.parametrize("house", ["edge", "gateway"])
+async def test_a_house_that_knows_the_citys_address_renews_by_itself(house: str, town: Town) -> None:
+    certify(town.office, town.gateway, "gateway.key", TOWNSHIP, wall_ms() - 400 * rules.DAY_MS)
+    certify(town.office, town.node, "node.key", NODE, wall_ms() - 400 * rules.DAY_MS)
+    config = town.node if house == "edge" else town.gateway
+    before = (config.parent / "certificate.pem").read_bytes()
+    # As the command, but that it does not wait up to ten minutes first.
+    script = (
+        f"import sys, transport.renewal as r, {house}.__main__ as m; r.AGAIN_S = 0.1; sys.exit(m.main(sys.argv[1:]))"
+    )
+    async with running(town) as city:
+        config.write_text(f'city_url = "{city.address}"\n{config.read_text()}')
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, "run", "--config", str(config), stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await until(lambda: (config.parent / "certificate.pem").read_bytes() != before, 60)
+        finally:
+            child.terminate()
+            assert await child.wait() == 0
+    assert town.office.authority.of(
+        NODE if house == "edge" else TOWNSHIP, read_key(next(config.parent.glob("*.key"))).public
+    )[1:]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -70,15 +71,21 @@ class Desk:
             return [(one.key, one.valid_to is None) for one in await nodes(connection) if one.node == node]
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    made = Desk(tmp_path)
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Desk]:
+    made = Desk(folder)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(made.city.run())
         await made.city.ready.wait()
         async with made.client:
             yield made
         made.city.stop()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(tmp_path) as made:
+        yield made
 
 
 async def test_who_is_invited_gets_a_certificate_and_is_registered(desk: Desk) -> None:
@@ -166,7 +173,7 @@ async def test_whoever_is_not_invited_gets_one_answer_and_changes_nothing(
         403,
         {"detail": "not invited: ask the city for an invitation for this device"},
     )
-    assert "enrolment was refused" in caplog.text
+    assert f"{ENROL} was refused" in caplog.text
     assert list(desk.authority.issued()) == []
     assert await desk.keys(A1) == []
 
