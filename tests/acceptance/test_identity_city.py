@@ -23,6 +23,7 @@ from cloud.registry.load import register
 from cloud.settings import read as read_cloud
 from contract.identity import window_id
 from contract.rating import Level
+from contract.signing import public_key
 from edge.__main__ import main as edge
 from edge.node import Node
 from edge.settings import read as read_edge
@@ -109,9 +110,16 @@ async def running(town: Town) -> AsyncIterator[City]:
         city.stop()
 
 
+class Work(NamedTuple):
+    """`press` presses a button and waits for its light."""
+
+    press: Callable[[Level], Awaitable[None]]
+    gateway: Gateway
+
+
 @asynccontextmanager
-async def at_work(town: Town, log: Path) -> AsyncIterator[Callable[[Level], Awaitable[None]]]:
-    """A running node and gateway; what is yielded presses a button and waits for its light."""
+async def at_work(town: Town, log: Path) -> AsyncIterator[Work]:
+    """A running node and gateway."""
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         at_gateway, at_node = read_gateway(town.gateway), read_edge(town.node)
@@ -131,7 +139,9 @@ async def at_work(town: Town, log: Path) -> AsyncIterator[Callable[[Level], Awai
             assert await finger.visit(f"v{next(visits)}", [Press(0.0, level)]) == "lit"
             await asyncio.sleep(0.2)
 
-        yield press
+        yield Work(press, gateway)
+        # Its line is empty, so whatever comes next finds nothing under way.
+        await until(lambda: node._uplink.sender.lanes.ratings() == 0, 40)
 
 
 async def registered(town: Town) -> None:
@@ -151,9 +161,9 @@ async def test_ratings_of_a_certified_node_settle_in_the_ledger(town: Town, tmp_
     certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
     certify(town.office, town.node, "node.key", NODE)
     await registered(town)
-    async with running(town) as city, at_work(town, tmp_path / "fingers") as press:
+    async with running(town) as city, at_work(town, tmp_path / "fingers") as work:
         for level in (Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED):
-            await press(level)
+            await work.press(level)
         await until(lambda: settled(town) == [1, 2, 3, 4], 40)
         async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
             assert (await client.get("/api/board")).json()["total"] == 4
@@ -174,15 +184,16 @@ async def test_a_node_and_a_gateway_enrol_by_their_commands_and_rate(
             assert await asyncio.to_thread(main, words) == 0
             key = next(settings.parent.glob("*.key"))
             assert capsys.readouterr().out == f"{read_key(key).public}\n"
-        async with at_work(town, tmp_path / "fingers") as press:
-            await press(Level.SATISFIED)
-            await press(Level.BASIC)
+        async with at_work(town, tmp_path / "fingers") as work:
+            await work.press(Level.SATISFIED)
+            await work.press(Level.BASIC)
             await until(lambda: settled(town) == [1, 2], 40)
     away = ["enrol", "--config", str(town.node), "--city", "http://127.0.0.1:1", "--token-file", str(token)]
     assert await asyncio.to_thread(edge, away) == 1
     assert capsys.readouterr().err.endswith("run the same command again\n")
 
 
+@pytest.mark.timeout(240)
 async def test_offline_over_the_end_of_its_certificate_a_node_loses_nothing(
     town: Town, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,15 +205,15 @@ async def test_offline_over_the_end_of_its_certificate_a_node_loses_nothing(
     signer, city_key = read_key(Path(at_node.key)), read_key(Path(read_cloud(town.premises.cloud).key)).public
     ends = wall_ms() + 5000
     certify(town.office, town.node, "node.key", NODE, ends - rules.LIFE_DAYS * rules.DAY_MS)
-    async with running(town) as city, at_work(town, tmp_path / "fingers") as press:
-        await press(Level.SATISFIED)
+    async with running(town) as city, at_work(town, tmp_path / "fingers") as work:
+        await work.press(Level.SATISFIED)
         await town.nodes.stop()
-        await press(Level.BASIC)
+        await work.press(Level.BASIC)
         await asyncio.sleep(max(0, ends + 2000 - wall_ms()) / 1000)
-        await press(Level.DISSATISFIED)
+        await work.press(Level.DISSATISFIED)
         await town.nodes.start()
         await until(lambda: "takes our certificate, or its own revocation list, for expired" in caplog.text, 60)
-        await press(Level.SATISFIED)
+        await work.press(Level.SATISFIED)
         asking = renewal.Renewal(city.address, at_node.broker, signer, city_key, name=NODE)
         async with renewal.renewing(asking):
             await until(lambda: settled(town) == [1, 2, 3, 4], 80)
@@ -216,9 +227,8 @@ async def test_a_house_that_knows_the_citys_address_renews_by_itself(house: str,
     config = town.node if house == "edge" else town.gateway
     before = (config.parent / "certificate.pem").read_bytes()
     # As the command, but that it does not wait up to ten minutes first.
-    script = (
-        f"import sys, transport.renewal as r, {house}.__main__ as m; r.AGAIN_S = 0.1; sys.exit(m.main(sys.argv[1:]))"
-    )
+    hurried = "import sys, transport.renewal as r; r.AGAIN_S = 0.1"
+    script = f"{hurried}; from {house}.__main__ import main; sys.exit(main(sys.argv[1:]))"
     async with running(town) as city:
         config.write_text(f'city_url = "{city.address}"\n{config.read_text()}')
         child = await asyncio.create_subprocess_exec(
@@ -229,6 +239,34 @@ async def test_a_house_that_knows_the_citys_address_renews_by_itself(house: str,
         finally:
             child.terminate()
             assert await child.wait() == 0
-    assert town.office.authority.of(
-        NODE if house == "edge" else TOWNSHIP, read_key(next(config.parent.glob("*.key"))).public
-    )[1:]
+    key = read_key(next(config.parent.glob("*.key"))).public
+    assert len(town.office.authority.of(NODE if house == "edge" else TOWNSHIP, key)) == 2
+
+
+@pytest.mark.timeout(240)
+async def test_a_node_with_a_new_key_goes_on_in_a_new_epoch(town: Town, tmp_path: Path) -> None:
+    certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
+    certify(town.office, town.node, "node.key", NODE)
+    await registered(town)
+    key, token = town.node.parent / "node.key", tmp_path / "token"
+    async with running(town) as city:
+        async with at_work(town, tmp_path / "fingers") as work:
+            await work.press(Level.SATISFIED)
+            await until(lambda: settled(town) == [1], 40)
+        old = read_key(key).public
+        key.rename(tmp_path / "old.key")
+        token.write_text(Invitations(town.office.folder / "ca").invite(NODE, wall_ms() + 60_000).text)
+        words = ["enrol", "--config", str(town.node), "--city", city.address, "--token-file", str(token)]
+        assert await asyncio.to_thread(edge, words) == 0
+        new = read_key(key).public
+        assert new != old
+        (replaced,) = town.office.authority.of(NODE, old)
+        town.office.revoke(replaced.serial, town.office.folder / f"broker-{TOWNSHIP}")
+        await town.nodes.restart()
+        async with at_work(town, tmp_path / "fingers") as work:
+            await until(lambda: work.gateway._papers.key_of(NODE) == public_key(new), 40)
+            await work.press(Level.BASIC)
+            await until(lambda: settled(town) == [1, 1], 40)
+    with closing(sqlite3.connect(town.premises.database)) as ledger:
+        epochs = ledger.execute("SELECT DISTINCT epoch FROM ledger_entry WHERE kind = 'batch'").fetchall()
+    assert len(epochs) == 2
