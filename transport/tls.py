@@ -67,7 +67,7 @@ def context(broker: Broker) -> ssl.SSLContext | None:
         except (OSError, ValueError) as bad:
             raise SettingsError(
                 f"{broker.certificate}: cannot be used as the certificate of the key {broker.key}: {_plain(bad)}; "
-                "`manyi pki issue` makes one for its public half"
+                "`enrol`, or `manyi pki issue` at the city, makes one"
             ) from bad
     return made
 

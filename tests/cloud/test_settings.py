@@ -77,3 +77,11 @@ def test_a_wrong_value_is_one_line_with_file_and_key(tmp_path: Path, text: str, 
 def test_a_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml: cannot be read"):
         read(tmp_path / "nothing.toml")
+
+
+def test_certificates_and_the_ca_stand_beside_the_settings(tmp_path: Path) -> None:
+    text = GOOD.replace("[broker]", 'pki = "ca"\n[broker]\nca = "ca.pem"\ncertificate = "city.pem"', 1)
+    settings = read(written(tmp_path, text))
+    assert settings.pki == str(tmp_path / "ca")
+    assert (settings.broker.ca, settings.broker.key) == (str(tmp_path / "ca.pem"), settings.key)
+    assert read(written(tmp_path, GOOD)).pki is None

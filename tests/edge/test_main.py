@@ -149,3 +149,29 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert ended.value.code == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            '"127.0.0.1" }',
+            '"127.0.0.1", ca = "ca.pem", certificate = "a1.pem" }',
+            "/ca.pem: cannot be read as the city's",
+        ),
+        ("pins =", 'city_url = "http://city.example"\npins =', "/edge.toml: city_url: without `ca` and `certificate`"),
+        ("pins =", 'city_url = "city.example"\npins =', "/edge.toml: city_url: expected"),
+    ],
+)
+def test_certificates_that_are_not_there_are_one_line_and_code_2(
+    config: Path, stand: type[Stand], capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    new_key(config.parent / "node.key")
+    config.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+
+    assert main(["run", "--config", str(config)]) == 2
+
+    line = capsys.readouterr().err
+    assert line.startswith(f"{config.parent}{said}")
+    assert line.count("\n") == 1
+    assert not any(node.ended for node in stand.built)

@@ -177,3 +177,25 @@ async def test_the_seals_that_it_keeps(tmp_path: Path, capsys: pytest.CaptureFix
         await journal.close()
     kept = read_seals(capsys.readouterr().out, "stdout")
     assert [one.raw for one in kept] == raws
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("port = 9 }", 'port = 9, ca = "ca.pem", certificate = "g.pem" }', "/ca.pem: cannot be read as the city's"),
+        (
+            "store =",
+            'city_url = "http://city.example"\nstore =',
+            "/gateway.toml: city_url: without `ca` and `certificate`",
+        ),
+    ],
+)
+def test_certificates_that_are_not_there_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    file = alone(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+    assert main(["run", "--config", str(file)]) == 2
+
+    line = capsys.readouterr().err
+    assert line.startswith(f"{tmp_path}{said}")
+    assert line.count("\n") == 1
