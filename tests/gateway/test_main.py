@@ -177,6 +177,8 @@ async def test_the_seals_that_it_keeps(tmp_path: Path, capsys: pytest.CaptureFix
         await journal.close()
     kept = read_seals(capsys.readouterr().out, "stdout")
     assert [one.raw for one in kept] == raws
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
