@@ -1,6 +1,8 @@
 """`manyi pki`: the city's certificate authority, in a folder that needs no city and no network."""
 
+import asyncio
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -85,17 +87,48 @@ def revoke(
     wanted: Annotated[str, typer.Argument(metavar="NAME|SERIAL", help="All certificates of a name, or one of them.")],
     *,
     reason: Annotated[Literal["stolen", "replaced", "retired"], typer.Option(help="It stands on the list.")],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The city's TOML file: its registry learns it too."),
+    ] = None,
 ) -> None:
-    """Put certificates on the revocation list. It counts where the list is: copy it to all brokers and restart them."""
+    """Put certificates on the revocation list. It counts where the list is: copy it to all brokers and restart them.
+
+    With --config their keys end in the city's registry too: it counts nothing that they sign of later.
+    """
+    from base64 import urlsafe_b64encode
+
     from cloud.pki.authority import Authority
 
     with explained():
-        fresh = Authority.open(folder).revoke(wanted, reason, wall_ms())
+        authority = Authority.open(folder)
+        fresh = authority.revoke(wanted, reason, wall_ms())
+        # Those that were on the list already may not have ended there.
+        meant = [one for one in authority.issued() if wanted.lower() in {one.name, one.serial}]
+        keys = {urlsafe_b64encode(one.key).rstrip(b"=").decode() for one in meant}
+        ended = [] if config is None else asyncio.run(_end(config, keys))
     for one in fresh:
         typer.echo(f"revoked {one.name} {one.serial}")
+    for node in ended:
+        typer.echo(f"ended the key of {node} in the registry")
     if not fresh:
         typer.echo("nothing new: it was revoked already")
     typer.echo(f"now copy {folder / 'crl.pem'} into the folder of every broker, and restart those (no reload)")
+
+
+async def _end(config: Path, keys: Iterable[str]) -> list[str]:
+    from cloud.address import shown, url_of
+    from cloud.copy.target import check_finished
+    from cloud.database import open_database, unavailable
+    from cloud.registry.load import end_keys
+    from cloud.settings import read
+
+    settings = read(config)
+    opened = await open_database(settings.database, password_file=settings.database_password_file)
+    async with opened as database:
+        with unavailable():
+            await check_finished(database, shown(url_of(settings.database)))
+            return await end_keys(database.writer, keys, wall_ms())
 
 
 @pki.command("list")

@@ -158,7 +158,8 @@ def _handed_back(entry: Signed, city: bytes) -> Sealed:
 def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int | None) -> None:
     """Raise `Refused` unless `node` belongs to `township`, is registered, and signed `entry`.
 
-    An earlier key of the node holds for ratings from before it was replaced (`at` in ms; None: only the present key).
+    A key that ended, since it was replaced or revoked, holds for ratings from before (`at` in ms; None: only a key that
+    is in force).
     """
     if township_of(node) != township:
         raise Refused(Reason.WRONG_SENDER, f"{node} on the topic of township {township}")
@@ -168,9 +169,9 @@ def check_sender(node: str, entry: Signed, township: str, registry: Registry, at
     if not entry.signature:
         raise Refused(Reason.UNSIGNED, node)
     for known in keys:
-        if (at is None or known.valid_to is None or at < known.valid_to) and verify(
-            entry.body, entry.signature, known.key
-        ):
+        # A key that ended signs no hello any more: it was revoked, or another one says how things are now.
+        holds = known.valid_to is None or (at is not None and at < known.valid_to)
+        if holds and verify(entry.body, entry.signature, known.key):
             return
         if at is None:
             break

@@ -10,17 +10,17 @@
 The last three are `cloud.hours.forms`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
-ratings pressed before it count; another key holds from now on.
+ratings pressed before it count; another key holds from now on, and one that ended never comes back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from cloud.database import write
+from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
 from cloud.hours.rules import CITY
@@ -129,7 +129,9 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
             if place != CITY and place not in before.places:
                 raise SettingsError(f"registration: hours and closures: there is no place {place}")
         version = await store.raise_version(connection, now)
-        known = {row.node: row for row in await store.nodes(connection) if row.valid_to is None}
+        known: dict[str, list[RegisteredNode]] = {}
+        for row in await store.nodes(connection):
+            known.setdefault(row.node, []).append(row)
         added = await _put_nodes(connection, document.nodes, "node", known, now)
         added += await _put_nodes(connection, document.gateways, "gateway", known, now)
         windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
@@ -147,24 +149,36 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
     )
 
 
+async def end_keys(engine: AsyncEngine, keys: Iterable[str], now: int) -> list[str]:
+    """End public `keys` (base64url) at city time `now` (ms): nothing counts that they sign of later. Whose they were."""
+    async with engine.begin() as connection:
+        ended = [node for key in keys for (node,) in await fetch(connection, store.END_KEY, (now, key))]
+        if ended:
+            await store.raise_version(connection, now)
+    return ended
+
+
 async def _put_nodes(
     connection: AsyncConnection,
     forms: Sequence[NodeForm | GatewayForm],
     kind: Kind,
-    known: Mapping[str, RegisteredNode],
+    known: Mapping[str, Sequence[RegisteredNode]],
     now: int,
 ) -> int:
     new: list[tuple[object, ...]] = []
     closed: list[tuple[object, ...]] = []
     for form in forms:
-        present = known.get(form.node)
-        if present is not None and present.kind != kind:
-            raise SettingsError(f"registration: {form.node} is registered as a {present.kind}, not as a {kind}")
-        if present is not None and present.key == public_key(form.key):
+        rows, key = known.get(form.node, ()), public_key(form.key)
+        if any(row.kind != kind for row in rows):
+            raise SettingsError(f"registration: {form.node} is registered as a {rows[0].kind}, not as a {kind}")
+        same = [row for row in rows if row.key == key]
+        if any(row.valid_to is None for row in same):
             continue
-        if present is not None:
-            closed.append((now, form.node))
-        new.append((form.node, kind, township_of(form.node), form.key, 0 if present is None else now))
+        if same:
+            raise SettingsError(f"registration: {form.node}: this key was replaced or revoked: make a new one")
+        closed += [(now, form.node) for row in rows if row.valid_to is None]
+        # Nobody had the name before: what was pressed before today counts too.
+        new.append((form.node, kind, township_of(form.node), form.key, now if rows else 0))
     await write(connection, store.CLOSE_NODE, closed)
     await write(connection, store.ADD_NODE, new)
     return len(new)

@@ -55,6 +55,8 @@ INSERT INTO node (node, kind, township, key, valid_from) VALUES (:node, :kind, :
 
 CLOSE_NODE = "UPDATE node SET valid_to = :at WHERE node = :node AND valid_to IS NULL"
 
+END_KEY = "UPDATE node SET valid_to = :at WHERE key = :key AND valid_to IS NULL RETURNING node"
+
 PUT_WINDOW = """
 INSERT INTO "window" (id, valid_from, valid_to) VALUES (:id, :valid_from, :valid_to)
 ON CONFLICT (id, valid_from) DO UPDATE SET valid_to = excluded.valid_to

@@ -1,5 +1,6 @@
 """`manyi pki` as an administrator runs it, without a city and without a network."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -8,10 +9,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from cloud.database import open_database
 from cloud.pki.authority import Authority
 from cloud.pki.invitations import Invitations
+from cloud.registry.load import register
+from cloud.registry.store import nodes
 from contract.enrolment import Invitation
+from contract.errors import SettingsError
 from contract.signing import Signer
+from tests.cli.test_db import settings
 from transport.keys import new_key
 
 NODE = "371721121-a1"
@@ -53,6 +59,27 @@ def test_a_certificate_is_printed_listed_and_revoked(ca: Path, tmp_path: Path) -
     assert "restart" in done.stdout
     assert listed(ca) == [(NODE, "revoked")]
     assert "revoked already" in manyi("revoke", ca, one["serial"], "--reason", "stolen").stdout
+
+
+def test_a_revoked_key_ends_in_the_citys_registry(ca: Path, tmp_path: Path, errand: asyncio.Runner) -> None:
+    config, key = settings(tmp_path, "city.db"), new_key(tmp_path / "node.key")
+
+    async def registered() -> list[tuple[str, bool]]:
+        async with await open_database(str(tmp_path / "city.db")) as database:
+            await register(database.writer, f'{{"nodes": [{{"node": "{NODE}", "key": "{key}"}}]}}', 5)
+            async with database.reader.connect() as connection:
+                return [(one.node, one.valid_to is None) for one in await nodes(connection)]
+
+    assert errand.run(registered()) == [(NODE, True)]
+    manyi("issue", ca, NODE, "--key", key)
+    assert manyi("revoke", ca, NODE, "--reason", "stolen").exit_code == 0
+    # Later is not too late.
+    done = manyi("revoke", ca, NODE, "--reason", "stolen", "--config", config)
+    assert f"ended the key of {NODE} in the registry" in done.stdout
+    assert "revoked already" in done.stdout
+    # Whoever registers it again, knowingly or not, does not bring it back.
+    with pytest.raises(SettingsError, match="this key was replaced or revoked: make a new one"):
+        errand.run(registered())
 
 
 def test_all_four_states_are_told(ca: Path) -> None:

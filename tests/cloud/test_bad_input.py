@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ingest.reading import Arrival, check_sender, read
+from cloud.registry import store
+from cloud.registry.load import end_keys, register
+from cloud.registry.papers import papers
 from cloud.registry.snapshot import RegisteredNode, Registry
 from contract.ack import Refusal
 from contract.batch import Batch
@@ -188,3 +191,23 @@ def test_a_row_may_carry_more_fields_than_we_know() -> None:
 
     assert [verified.batch.rows for verified in reading.batches] == [rows]
     assert reading.batches[0].raw == Signed(*unpack(SIGNERS[NODE].entry(body))[0]).raw
+
+
+async def test_a_key_that_ended_holds_for_what_was_pressed_before(desk: Desk) -> None:
+    """Whoever has a revoked key: what the node signed before still counts when it comes, and nothing after."""
+    form = f'{{"nodes": [{{"node": "{NODE}", "key": "{SIGNERS[NODE].public}", "windows": ["01"]}}]}}'
+    await register(desk.database.writer, form, NOW - 1)
+    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public, CITY.public], NOW) == [NODE]
+    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public], NOW + 5) == []
+    async with desk.database.reader.connect() as connection:
+        desk.registry = await store.load(connection, NOW)
+    assert desk.registry.keys(NODE)[0].valid_to == NOW
+    assert [text for _, text in papers(desk.registry, CITY, NOW) if NODE.encode() in text] == []
+
+    await desk.exchange(entry(1, ("01", 3), t0=NOW - 1000))
+    await desk.exchange(entry(2, ("01", 3), t0=NOW))
+    await desk.exchange(hello(NODE, last=9))
+
+    assert desk.tallied == (1, 0, 0)
+    assert [reason for (reason,) in desk.query("SELECT reason FROM quarantine ORDER BY id")] == ["wrong_signature"] * 2
+    assert desk.query("SELECT count(*) FROM hello") == [(0,)]
