@@ -150,7 +150,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
 
 
 async def end_keys(engine: AsyncEngine, keys: Iterable[str], now: int) -> list[str]:
-    """End public `keys` (base64url) at city time `now` (ms): nothing counts that they sign of later. Whose they were."""
+    """End public `keys` (base64url) at city time `now` (ms): what they sign of later is refused. Whose they were."""
     async with engine.begin() as connection:
         ended = [node for key in keys for (node,) in await fetch(connection, store.END_KEY, (now, key))]
         if ended:
