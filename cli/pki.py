@@ -106,7 +106,7 @@ def revoke(
         # Those that were on the list already may not have ended there.
         meant = [one for one in authority.issued() if wanted.lower() in {one.name, one.serial}]
         keys = {urlsafe_b64encode(one.key).rstrip(b"=").decode() for one in meant}
-        ended = [] if config is None else asyncio.run(_end(config, keys))
+        ended = [] if config is None else asyncio.run(_end(config, keys, authority.revocations))
     for one in fresh:
         typer.echo(f"revoked {one.name} {one.serial}")
     for node in ended:
@@ -116,7 +116,7 @@ def revoke(
     typer.echo(f"now copy {folder / 'crl.pem'} into the folder of every broker, and restart those (no reload)")
 
 
-async def _end(config: Path, keys: Iterable[str]) -> list[str]:
+async def _end(config: Path, keys: Iterable[str], revoked: bytes) -> list[str]:
     from cloud.address import shown, url_of
     from cloud.copy.target import check_finished
     from cloud.database import open_database, unavailable
@@ -128,7 +128,7 @@ async def _end(config: Path, keys: Iterable[str]) -> list[str]:
     async with opened as database:
         with unavailable():
             await check_finished(database, shown(url_of(settings.database)))
-            return await end_keys(database.writer, keys, wall_ms())
+            return await end_keys(database.writer, keys, revoked, wall_ms())
 
 
 @pki.command("list")

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from contract.errors import SettingsError
 from proof import auditor, prover, score, verifier
@@ -27,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--database", metavar="FILE", type=Path, required=True, help="the ledger, or a backup of it")
+    common.add_argument("--database", metavar="FILE", required=True, help="the ledger, a backup, or the URL of one")
     common.add_argument("--zone", default="Asia/Shanghai", help="the time zone whose days the city counts by")
     common.add_argument("--json", dest="as_json", action="store_true", help="one JSON object on stdout")
     return common

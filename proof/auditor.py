@@ -9,13 +9,14 @@ from collections import Counter
 from pathlib import Path
 
 from contract.errors import SettingsError
+from proof import certificates, spreadsheet
 from proof import keys as known
-from proof import spreadsheet
 from proof.audit import Account, Auditor
 from proof.findings import NAMED, Finding
 from proof.keys import Keys
 from proof.ledger import snapshot
 from proof.sealtext import city_key, read_seals
+from proof.source import located
 from proof.zone import zone_of
 
 _TELL_S = 1.0
@@ -40,6 +41,12 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         help="a node and its public key a row (.csv or .xlsx), from where you trust it; else the file's own registry",
     )
     audit.add_argument(
+        "--ca",
+        metavar="FILE",
+        type=Path,
+        help="the CA's certificate: then keys are those that it certified, by the certificates in the ledger",
+    )
+    audit.add_argument(
         "--seal",
         metavar="FILE",
         type=Path,
@@ -53,7 +60,10 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
 def run(options: argparse.Namespace) -> int:
     """Audit as `options` ask for; 0 or 1. Raises `SettingsError`."""
     zone = zone_of(options.zone)
+    if options.keys is not None and options.ca is not None:
+        raise SettingsError("--keys and --ca both say whose keys are whose: bring one of them")
     brought = None if options.keys is None else known.listed(spreadsheet.read(options.keys), str(options.keys))
+    ca = None if options.ca is None else certificates.authority(options.ca)
     city = None if options.city is None else city_key(options.city)
     seals = [one for file in options.seal for one in read_seals(file)]
     found: list[Finding] = []
@@ -64,14 +74,14 @@ def run(options: argparse.Namespace) -> int:
         if counts[finding.rule] <= NAMED:
             found.append(finding)
 
-    with snapshot(options.database) as ledger:
-        keys = _keys(ledger, brought)
+    with located(options.database) as file, snapshot(file) as ledger:
+        keys = _keys(ledger, brought) if ca is None else certificates.certified(ledger, ca, find=find)
         account = Auditor(ledger, keys, zone, city=city, seals=seals, find=find, tell=_Progress()).run()
     if options.as_json:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
     else:
-        own = [name for name, given in (("--keys", brought), ("--city", city)) if given is None]
+        own = [name for name, given in (("--keys", brought or ca), ("--city", city)) if given is None]
         sys.stdout.write(_summary(account, found, counts, own))
     return 1 if found else 0
 

@@ -12,6 +12,7 @@ from contract.errors import SettingsError
 from proof.inclusion import Inclusion, proved
 from proof.ledger import snapshot
 from proof.seals import Sealed, leaf, opened
+from proof.source import located
 
 _GIVING = """
 SELECT epoch, min(position), raw FROM ledger_entry
@@ -40,7 +41,7 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
 
 def run(options: argparse.Namespace) -> int:
     """Prove what `options` ask for; raises `SettingsError`."""
-    with snapshot(options.database) as ledger:
+    with located(options.database) as file, snapshot(file) as ledger:
         proof = _prove(ledger, options.node, options.number, options.epoch)
     text = msgspec.json.format(msgspec.json.encode(proof), indent=1).decode() + "\n"
     if options.out is None:

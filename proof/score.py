@@ -17,6 +17,7 @@ from proof.report import Line, Report, check_known, lines
 from proof.served import participations, served
 from proof.share import wilson
 from proof.sheet import Cell, Sheet
+from proof.source import located
 from proof.span import bounds_of
 from proof.tallies import by_window
 from proof.units import Kind, counted
@@ -64,7 +65,7 @@ def _report(options: argparse.Namespace) -> Report:
     policy = policies.named(options.policy)
     scores = assessments(_rows(options.assessment), str(options.assessment))
     people = served(_rows(options.served), str(options.served))
-    with snapshot(options.database) as ledger:
+    with located(options.database) as file, snapshot(file) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
         counts = counted(by_window(ledger, span.first, span.last), units(ledger, bounds))
     for given_in, source in ((scores, options.assessment), (people, options.served)):

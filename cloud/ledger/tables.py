@@ -27,8 +27,8 @@ ledger_commit = Table(
 )
 
 # `kind`: batch (`raw` is the signed batch as received); seal, witness or report (`raw` is as the city signed it); or,
-# with JSON as `raw`, admit (see `cloud.ledger.admission`) or refuse (see `cloud.held`). A witness is a seal of a ledger
-# that was lost (see `cloud.seals`).
+# certificate and revocation (`raw` is PEM); with JSON as `raw`, admit (see `cloud.ledger.admission`) or refuse (see
+# `cloud.held`). A witness is a seal of a ledger that was lost (see `cloud.seals`).
 # `first`..`last`: a batch's numbers, a report's edition; of a seal its number and its last position. `epoch` is a
 # report's period.
 # `received_at`: city time, ms. `lane`: live or backlog.
@@ -74,6 +74,13 @@ Index(
     unique=True,
     sqlite_where=ledger_entry.c.kind == "report",
     postgresql_where=ledger_entry.c.kind == "report",
+)
+
+Index(
+    "ledger_entry_certificates",
+    ledger_entry.c.node,
+    sqlite_where=ledger_entry.c.kind.in_(("certificate", "revocation")),
+    postgresql_where=ledger_entry.c.kind.in_(("certificate", "revocation")),
 )
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it

@@ -140,6 +140,11 @@ class Authority:
             except (OSError, ValueError) as bad:
                 raise SettingsError(f"{file}: cannot be read as a certificate: {bad}") from bad
 
+    @property
+    def revocations(self) -> bytes:
+        """The revocation list (PEM)."""
+        return self._list().public_bytes(Encoding.PEM)
+
     def revoked(self) -> frozenset[str]:
         """The serial numbers of what is revoked."""
         return rules.listed(self._list())

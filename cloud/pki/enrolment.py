@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.pki import names
 from cloud.pki.authority import Authority
 from cloud.pki.invitations import Invitations, Invited
+from cloud.registry import certificates
 from cloud.registry.load import register
 from contract import enrolment
 from contract.bundle import Signed
@@ -50,6 +51,8 @@ class Enrolment:
                 await self._register(request, invited)
                 certificate = await asyncio.to_thread(self._authority.issue, invited.name, request.key, self._now())
                 logger.info("%s enrolled with the key %s", request.node, request.key)
+            async with self._engine.begin() as connection:
+                await certificates.keep(connection, invited.name, certificate, self._now())
         text, ca = certificate.decode(), self._authority.certificate.decode()
         return Enrolled(text, ca, enrolment.answered(bytes.fromhex(invited.digest), text, ca))
 

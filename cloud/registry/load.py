@@ -24,7 +24,7 @@ from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
 from cloud.hours.rules import CITY
-from cloud.registry import store
+from cloud.registry import certificates, store
 from cloud.registry.snapshot import Kind, RegisteredNode
 from contract.batch import NodeName
 from contract.codec import encode
@@ -53,19 +53,21 @@ class ConfigForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A node with its public key and windows."""
+    """A node with its public key and windows, and its certificate (PEM) where there is one."""
 
     node: NodeName
     key: KeyText
+    certificate: str | None = None
     windows: list[WindowName | WindowForm] = []
     config: ConfigForm | None = None
 
 
 class GatewayForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A gateway with its public key."""
+    """A gateway with its public key, and its certificate (PEM) where there is one."""
 
     node: NodeName
     key: KeyText
+    certificate: str | None = None
 
 
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,8 +101,7 @@ def read(text: str | bytes) -> Registration:
     except msgspec.DecodeError as bad:
         raise SettingsError(f"registration: {bad}") from bad
     seen: set[str] = set()
-    forms: list[NodeForm | GatewayForm] = [*document.nodes, *document.gateways]
-    for form in forms:
+    for form in forms_of(document):
         if form.node in seen:
             raise SettingsError(f"registration: {form.node} is named twice")
         seen.add(form.node)
@@ -108,11 +109,30 @@ def read(text: str | bytes) -> Registration:
             public_key(form.key)
         except ValueError as bad:
             raise SettingsError(f"registration: {form.node}: {bad}") from bad
+        if form.certificate is not None:
+            _check_certificate(form, form.certificate)
     for node in document.nodes:
         names = [window if isinstance(window, str) else window.id for window in node.windows]
         if len(set(names)) != len(names):
             raise SettingsError(f"registration: {node.node}: a window is named twice")
     return document
+
+
+def forms_of(document: Registration) -> list[NodeForm | GatewayForm]:
+    """The nodes and gateways that `document` names."""
+    return [*document.nodes, *document.gateways]
+
+
+def _check_certificate(form: NodeForm | GatewayForm, text: str) -> None:
+    from cloud.pki.certificate import subject  # noqa: PLC0415  (its library takes a while to load)
+
+    name = form.node if isinstance(form, NodeForm) else township_of(form.node)
+    try:
+        certified = subject(text.encode())
+    except ValueError as bad:
+        raise SettingsError(f"registration: {form.node}: certificate: {bad}; `manyi pki issue` prints one") from bad
+    if certified != (name, public_key(form.key)):
+        raise SettingsError(f"registration: {form.node}: this is not the certificate of {name} and its key")
 
 
 async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
@@ -134,6 +154,10 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
             known.setdefault(row.node, []).append(row)
         added = await _put_nodes(connection, document.nodes, "node", known, now)
         added += await _put_nodes(connection, document.gateways, "gateway", known, now)
+        for form in forms_of(document):
+            if form.certificate is not None:
+                name = form.node if isinstance(form, NodeForm) else township_of(form.node)
+                await certificates.keep(connection, name, form.certificate.encode(), now)
         windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
         await write(connection, store.PUT_WINDOW, windows)
         configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
@@ -149,9 +173,13 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
     )
 
 
-async def end_keys(engine: AsyncEngine, keys: Iterable[str], now: int) -> list[str]:
-    """End public `keys` (base64url) at city time `now` (ms): what they sign of later is refused. Whose they were."""
+async def end_keys(engine: AsyncEngine, keys: Iterable[str], revoked: bytes, now: int) -> list[str]:
+    """End public `keys` (base64url) at city time `now` (ms): what they sign of later is refused. Whose they were.
+
+    `revoked` is the list that says so (PEM), which the ledger keeps.
+    """
     async with engine.begin() as connection:
+        await certificates.keep_list(connection, revoked, now)
         ended = [node for key in keys for (node,) in await fetch(connection, store.END_KEY, (now, key))]
         if ended:
             await store.raise_version(connection, now)

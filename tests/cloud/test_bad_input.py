@@ -197,8 +197,8 @@ async def test_a_key_that_ended_holds_for_what_was_pressed_before(desk: Desk) ->
     """Whoever has a revoked key: what the node signed before still counts when it comes, and nothing after."""
     form = f'{{"nodes": [{{"node": "{NODE}", "key": "{SIGNERS[NODE].public}", "windows": ["01"]}}]}}'
     await register(desk.database.writer, form, NOW - 1)
-    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public, CITY.public], NOW) == [NODE]
-    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public], NOW + 5) == []
+    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public, CITY.public], b"list", NOW) == [NODE]
+    assert await end_keys(desk.database.writer, [SIGNERS[NODE].public], b"list", NOW + 5) == []
     async with desk.database.reader.connect() as connection:
         desk.registry = await store.load(connection, NOW)
     assert desk.registry.keys(NODE)[0].valid_to == NOW

@@ -1,4 +1,4 @@
-"""The indexes that find seals and reports among the ledger's entries, and let no two of them say the same."""
+"""The indexes that find seals, reports and certificates among the ledger's entries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,4 +19,10 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=reports,
         postgresql_where=reports,
+    )
+    certificates = sa.text("kind IN ('certificate', 'revocation')")
+    op.create_index(
+        *("ledger_entry_certificates", "ledger_entry", ["node"]),
+        sqlite_where=certificates,
+        postgresql_where=certificates,
     )
