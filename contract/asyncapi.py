@@ -79,7 +79,8 @@ CHANNELS = {
     "node_config": _by_node("config", _GATEWAY, ("config",), "The node's set-up, passed through.", retained=True),
     "node_prompt": _by_node("prompt", _GATEWAY, ("prompt",), "Please rate: a service was finished at a window."),
     "township_live": _by_township(
-        "live", _GATEWAY, ("hello", "batch"), "The gateway's and its nodes' hellos, and the newest ratings."
+        *("live", _GATEWAY, ("hello", "batch", "seal")),
+        "The gateway's and its nodes' hellos, the newest ratings, and seals that the city lost.",
     ),
     "township_backlog": _by_township(
         "backlog", _GATEWAY, ("batch",), "Ratings being caught up, one payload in flight, on a connection of its own."
