@@ -1,7 +1,8 @@
 """Names of places and things: township, county, node, window, epoch.
 
 A township is its 9-digit national statistics code, a county the first 6 digits of it. A node's name starts with its
-township (`371721121-a1`), a window's with its node (`371721121-a1/02`), so each name says where it belongs.
+township (`371721121-a1`), a window's with its node (`371721121-a1/02`), an office's (`371721121:zw`) and a person's
+(`371721121:1024`) with the township again, so each name says where it belongs, and none can be taken for another.
 """
 
 import re
@@ -12,6 +13,9 @@ from contract.errors import Reason, Refused
 TOWNSHIP = re.compile(r"[0-9]{9}")
 NODE = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
 WINDOW = re.compile(r"[a-z0-9]{1,8}")
+# Behind the colon a letter is an office's, a digit a person's.
+OFFICE = re.compile(r"[0-9]{9}:[a-z][a-z0-9]{0,15}")
+PERSON = re.compile(r"[0-9]{9}:[0-9][a-z0-9]{0,15}")
 EPOCH = re.compile(r"[A-Za-z0-9_-]{10}")
 EPOCH_BITS = 60
 
@@ -30,9 +34,9 @@ def check_node(node: str) -> str:
     return node
 
 
-def township_of(node: str) -> str:
-    """Return the township (9 digits) that `node` belongs to."""
-    return node[:9]
+def township_of(name: str) -> str:
+    """Return the township (9 digits) that the node, window, office or person of this `name` belongs to."""
+    return name[:9]
 
 
 def county_of(place: str) -> str:

@@ -4,10 +4,11 @@
 {"nodes": [{"node": "371721121-a1", "key": "...", "windows": ["01", {"id": "02", "to": "2027-01-01T00:00:00+08:00"}],
             "config": {"windows": [...], "settle_ms": 800, "cooldown_ms": 3000}}],
  "gateways": [{"node": "371721121-g0", "key": "..."}],
- "hours": [...], "closures": [...], "days": [...]}
+ "hours": [...], "closures": [...], "days": [...],
+ "offices": [...], "duties": [...]}
 ```
 
-The last three are `cloud.hours.forms`'.
+Hours, closures and days are `cloud.hours.forms`', offices and duties `cloud.staffing.forms`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
 ratings pressed before it count; another key holds from now on, and one that ended never comes back.
@@ -26,6 +27,8 @@ from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days
 from cloud.hours.rules import CITY
 from cloud.registry import certificates, store
 from cloud.registry.snapshot import Kind, RegisteredNode
+from cloud.staffing import store as staffing
+from cloud.staffing.forms import DutyForm, OfficeForm, staff_of
 from contract.batch import NodeName
 from contract.codec import encode
 from contract.config import KeyText, NodeConfig, WindowName, WindowPins
@@ -78,12 +81,14 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours: list[HoursForm] = []
     closures: list[ClosureForm] = []
     days: list[DayForm] = []
+    offices: list[OfficeForm] = []
+    duties: list[DutyForm] = []
 
 
 class Summary(msgspec.Struct, frozen=True):
     """What the registry holds of the document now: `added` are new names or new keys; `version` is the registry's.
 
-    `offices`: hours, closures and days together.
+    `offices`: hours, closures and days together; `members`: windows given to offices.
     """
 
     nodes: int
@@ -92,6 +97,8 @@ class Summary(msgspec.Struct, frozen=True):
     added: int
     version: int
     offices: int = 0
+    members: int = 0
+    duties: int = 0
 
 
 def read(text: str | bytes) -> Registration:
@@ -139,6 +146,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
     """Register what `text` names, at city time `now` (ms). Raises `SettingsError`; then nothing has changed."""
     document = read(text)
     office_hours, closures, days = hours_of(document.hours), closures_of(document.closures), days_of(document.days)
+    staff = staff_of(document.offices, document.duties)
     await store.seed_places(engine)
     async with engine.begin() as connection:
         before = await store.load(connection, now)
@@ -163,6 +171,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
         await write(connection, store.PUT_CONFIG, configs)
         await hours.put(connection, office_hours, closures, days)
+        await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
     return Summary(
         len(document.nodes),
         len(document.gateways),
@@ -170,6 +179,8 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         added,
         version,
         offices=len(office_hours) + len(closures) + len(days),
+        members=len(staff.memberships),
+        duties=len(staff.duties),
     )
 
 

@@ -17,6 +17,8 @@ from cloud.misuse import store as misuse
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import store as registry
+from cloud.staffing import store as staffing
+from cloud.staffing.rules import Named, Staff, Tenure
 from contract.batch import Batch
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
@@ -58,6 +60,9 @@ async def city(desk: Desk) -> Desk:
         day = "2026-11-21"
         closures, days = [Closure("city", day, day, "停电")], [SpecialDay(day, "rest", "x")]
         await hours.put(connection, [Hours("city", day, None, ())], closures, days)
+        hall, li = Named(f"{TOWNSHIP}:zw", "政务大厅", "Hall"), Named(f"{TOWNSHIP}:1024", "李敏", "Li Min")
+        held = [[Tenure(f"{NODE}/01", 60_000, None, one.code)] for one in (hall, li)]
+        await staffing.put(connection, Staff([hall], held[0], [li], held[1]), {f"{NODE}/01"})
     for number in range(12):
         await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
     guessed = Batch(1, NODE, OTHER, 1, NOW - 9000, Quality.ESTIMATED, [Row(0, "01", 3, 1)], bounds=(NOW - 10_000, NOW))
