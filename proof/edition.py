@@ -71,6 +71,9 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
         period(self.period)
         public_key(self.by)
         for line in self.lines:
+            # Editions are for everybody: people's ratings are not, and who had which window is not in one.
+            if line.kind in (Kind.OFFICE, Kind.PERSON):
+                raise ValueError(f"{line.code}: the ratings of an office or a person are not published")
             for text in (line.k, line.assessment, line.corrected):
                 if text is not None:
                     _decimal(text)

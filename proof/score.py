@@ -19,11 +19,18 @@ from proof.share import wilson
 from proof.sheet import Cell, Sheet
 from proof.source import located
 from proof.span import bounds_of
+from proof.staffing import staffed
 from proof.tallies import by_window
 from proof.units import Kind, counted
 from proof.why import Language
 from proof.zone import zone_of
 
+_SHEETS: tuple[tuple[dict[Language, str], tuple[Kind, ...]], ...] = (
+    ({"zh": "县区与乡镇", "en": "Places"}, (Kind.CITY, Kind.COUNTY, Kind.TOWNSHIP)),
+    ({"zh": "窗口", "en": "Windows"}, (Kind.WINDOW,)),
+    ({"zh": "办事机构", "en": "Offices"}, (Kind.OFFICE,)),
+    ({"zh": "工作人员", "en": "People"}, (Kind.PERSON,)),
+)
 _POSITION = "SELECT coalesce(max(position), 0) FROM ledger_head"
 
 
@@ -33,8 +40,8 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         "score",
         parents=[common],
         help="correct the assessment of every unit by its ratings",
-        description="Correct the assessment of the city, its counties, townships and windows by the ratings of a "
-        "period. The rule is docs/scores.md. Exit code 2 where a file or a name cannot be used.",
+        description="Correct the assessment of the city, its counties, townships, windows, offices and people on duty "
+        "by the ratings of a period. The rule is docs/scores.md. Exit code 2 where a file or a name cannot be used.",
     )
     score.set_defaults(run=run)
     score.add_argument("--period", required=True, help="2026, 2026H2, 2026Q4, 2026-11, 2026W47 or 2026-11-27")
@@ -67,7 +74,9 @@ def _report(options: argparse.Namespace) -> Report:
     people = served(_rows(options.served), str(options.served))
     with located(options.database) as file, snapshot(file) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
-        counts = counted(by_window(ledger, span.first, span.last), units(ledger, bounds))
+        windows = by_window(ledger, span.first, span.last)
+        counts = counted(windows, units(ledger, bounds))
+        counts |= staffed(ledger, bounds, windows)
     for given_in, source in ((scores, options.assessment), (people, options.served)):
         check_known(counts, given_in, str(source), span)
     found = participations(counts, people, policy.points, str(options.served))
@@ -81,18 +90,13 @@ def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
 
 
 def write(report: Report, out: Path, language: Language) -> None:
-    """Write `report` into the table `out`, whose places and windows have a sheet each; raises `SettingsError`."""
-    places = [line for line in report.lines if line.unit.kind is not Kind.WINDOW]
-    windows = [line for line in report.lines if line.unit.kind is Kind.WINDOW]
-    names = ("县区与乡镇", "窗口") if language == "zh" else ("Places", "Windows")
+    """Write `report` into the table `out`, a sheet for each of `_SHEETS` that has lines; raises `SettingsError`."""
     facts, columns = table.facts(report, language), table.columns(report, language)
-    spreadsheet.write(
-        out,
-        [
-            Sheet(name, facts, columns, table.rows(report, part, language))
-            for name, part in zip(names, (places, windows), strict=True)
-        ],
-    )
+    sheets: list[Sheet] = []
+    for names, kinds in _SHEETS:
+        if part := [line for line in report.lines if line.unit.kind in kinds]:
+            sheets.append(Sheet(names[language], facts, columns, table.rows(report, part, language)))
+    spreadsheet.write(out, sheets)
 
 
 def _json(report: Report) -> str:
@@ -143,8 +147,12 @@ def _summary(report: Report, out: Path | None) -> str:
         (Kind.COUNTY, "counties"),
         (Kind.TOWNSHIP, "townships"),
         (Kind.WINDOW, "windows"),
+        (Kind.OFFICE, "offices"),
+        (Kind.PERSON, "people"),
     ):
         of_kind = [line for line in report.lines if line.unit.kind is kind]
+        if not of_kind:
+            continue
         ks = [line.coefficient.k for line in of_kind]
         said.append(
             f"{plural}: {len(ks):,}, {sum(sum(line.counts) > 0 for line in of_kind):,} with ratings; K below 1 for "

@@ -27,13 +27,14 @@ class Bounds(NamedTuple):
         return datetime.fromtimestamp(at // 1000, self.zone).date()
 
 
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """When `day` begins in `zone`, ms since 1970 UTC."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+
 def bounds_of(period: Period, zone: ZoneInfo) -> Bounds:
     """When `period` begins, and when what follows it does."""
-
-    def midnight(day: date) -> int:
-        return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
-
-    return Bounds(midnight(period.first), midnight(period.last + timedelta(days=1)), zone)
+    return Bounds(midnight(period.first, zone), midnight(period.last + timedelta(days=1), zone), zone)
 
 
 def spans(rows: Iterable[tuple[int, int | None]], bounds: Bounds) -> tuple[Span, ...]:

@@ -1,4 +1,4 @@
-"""A report as tables that people open: one for city, counties and townships, one for windows. Pure."""
+"""A report as tables that people open. Pure."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -20,6 +20,8 @@ _KINDS: dict[Kind, dict[Language, str]] = {
     Kind.COUNTY: {"zh": "县区", "en": "county"},
     Kind.TOWNSHIP: {"zh": "乡镇街道", "en": "township"},
     Kind.WINDOW: {"zh": "窗口", "en": "window"},
+    Kind.OFFICE: {"zh": "办事机构", "en": "office"},
+    Kind.PERSON: {"zh": "工作人员", "en": "person"},
 }
 _PLACES: dict[Place, dict[Language, str]] = {
     "below": {"zh": "低于界限", "en": "below"},

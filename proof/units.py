@@ -1,4 +1,4 @@
-"""Whom a report judges: city, counties, townships and windows; each name says where it belongs. Pure."""
+"""Whom a report judges: places, windows, and who had a window for a time; each name says where it belongs. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,16 +14,21 @@ CITY = "city"
 
 
 class Kind(StrEnum):
-    """What a unit is, from the greatest to the smallest."""
+    """What a unit is: first what each rating's window says by its name, from the greatest to the smallest.
+
+    Then who had the window in that minute, if anybody: an office, and whoever was on duty.
+    """
 
     CITY = "city"
     COUNTY = "county"
     TOWNSHIP = "township"
     WINDOW = "window"
+    OFFICE = "office"
+    PERSON = "person"
 
 
 class Unit(NamedTuple):
-    """`code`: "city", 6 digits, 9 digits or a window's city-wide name. A window has no other name.
+    """`code`: "city", 6 digits, 9 digits, a window's city-wide name, which is its only one, an office's or a person's.
 
     `spans`: when the registry had it, none where that was all the period; `gone`: it ended before the period began.
     """
@@ -39,7 +44,7 @@ class Unit(NamedTuple):
 def parent(unit: Unit) -> str | None:
     """Return the code of the unit that `unit` is a part of; None for the city."""
     match unit.kind:
-        case Kind.WINDOW:
+        case Kind.WINDOW | Kind.OFFICE | Kind.PERSON:
             return township_of(unit.code)
         case Kind.TOWNSHIP:
             return county_of(unit.code)
@@ -50,11 +55,11 @@ def parent(unit: Unit) -> str | None:
 
 
 def families(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """The `units` of each parent together."""
-    found: defaultdict[str, list[Unit]] = defaultdict(list)
+    """The `units` of each parent together, each kind by itself: the ratings of one are those of another kind too."""
+    found: defaultdict[tuple[Kind, str], list[Unit]] = defaultdict(list)
     for unit in units:
         if (above := parent(unit)) is not None:
-            found[above].append(unit)
+            found[unit.kind, above].append(unit)
     yield from found.values()
 
 

@@ -1,6 +1,7 @@
 """Publishing: an edition is what the ledger said at its position, and none that is out ever changes."""
 
 import asyncio
+import json
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from proof.edition import Published, faults, misfit, objection, read
 from proof.given import Given
 from proof.period import period
 from proof.policy import shipped
+from proof.units import Kind
 from tests.cloud.conftest import NODE, NOW, SIGNERS, Desk, entry
 
 CITY = Signer(b"9" * 32)
@@ -51,6 +53,23 @@ async def rated(desk: Desk) -> Desk:
 
 async def published(database: Database, when: int, asked: Wish) -> Published:
     return (await publish(database, CITY, asked, zone=ZONE, at=when))[0]
+
+
+async def test_offices_and_people_are_in_no_edition(rated: Desk) -> None:
+    window = f"{NODE}/01"
+    staff = {
+        "offices": [{"code": "371721121:zw", "zh": "政务大厅", "en": "Hall", "windows": [{"id": window}]}],
+        "duties": [
+            {"person": "371721121:1", "zh": "李敏", "en": "x", "window": window, "from": "2026-11-01T00:00:00+08:00"}
+        ],
+    }
+    before, _ = await publish(rated.database, CITY, wish(), zone=ZONE, at=BEHIND)
+    await register(rated.database.writer, json.dumps(staff), NOW)
+    one, report = await publish(rated.database, CITY, wish(), zone=ZONE, at=BEHIND)
+
+    assert one.edition.lines == before.edition.lines
+    assert {line.unit.kind for line in report.lines} == {Kind.CITY, Kind.COUNTY, Kind.TOWNSHIP, Kind.WINDOW}
+    assert "李敏".encode() not in one.raw
 
 
 async def test_a_report_is_frozen_with_all_that_it_follows_from(rated: Desk) -> None:

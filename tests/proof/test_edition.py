@@ -13,7 +13,7 @@ from proof.edition import Edition, Published, edition_of, encoded, faults, misfi
 from proof.policy import shipped
 from proof.report import Stage
 from proof.scores import Counts
-from proof.units import Kind, counted
+from proof.units import Kind, Unit, counted
 from tests.proof.reports import report
 
 CITY, MALLORY = Signer(b"9" * 32), Signer(b"6" * 32)
@@ -87,6 +87,13 @@ def test_by_another_policy_other_figures_are_due() -> None:
     assert {code for code, _ in faults(other, WINDOWS)} >= {"city", "371702100"}
 
 
+def test_the_ratings_of_offices_and_people_are_not_published() -> None:
+    for kind, code in ((Kind.OFFICE, "371721121:zw"), (Kind.PERSON, "371721121:1024")):
+        made = report({Unit(kind, code, "x", "x"): (1, 2, 3)}, {})
+        with pytest.raises(ValueError, match=f"{code}: the ratings of an office or a person are not published"):
+            edition_of(made, None, stage="appeal", until=2, at=1, zone="Asia/Shanghai", by=CITY.public)
+
+
 def test_editions_follow_each_other_as_appeals_allow() -> None:
     final = edition(ONE, stage="final", at=200)
     again = edition(final, at=300, until=400)
@@ -114,6 +121,9 @@ def test_who_signed_it() -> None:
         {"lines": [["window", W1, W1, W1, [1, 2], "1.0000", None, None]]},
         {"lines": [["window", W1, W1, W1, [1, 2, 3], "one", None, None]]},
         {"lines": [["hall", W1, W1, W1, [1, 2, 3], "1.0000", None, None]]},
+        # Everybody may read it.
+        {"lines": [["office", "371721121:zw", "厅", "Hall", [1, 2, 3], "1.0000", None, None]]},
+        {"lines": [["person", "371721121:1024", "李敏", "Li Min", [1, 2, 3], "1.0000", None, None]]},
         {"more": 1},
     ],
 )

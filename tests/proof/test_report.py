@@ -60,7 +60,7 @@ def test_who_is_silent_stands_there_with_nothing() -> None:
 @given(st.dictionaries(CODES, COUNTS, max_size=12))
 def test_at_every_level_each_rating_once(windows: dict[str, Counts]) -> None:
     found = counted(windows, KNOWN)
-    for kind in Kind:
+    for kind in (Kind.CITY, Kind.COUNTY, Kind.TOWNSHIP, Kind.WINDOW):
         of_kind = [counts for unit, counts in found.items() if unit.kind is kind]
         assert [sum(level) for level in zip(*of_kind, strict=True)] == [
             sum(counts[level] for counts in windows.values()) for level in range(3)
