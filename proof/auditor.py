@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _keys(ledger: sqlite3.Connection, brought: Keys | None) -> Keys:
     try:
-        return known.registered(ledger) if brought is None else brought
+        return known.registered(ledger.execute(known.REGISTERED)) if brought is None else brought
     except ValueError as bad:
         raise SettingsError(f"the registry holds a key that is none: {bad}") from bad
 

@@ -1,6 +1,5 @@
-"""By which keys nodes signed: from the registry in the ledger's own file, or from a list that the auditor brought."""
+"""By which keys nodes and auditors signed: from the registry in the ledger's file, or from a list that was brought."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,29 +8,33 @@ from contract.errors import SettingsError
 from contract.signing import public_key, verify
 from proof.sheet import Cell, pairs
 
-_REGISTERED = "SELECT node, key, valid_to FROM node ORDER BY node, valid_from DESC"
+# What a node's new key signs may have been pressed before it was registered; nobody judges before being an auditor.
+REGISTERED = """
+SELECT node, key, valid_to, 0 FROM node UNION ALL SELECT name, key, valid_to, valid_from FROM auditor ORDER BY 1
+"""
 
 
 class Key(NamedTuple):
-    """32 raw bytes, and before when (ms) what they sign must have been pressed; None: until further notice."""
+    """32 raw bytes; what they sign is of `since` (ms) or later, and before `until`; None: until further notice."""
 
     raw: bytes
     until: int | None = None
+    since: int = 0
 
 
 Keys = Mapping[str, Sequence[Key]]
 
 
-def registered(ledger: sqlite3.Connection) -> Keys:
-    """Every key that the registry in `ledger` ever had, by node, the newest first."""
+def registered(rows: Iterable[tuple[str, str, int | None, int]]) -> Keys:
+    """Every key that the registry ever had, in its `rows` by `REGISTERED`, by the name of node or auditor."""
     keys: dict[str, list[Key]] = {}
-    for node, key, valid_to in ledger.execute(_REGISTERED):
-        keys.setdefault(node, []).append(Key(public_key(key), valid_to))
+    for name, key, valid_to, valid_from in rows:
+        keys.setdefault(name, []).append(Key(public_key(key), valid_to, valid_from))
     return keys
 
 
 def listed(rows: Iterable[Sequence[Cell]], source: str) -> Keys:
-    """The keys in `rows`, a node and a key each; the first row may be a heading.
+    """The keys in `rows`, a node or an auditor and a key each; the first row may be a heading.
 
     Raises `SettingsError`, which names `source` and the row.
     """
@@ -48,5 +51,9 @@ def listed(rows: Iterable[Sequence[Cell]], source: str) -> Keys:
 
 
 def signed(entry: Signed, keys: Sequence[Key], at: int) -> bool:
-    """Whether one of `keys` signed `entry`, whose ratings begin at `at` (ms)."""
-    return any(verify(entry.body, entry.signature, key.raw) for key in keys if key.until is None or at < key.until)
+    """Whether one of `keys` signed `entry`, which is of the moment `at` (ms)."""
+    return any(
+        verify(entry.body, entry.signature, key.raw)
+        for key in keys
+        if key.since <= at and (key.until is None or at < key.until)
+    )

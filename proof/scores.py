@@ -55,6 +55,11 @@ def plus(a: Counts, b: Counts) -> Counts:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
+def minus(a: Counts, b: Counts) -> Counts:
+    """Take count triple `b` from `a`."""
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
 def mean(n: Counts, points: Points = POINTS) -> float:
     """Return the mean of `n` in [0, 1], weighted by `points` thousandths a level; `ValueError` without ratings."""
     return total(n, points) / (1000 * _some(n))

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import cloud.clocks.tables
 import cloud.filtered.tables
 import cloud.hours.tables
+import cloud.judgements.tables
 import cloud.ledger.tables
 import cloud.misuse.tables
 import cloud.quarantine.tables

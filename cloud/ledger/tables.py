@@ -26,11 +26,11 @@ ledger_commit = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `kind`: batch (`raw` is the signed batch as received); seal, witness or report (`raw` is as the city signed it); or,
-# certificate and revocation (`raw` is PEM); with JSON as `raw`, admit (see `cloud.ledger.admission`) or refuse (see
-# `cloud.held`). A witness is a seal of a ledger that was lost (see `cloud.seals`).
-# `first`..`last`: a batch's numbers, a report's edition; of a seal its number and its last position. `epoch` is a
-# report's period.
+# `kind`: batch (`raw` is the signed batch as received); seal, witness or report (`raw` is as the city signed it);
+# judgement (as two auditors signed it); certificate and revocation (`raw` is PEM); with JSON as `raw`, admit (see
+# `cloud.ledger.admission`) or refuse (see `cloud.held`). A witness is a seal of a ledger that was lost (`cloud.seals`).
+# `first`..`last`: a batch's numbers, a report's edition, which of its node and day a judgement is; of a seal its number
+# and its last position. `epoch` is a report's period, a judgement's day.
 # `received_at`: city time, ms. `lane`: live or backlog.
 # Triggers made by `cloud.migrations` refuse whoever changes or deletes an entry (law 10).
 ledger_entry = Table(
@@ -58,7 +58,8 @@ Index(
     postgresql_where=ledger_entry.c.kind == "batch",
 )
 
-# Unique, since no two seals, and no two editions of a period, have one number.
+# Unique, since no two seals, and no two editions of a period, have one number. Of two judgements that are filed at once
+# for a node and day the second fails, and has not seen the first.
 Index(
     "ledger_entry_seals",
     ledger_entry.c.first,
@@ -81,6 +82,15 @@ Index(
     ledger_entry.c.node,
     sqlite_where=ledger_entry.c.kind.in_(("certificate", "revocation")),
     postgresql_where=ledger_entry.c.kind.in_(("certificate", "revocation")),
+)
+Index(
+    "ledger_entry_judgements",
+    ledger_entry.c.node,
+    ledger_entry.c.epoch,
+    ledger_entry.c.first,
+    unique=True,
+    sqlite_where=ledger_entry.c.kind == "judgement",
+    postgresql_where=ledger_entry.c.kind == "judgement",
 )
 
 # Rows that stand in an entry and do not count: `row` is the index in the batch, `window` the city-wide name where it

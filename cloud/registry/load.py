@@ -4,11 +4,13 @@
 {"nodes": [{"node": "371721121-a1", "key": "...", "windows": ["01", {"id": "02", "to": "2027-01-01T00:00:00+08:00"}],
             "config": {"windows": [...], "settle_ms": 800, "cooldown_ms": 3000}}],
  "gateways": [{"node": "371721121-g0", "key": "..."}],
+ "auditors": [{"name": "wang", "zh": "王审计", "key": "..."}],
  "hours": [...], "closures": [...], "days": [...],
  "offices": [...], "duties": [...]}
 ```
 
-Hours, closures and days are `cloud.hours.forms`', offices and duties `cloud.staffing.forms`'.
+Auditors are `cloud.registry.auditors`', hours, closures and days `cloud.hours.forms`', offices and duties
+`cloud.staffing.forms`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
 ratings pressed before it count; another key holds from now on, and one that ended never comes back.
@@ -25,7 +27,8 @@ from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
 from cloud.hours.rules import CITY
-from cloud.registry import certificates, store
+from cloud.registry import auditors, certificates, store
+from cloud.registry.auditors import AuditorForm
 from cloud.registry.snapshot import Kind, RegisteredNode
 from cloud.staffing import store as staffing
 from cloud.staffing.forms import DutyForm, OfficeForm, staff_of
@@ -78,6 +81,7 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     nodes: list[NodeForm] = []
     gateways: list[GatewayForm] = []
+    auditors: list[AuditorForm] = []
     hours: list[HoursForm] = []
     closures: list[ClosureForm] = []
     days: list[DayForm] = []
@@ -88,7 +92,8 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Summary(msgspec.Struct, frozen=True):
     """What the registry holds of the document now: `added` are new names or new keys; `version` is the registry's.
 
-    `offices`: hours, closures and days together; `members`: windows given to offices.
+    `offices`: hours, closures and days together; `members`: windows given to offices. `auditors` are those that the
+    document names.
     """
 
     nodes: int
@@ -99,6 +104,7 @@ class Summary(msgspec.Struct, frozen=True):
     offices: int = 0
     members: int = 0
     duties: int = 0
+    auditors: int = 0
 
 
 def read(text: str | bytes) -> Registration:
@@ -172,6 +178,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         await write(connection, store.PUT_CONFIG, configs)
         await hours.put(connection, office_hours, closures, days)
         await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
+        await auditors.put(connection, document.auditors, now)
     return Summary(
         len(document.nodes),
         len(document.gateways),
@@ -181,6 +188,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         offices=len(office_hours) + len(closures) + len(days),
         members=len(staff.memberships),
         duties=len(staff.duties),
+        auditors=len(document.auditors),
     )
 
 

@@ -41,6 +41,16 @@ node = Table(
     *_validity(),
 )
 
+# Who may judge flags. `name` is what stands beside a signature; a change of key closes one row and opens another.
+auditor = Table(
+    "auditor",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("zh", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    *_validity(),
+)
+
 # `body`: the JSON of the node's configuration as it is signed; `version` is the registry's when it last changed.
 node_config = Table(
     "node_config",
