@@ -1,4 +1,4 @@
-"""`manyi misuse`: what the city flags as possible misuse."""
+"""`manyi misuse`: what the city flags as possible misuse, and what auditors decide about it."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli import judge as judging
 from cli.exits import explained
 
 misuse = typer.Typer(help="What the city flags as possible misuse of the buttons.", no_args_is_help=True)
@@ -14,8 +15,11 @@ misuse = typer.Typer(help="What the city flags as possible misuse of the buttons
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The city's TOML file.")]
 
 
-@misuse.callback()
-def _misuse() -> None: ...
+misuse.command()(judging.keygen)
+misuse.command("list")(judging.list_)
+misuse.command()(judging.judge)
+misuse.command()(judging.cosign)
+misuse.command("file")(judging.file_)
 
 
 @misuse.command()

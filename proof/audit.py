@@ -21,6 +21,7 @@ from contract.identity import window_id
 from contract.ranges import Ranges
 from proof.closed import Closing
 from proof.completeness import gaps
+from proof.decided import Decided
 from proof.findings import NAMED, Finding, Rule
 from proof.keys import Keys, signed
 from proof.ledger import batch_at, declared, ratings
@@ -52,7 +53,8 @@ Tell = Callable[[int, int], None]
 class Account(NamedTuple):
     """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost.
 
-    `reports`: published ones. `seals` close the ledger up to position `sealed`, which is the end of `sealed_day`.
+    `reports`: published ones. `judgements`: those that two auditors signed. `seals` close the ledger up to position
+    `sealed`, which is the end of `sealed_day`.
     """
 
     position: int
@@ -62,6 +64,7 @@ class Account(NamedTuple):
     streams: int
     void: int
     reports: int
+    judgements: int
     seals: int
     sealed: int
     sealed_day: str
@@ -111,15 +114,18 @@ class Auditor:
             self._held.setdefault(position, {})[row] = _Held(*held)
         position = self._positions()
         closed = self._closing.check()
-        self._reports = Reports(self._ledger, self._closing.key, find=self._find)
+        self._decided = Decided(self._ledger, self._keys, find=self._find)
+        self._reports = Reports(self._ledger, self._closing.key, self._decided.upheld, find=self._find)
         self._rulings()
         self._streams()
         self._reports.check()
+        self._decided.check(self._given)
         void = self._complete(declared(self._hellos()))
         for where, said in self._recount.differences():
             self._find(Finding(Rule.TALLY, where, said))
         return Account(
-            position, self._batches, self._ratings, self._counted, len(self._given), void, len(self._reports), *closed
+            *(position, self._batches, self._ratings, self._counted, len(self._given), void),
+            *(len(self._reports), len(self._decided), *closed),
         )
 
     def _positions(self) -> int:
@@ -209,19 +215,20 @@ class Auditor:
             for row, held in self._held.get(position, {}).items()
             if held.admitted is not None
         }
-        counter = Counter()
+        counter = Counter(self._decided.upheld)
         seen: dict[int, tuple[str, int]] = {}
         for rating in ratings(((position, batch) for position, _, batch in read), uncounted):
             seen[rating.seq] = (rating.window, rating.level)
             self._ratings += 1
             self._counted += rating.counted
             counter.add(rating)
+            self._decided.add(rating)
             if rating.counted:
                 self._reports.add(rating, admitted.get((rating.position, rating.seq), rating.position))
             if rating.counted and rating.window not in self._windows:
                 said = f"number {rating.seq} counts at {rating.window}, which was never registered"
                 self._find(Finding(Rule.WINDOW, f"position {rating.position}", said))
-        self._recount.add(counter.cells)
+        self._recount.add(counter)
         for position, received_at, batch in read:
             for row, held in self._held.get(position, {}).items():
                 if held.admitted is None and (why := self._unduly(batch, row, held, received_at, seen)):

@@ -30,15 +30,17 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         help="check that nothing was taken out of a ledger, put in or changed",
         description="Check a ledger, offline: positions without a gap, every batch and hello signed by its node, every "
         "stream whole from 1 to the last number that its node signed for, every row that does not count rightly held, "
-        "every tally and published score as the ledger has it, and every day as its seal closed it. Names each bad "
-        "row. Exit code 0 where all holds, 1 where something does not, 2 where a file cannot be used.",
+        "every judgement by two auditors, every tally and published score as the ledger has it, and every day as its "
+        "seal closed it. Names each bad row. Exit code 0 where all holds, 1 where something does not, 2 where a file "
+        "cannot be used.",
     )
     audit.set_defaults(run=run)
     audit.add_argument(
         "--keys",
         metavar="FILE",
         type=Path,
-        help="a node and its public key a row (.csv or .xlsx), from where you trust it; else the file's own registry",
+        help="a node or an auditor, and the public key, a row (.csv or .xlsx), from where you trust it; else the "
+        "file's own registry",
     )
     audit.add_argument(
         "--ca",
@@ -100,6 +102,8 @@ def _summary(account: Account, found: list[Finding], counts: Counter[str], own: 
         f"ledger up to position {account.position:,}: {account.batches:,} batches of {account.streams:,} streams, "
         f"{account.ratings:,} ratings, of which {account.counted:,} count; {account.void:,} declared lost"
     )
+    if account.judgements:
+        lines.append(f"{account.judgements:,} judgements of flags, each by two auditors")
     lines.append(_closed(account))
     if own:
         lines.append(f"the file itself says whose keys they are; with {' and '.join(own)} they are those you trust")

@@ -22,12 +22,13 @@ from proof.period import Period, period
 from proof.policy import Policy
 from proof.report import Line, Report, Stage
 from proof.scores import Counts
-from proof.units import Kind, Unit, counted
+from proof.units import NONE, Kind, Unit, counted
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A line of the report: a unit, its ratings (satisfied, basic, dissatisfied), K, assessment, and that times K.
 
+    `upheld`: the ratings that were taken out of `counts` before, since two auditors upheld their flags, if any.
     Decimals are text, so that no reader's float takes their place.
     """
 
@@ -39,6 +40,7 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     k: str
     assessment: str | None
     corrected: str | None
+    upheld: tuple[Count, Count, Count] | None = None
 
     @property
     def unit(self) -> Unit:
@@ -125,7 +127,8 @@ def number_after(before: Published | None) -> int:
 def _judged(line: Line) -> Judged:
     unit, k = line.unit, str(line.coefficient.k)
     given, after = (None if value is None else str(value) for value in (line.assessment, line.corrected))
-    return Judged(unit.kind, unit.code, unit.zh, unit.en, line.counts, k, given, after)
+    upheld = None if line.beside.upheld is None else line.beside.upheld.counts
+    return Judged(unit.kind, unit.code, unit.zh, unit.en, line.counts, k, given, after, upheld)
 
 
 def encoded(edition: Edition) -> bytes:
@@ -177,27 +180,42 @@ def read(text: str, source: str) -> Published:
         raise SettingsError(f"{source}: {bad.detail}") from bad
 
 
-def faults(edition: Edition, windows: Mapping[str, Counts]) -> Iterator[tuple[str, str]]:
-    """What in `edition` does not follow from the ratings of its `windows` by its policy: code and what is wrong."""
+def faults(edition: Edition, windows: Mapping[str, Counts], upheld: Mapping[str, Counts]) -> Iterator[tuple[str, str]]:
+    """What in `edition` does not follow from the ratings of its `windows` by its policy: code and what is wrong.
+
+    `upheld`: what was taken out of them.
+    """
     told = {(line.kind, line.code): line for line in edition.lines}
     if len(told) != len(edition.lines):
         yield "", "a unit is reported twice"
-    for unit, n in counted(windows, (one.unit for one in told.values())).items():
+    units = [one.unit for one in told.values()]
+    taken = counted(upheld, units)
+    for unit, n in counted(windows, units).items():
         line = told.get((unit.kind, unit.code))
         if line is None:
             yield unit.code, f"it has the ratings {n}, and is not reported"
-        elif said := _difference(line, n, edition.policy):
+        elif said := _difference(line, n, taken.get(unit, NONE), edition.policy):
             yield unit.code, said
 
 
-def _difference(line: Judged, n: Counts, policy: Policy) -> str:
-    """What is wrong with `line` of a unit that has the ratings `n`; empty where nothing is."""
+def _difference(line: Judged, n: Counts, taken: Counts, policy: Policy) -> str:
+    """What is wrong with `line` of a unit that has the ratings `n` beside those `taken` out; empty where nothing is."""
     k = coefficient(n, policy).k
     after = None if line.assessment is None else str(corrected(Decimal(line.assessment), k))
-    due = (("ratings", line.counts, n), ("K", line.k, str(k)), ("corrected score", line.corrected, after))
+    due = (
+        ("ratings", line.counts, n),
+        ("upheld", line.upheld or NONE, taken),
+        ("K", line.k, str(k)),
+        ("corrected score", line.corrected, after),
+    )
     return "; ".join(f"{name} {told} where {owed} is due" for name, told, owed in due if told != owed)
 
 
 def own_windows(edition: Edition) -> dict[str, Counts]:
     """The ratings of the windows that `edition` reports."""
     return {line.code: line.counts for line in edition.lines if line.kind is Kind.WINDOW}
+
+
+def own_upheld(edition: Edition) -> dict[str, Counts]:
+    """What it says was taken out of them."""
+    return {line.code: line.upheld for line in edition.lines if line.kind is Kind.WINDOW and line.upheld is not None}

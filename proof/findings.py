@@ -20,6 +20,7 @@ class Rule(StrEnum):
     TALLY = "tally"
     SEAL = "seal"
     REPORT = "report"
+    JUDGEMENT = "judgement"
 
 
 class Finding(NamedTuple):

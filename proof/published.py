@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from contract.batch import StreamKey
 from contract.errors import Refused, SettingsError
 from contract.signing import public_key
 from proof.edition import Edition, Published, faults, misfit, objection, opened
@@ -11,6 +12,7 @@ from proof.findings import Finding, Rule
 from proof.ledger import Rating
 from proof.scores import Counts
 from proof.span import bounds_of
+from proof.upheld import Upheld
 from proof.zone import zone_of
 
 _REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'report' ORDER BY position"
@@ -19,29 +21,43 @@ _REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'r
 class _Recounted:
     """One edition, and what the ledger gives its windows."""
 
-    def __init__(self, position: int, edition: Edition, zone: ZoneInfo) -> None:
+    def __init__(self, position: int, edition: Edition, zone: ZoneInfo, upheld: Upheld) -> None:
         self.position = position
         self.edition = edition
         self._windows: dict[str, list[int]] = {}
+        self._taken: dict[str, list[int]] = {}
+        self._upheld = upheld
         self._bounds = bounds_of(edition.span, zone)
 
     def add(self, rating: Rating, since: int) -> None:
         """Count `rating`, which counts since ledger position `since`, if it belongs here."""
         if since <= self.edition.position and self._bounds.begin <= rating.at < self._bounds.behind:
             counts = self._windows.setdefault(rating.window, [0, 0, 0])
+            if self._upheld.has(StreamKey(rating.node, rating.epoch), rating.seq, self.edition.position):
+                counts = self._taken.setdefault(rating.window, [0, 0, 0])
             counts[3 - rating.level] += 1
 
     @property
     def windows(self) -> dict[str, Counts]:
-        """By window: satisfied, basic, dissatisfied."""
+        """By window: satisfied, basic, dissatisfied, without what was upheld as misuse by then."""
         return {window: (good, basic, bad) for window, (good, basic, bad) in self._windows.items()}
+
+    @property
+    def taken(self) -> dict[str, Counts]:
+        """What was."""
+        return {window: (good, basic, bad) for window, (good, basic, bad) in self._taken.items()}
 
 
 class Reports:
     """The editions in a ledger: `add` every rating that counts, then `check`."""
 
-    def __init__(self, ledger: sqlite3.Connection, key: bytes | None, *, find: Callable[[Finding], None]) -> None:
-        """Read them; they must all be signed by `key` (32 raw bytes), without one by the key of the first."""
+    def __init__(
+        self, ledger: sqlite3.Connection, key: bytes | None, upheld: Upheld, *, find: Callable[[Finding], None]
+    ) -> None:
+        """Read them; they must all be signed by `key` (32 raw bytes), without one by the key of the first.
+
+        `upheld` says what each of them counts without.
+        """
         self._find = find
         self._key = key
         self._editions: list[_Recounted] = []
@@ -54,7 +70,7 @@ class Reports:
             if (said := misfit(before, one.edition)) is not None:
                 self._tell(f"position {position}, {_name(one.edition)}", said)
             newest[one.edition.period] = one
-            self._editions.append(_Recounted(position, one.edition, zone_of(one.edition.zone)))
+            self._editions.append(_Recounted(position, one.edition, zone_of(one.edition.zone), upheld))
 
     def __len__(self) -> int:
         """How many there are."""
@@ -85,7 +101,7 @@ class Reports:
     def check(self) -> None:
         """Compare every line of every edition with what was added."""
         for one in self._editions:
-            for code, said in faults(one.edition, one.windows):
+            for code, said in faults(one.edition, one.windows, one.taken):
                 self._tell(f"position {one.position}, {_name(one.edition)}, {code}", said)
 
     def _tell(self, where: str, detail: str) -> None:

@@ -1,26 +1,29 @@
 """Counting every tally again, in temporary tables beside the ledger: SQLite keeps on disk what is too much."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from contract.batch import StreamKey
 from proof.ledger import Rating
+from proof.upheld import Upheld
 
 MINUTE_MS = 60_000
 
 # By minute (counted from 1970 UTC) and window: satisfied, basically satisfied, dissatisfied, and how many of these
 # stand there by an estimate of their time.
-Cells = Mapping[tuple[int, str], list[int]]
-
 _CELL = """
 CREATE TEMP TABLE cell (minute INTEGER, window TEXT, satisfied, basic, dissatisfied, estimated)
 """
 _RECOUNT = """
 CREATE TEMP TABLE recount AS SELECT minute, window, sum(satisfied) AS satisfied, sum(basic) AS basic,
     sum(dissatisfied) AS dissatisfied, sum(estimated) AS estimated FROM cell GROUP BY minute, window
+"""
+_UPHELD = """
+CREATE TEMP TABLE upheld (minute INTEGER, window TEXT, satisfied, basic, dissatisfied)
 """
 _MOMENT = """
 CREATE TEMP TABLE moment AS SELECT minute, day_of(minute) AS day, hour_of(minute) AS hour
@@ -78,22 +81,34 @@ _TALLIES = (
         "SELECT minute, window, channel, ratings AS a, 0 AS b, 0 AS c FROM main.tally_estimated",
         "SELECT minute, window, 'button' AS channel, estimated AS a, 0 AS b, 0 AS c FROM recount WHERE estimated > 0",
     ),
+    _Tally(
+        "tally_upheld",
+        "day, window, channel",
+        "SELECT day, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_upheld",
+        "SELECT day, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM upheld JOIN moment USING (minute) GROUP BY day, window",
+    ),
 )
 
 
 class Counter:
-    """`cells`: what the ratings come to that were added."""
+    """`cells`: what the ratings come to that were added; `upheld`: those among them that are upheld as misuse."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, upheld: Upheld) -> None:
+        """Begin with nothing; `upheld` says what is."""
         self.cells: dict[tuple[int, str], list[int]] = {}
+        self.upheld: dict[tuple[int, str], list[int]] = {}
+        self._upheld = upheld
 
     def add(self, rating: Rating) -> None:
         """Count it, if it counts."""
         if rating.counted:
-            cell = self.cells.setdefault((rating.at // MINUTE_MS, rating.window), [0, 0, 0, 0])
+            key = (rating.at // MINUTE_MS, rating.window)
+            cell = self.cells.setdefault(key, [0, 0, 0, 0])
             cell[3 - rating.level] += 1
             cell[3] += rating.bounds is not None
+            if self._upheld.has(StreamKey(rating.node, rating.epoch), rating.seq):
+                self.upheld.setdefault(key, [0, 0, 0])[3 - rating.level] += 1
 
 
 class Recount:
@@ -106,11 +121,14 @@ class Recount:
         ledger.create_function("day_of", 1, self._day, deterministic=True)
         ledger.create_function("hour_of", 1, self._hour, deterministic=True)
         ledger.execute(_CELL)
+        ledger.execute(_UPHELD)
 
-    def add(self, cells: Cells) -> None:
+    def add(self, counter: Counter) -> None:
         """Take in counts; a cell may come in parts."""
-        rows = ((*key, *counts) for key, counts in cells.items())
+        rows = ((*key, *counts) for key, counts in counter.cells.items())
         self._ledger.executemany("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = ((*key, *counts) for key, counts in counter.upheld.items())
+        self._ledger.executemany("INSERT INTO upheld VALUES (?, ?, ?, ?, ?)", rows)
 
     def differences(self) -> Iterator[tuple[str, str]]:
         """The name of each tally that is not what was counted, and both counts."""

@@ -11,7 +11,7 @@ from proof.given import Given
 from proof.participation import Participation
 from proof.period import Period
 from proof.policy import Policy
-from proof.scores import Counts, Points, percent
+from proof.scores import Counts, Points, percent, plus
 from proof.shrinkage import shrunk
 from proof.units import NONE, Kind, Unit, families
 
@@ -21,16 +21,28 @@ Stage = Literal["appeal", "final"]
 _NAMED = 5
 
 
+class Upheld(NamedTuple):
+    """`counts`: the ratings that were taken out, since two auditors upheld their flags.
+
+    `score`: what the mean would be with them, in percent, one decimal.
+    """
+
+    counts: Counts
+    score: float | None
+
+
 class Beside(NamedTuple):
     """What is shown of a unit and decides nothing.
 
-    `shrunk`: its mean in [0, 1] drawn toward its siblings'; `standings`: where it stands in the city's funnel at each
-    of `funnel.LEVELS`; `participation`: what is known of all whom it served. None or empty where there is nothing.
+    `upheld`: what was taken out of its ratings, None where nothing was. `shrunk`: its mean in [0, 1] drawn toward its
+    siblings'; `standings`: where it stands in the city's funnel at each of `funnel.LEVELS`; `participation`: what is
+    known of all whom it served. None or empty where there is nothing.
     """
 
     shrunk: float | None
     standings: tuple[Standing, ...]
     participation: Participation | None
+    upheld: Upheld | None
 
 
 class Line(NamedTuple):
@@ -72,8 +84,12 @@ def lines(
     assessments: Mapping[str, Decimal],
     participations: Mapping[str, Participation],
     policy: Policy,
+    upheld: Mapping[Unit, Counts],
 ) -> list[Line]:
-    """Judge each unit in `counts` by `policy`; `assessments` and `participations` by code."""
+    """Judge each unit in `counts` by `policy`; `assessments` and `participations` by code.
+
+    `upheld`: the ratings that were taken out of `counts` before.
+    """
     judged: list[Line] = []
     drawn, standings = _shrunk(counts, policy.points), _standings(counts, policy.points)
     for unit, n in counts.items():
@@ -81,9 +97,14 @@ def lines(
         found = coefficient(n, policy)
         given = assessments.get(unit.code)
         times = None if given is None else corrected(given, found.k)
-        beside = Beside(drawn.get(unit), standings.get(unit, ()), participations.get(unit.code))
+        whole = _upheld(n, upheld.get(unit, NONE), policy.points)
+        beside = Beside(drawn.get(unit), standings.get(unit, ()), participations.get(unit.code), whole)
         judged.append(Line(unit, n, percent(n, policy.points), found, given, times, beside))
     return judged
+
+
+def _upheld(n: Counts, taken: Counts, points: Points) -> Upheld | None:
+    return Upheld(taken, percent(plus(n, taken), points)) if any(taken) else None
 
 
 def _shrunk(counts: Mapping[Unit, Counts], points: Points) -> dict[Unit, float]:

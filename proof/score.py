@@ -20,7 +20,7 @@ from proof.sheet import Cell, Sheet
 from proof.source import located
 from proof.span import bounds_of
 from proof.staffing import staffed
-from proof.tallies import by_window
+from proof.tallies import by_window, upheld_by_window, without
 from proof.units import Kind, counted
 from proof.why import Language
 from proof.zone import zone_of
@@ -74,14 +74,16 @@ def _report(options: argparse.Namespace) -> Report:
     people = served(_rows(options.served), str(options.served))
     with located(options.database) as file, snapshot(file) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
-        windows = by_window(ledger, span.first, span.last)
-        counts = counted(windows, units(ledger, bounds))
+        known = list(units(ledger, bounds))
+        taken = upheld_by_window(ledger, span.first, span.last)
+        windows = without(by_window(ledger, span.first, span.last), taken)
+        counts = counted(windows, known)
         counts |= staffed(ledger, bounds, windows)
     for given_in, source in ((scores, options.assessment), (people, options.served)):
         check_known(counts, given_in, str(source), span)
     found = participations(counts, people, policy.points, str(options.served))
     given = {code: score.figure for code, score in scores.items()}
-    return Report(span, policy, position, lines(counts, given, found, policy))
+    return Report(span, policy, position, lines(counts, given, found, policy, counted(taken, known)))
 
 
 def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
@@ -133,6 +135,7 @@ def _unit(line: Line) -> dict[str, object]:
         "satisfied": wilson(n[0], sum(n)),
         "dissatisfied": wilson(n[2], sum(n)),
         "funnel": [standing._asdict() for standing in beside.standings],
+        "upheld": None if beside.upheld is None else beside.upheld._asdict(),
         "shrunk": beside.shrunk,
         "participation": None if known is None else {name: float(share) for name, share in known._asdict().items()},
     }
@@ -158,6 +161,9 @@ def _summary(report: Report, out: Path | None) -> str:
             f"{plural}: {len(ks):,}, {sum(sum(line.counts) > 0 for line in of_kind):,} with ratings; K below 1 for "
             f"{sum(k < 1 for k in ks):,}, above 1 for {sum(k > 1 for k in ks):,}"
         )
+    taken = next((line.beside.upheld for line in report.lines if line.unit.kind is Kind.CITY), None)
+    if taken is not None:
+        said.append(f"without {sum(taken.counts):,} ratings whose flags two auditors upheld")
     if out is not None:
         said.append(f"written to {out}")
     return "\n".join(said) + "\n"

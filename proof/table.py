@@ -91,6 +91,16 @@ def _shrunk(line: Line, _: Language) -> Cell:
     return None if line.beside.shrunk is None else round(100 * line.beside.shrunk, 1)
 
 
+def _with_upheld(line: Line, _: Language) -> Cell:
+    found = line.beside.upheld
+    return None if found is None else sum(line.counts) + sum(found.counts)
+
+
+def _score_with_upheld(line: Line, _: Language) -> Cell:
+    found = line.beside.upheld
+    return None if found is None else found.score
+
+
 def _of_served(tenths: Callable[[Participation], int]) -> Callable[[Line, Language], Cell]:
     """A share in percent, given in tenths of one, which are rounded from the exact share."""
 
@@ -119,6 +129,8 @@ _FIGURES = (
     _Figure("系数 K", "K", lambda line, _: _number(line.coefficient.k), "0.0000"),
     _Figure("考核分", "Assessment", lambda line, _: _number(line.assessment), "0.00"),
     _Figure("修正后得分", "Corrected", lambda line, _: _number(line.corrected), "0.00"),
+    _Figure("含存疑评价数", "Ratings with upheld flags", _with_upheld, "#,##0", rare=True),
+    _Figure("含存疑评价得分 %", "Raw score with upheld flags %", _score_with_upheld, "0.0", rare=True),
     _Figure("与全市相比", "Against the city", _against),
     _Figure("收缩得分 %", "Shrunk score %", _shrunk, "0.0"),
     _Figure("评价率 %", "Response %", _of_served(lambda one: floor(1000 * one.rate + _HALF)), "0.0", rare=True),

@@ -1,21 +1,31 @@
 """The tallies that a city keeps beside its ledger: reading them, and whether they follow from it."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from contract.errors import Refused, StoreDamaged
+from proof.judgement import opened
 from proof.ledger import connect, read
 from proof.recount import Counter, Recount
+from proof.scores import Counts, minus
+from proof.units import NONE
+from proof.upheld import Upheld
 
 BUTTON = "button"
 
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'
-BY_WINDOW = """
-SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_day
+_BY_WINDOW = """
+SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM {}
 WHERE channel = :channel AND day >= :first AND day <= :last GROUP BY "window"
 """
+BY_WINDOW = _BY_WINDOW.format("tally_day")
+# Of these, what two auditors upheld as misuse.
+UPHELD_BY_WINDOW = _BY_WINDOW.format("tally_upheld")
+_JUDGEMENTS = "SELECT position, raw FROM ledger_entry WHERE kind = 'judgement' ORDER BY position"
 
 
 def total(path: Path) -> int:
@@ -24,11 +34,25 @@ def total(path: Path) -> int:
         return sum(sum(counts) for _, _, *counts in connection.execute(BY_DAY, (BUTTON,)))
 
 
-def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, tuple[int, int, int]]:
+def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, Counts]:
     """By window, what the city keeps of its days from `first` to `last`: (satisfied, basic, dissatisfied)."""
+    return _by_window(connection, BY_WINDOW, first, last)
+
+
+def upheld_by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, Counts]:
+    """What of `by_window` is upheld as misuse."""
+    return _by_window(connection, UPHELD_BY_WINDOW, first, last)
+
+
+def _by_window(connection: sqlite3.Connection, query: str, first: date, last: date) -> dict[str, Counts]:
     asked = {"channel": BUTTON, "first": first.isoformat(), "last": last.isoformat()}
-    rows = connection.execute(BY_WINDOW, asked)
+    rows = connection.execute(query, asked)
     return {str(window): (satisfied, basic, dissatisfied) for window, satisfied, basic, dissatisfied in rows}
+
+
+def without(windows: Mapping[str, Counts], upheld: Mapping[str, Counts]) -> dict[str, Counts]:
+    """The counts of `windows` without what is `upheld` of them; a window with nothing left is there all the same."""
+    return {window: minus(n, upheld.get(window, NONE)) for window, n in windows.items()}
 
 
 def differences(path: Path, zone: ZoneInfo) -> list[str]:
@@ -36,10 +60,17 @@ def differences(path: Path, zone: ZoneInfo) -> list[str]:
 
     Raises as `ledger.read`.
     """
-    counter = Counter()
-    for rating in read(path):
-        counter.add(rating)
     with closing(connect(path)) as connection:
+        counter = Counter(_upheld(connection))
+        for rating in read(path):
+            counter.add(rating)
         recount = Recount(connection, zone)
-        recount.add(counter.cells)
+        recount.add(counter)
         return [f"{where}: {said}" for where, said in recount.differences()]
+
+
+def _upheld(connection: sqlite3.Connection) -> Upheld:
+    try:
+        return Upheld((position, opened(raw).judgement) for position, raw in connection.execute(_JUDGEMENTS))
+    except (Refused, AttributeError) as bad:
+        raise StoreDamaged(f"a judgement in the ledger cannot be read: {bad}") from bad

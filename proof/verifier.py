@@ -103,7 +103,8 @@ def _report(one: Published, city: bytes | None) -> Verdict:
     told = one.edition
     said = edition.objection(one, city)
     faults = [] if said is None else [said]
-    faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, edition.own_windows(told))]
+    windows, upheld = edition.own_windows(told), edition.own_upheld(told)
+    faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, windows, upheld)]
     says = {name: getattr(told, name) for name in ("period", "number", "stage", "until", "position", "at", "by")}
     lines = [
         f"edition {told.number} of {told.period}, {told.stage}: {len(told.lines):,} units",

@@ -1,26 +1,32 @@
 """What may be filed about a flag. Pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 
 from cloud.misuse.rules import Flag
+from contract.identity import window_id
 from proof.judgement import FlagKey, Judgement, Verdict
 
-# In the notation of `/api/flags` and its pages; no name has this sign in it.
-_MARK = "~"
+# As `/api/flags` calls the last one of a page; no name has this sign in it.
+_NAME = re.compile(r"(\d{1,15})~([0-9a-z/-]{1,40})~([a-z]{1,16})", re.ASCII)
+# What of a judgement its flag decides, beside the flag's own name.
+_FOLLOWING = ("ended", "version", "ratings", "figures")
 
 
 def name_of(flag: Flag) -> str:
     """What an auditor calls `flag` by: began (ms), window or node, rule."""
-    place = f"{flag.node}/{flag.window}" if flag.window else flag.node
-    return f"{flag.begin}{_MARK}{place}{_MARK}{flag.rule}"
+    return f"{flag.begin}~{place_of(flag)}~{flag.rule}"
 
 
-def named(name: str) -> tuple[int, str, str] | None:
+def place_of(flag: Flag) -> str:
+    """The city-wide name of the window of `flag`, or its node's where it is about all of it."""
+    return window_id(flag.node, flag.window) if flag.window else flag.node
+
+
+def parts_of(name: str) -> tuple[int, str, str] | None:
     """Began (ms), place and rule in the `name` of a flag; None where it is none."""
-    parts = name.split(_MARK)
-    if len(parts) != 3 or not parts[0].isascii() or not parts[0].isdigit():  # noqa: PLR2004  (the three parts)
-        return None
-    return int(parts[0]), parts[1], parts[2]
+    found = _NAME.fullmatch(name)
+    return None if found is None else (int(found[1]), found[2], found[3])
 
 
 def judgement_of(flag: Flag, verdict: Verdict, why: str, *, at: int, prev: str) -> Judgement:
@@ -44,12 +50,5 @@ def objection(judgement: Judgement, flags: Sequence[Flag], *, now: int) -> str |
     if flag is None:
         return "there is no such flag any more: `manyi misuse list` names those that there are"
     due = judgement_of(flag, judgement.verdict, judgement.why, at=judgement.at, prev=judgement.prev)
-    if judgement == due:
-        return None
-    differing = [name for name, was, is_ in _sides(judgement, due) if was != is_]
-    return f"the flag has other {', '.join(differing)} now: judge it again"
-
-
-def _sides(one: Judgement, other: Judgement) -> list[tuple[str, object, object]]:
-    names: Mapping[str, str] = {"ended": "end", "version": "policy", "ratings": "ratings", "figures": "figures"}
-    return [(said, getattr(one, name), getattr(other, name)) for name, said in names.items()]
+    differing = [name for name in _FOLLOWING if getattr(judgement, name) != getattr(due, name)]
+    return f"the flag has other {', '.join(differing)} than were judged: judge it again" if differing else None

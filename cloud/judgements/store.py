@@ -42,16 +42,13 @@ Cells = Mapping[tuple[str, str, str], Counts]
 
 async def of_day(connection: AsyncConnection, node: str, day: str) -> list[tuple[int, Filed]]:
     """Every judgement on a flag of `node` and `day` with its position, the newest last."""
-    return _opened(await fetch(connection, OF_DAY, (node, day)))
+    found = await fetch(connection, OF_DAY, (node, day))
+    return [(int(position), opened(bytes(body))) for position, body in found]
 
 
-async def all_of_them(connection: AsyncConnection) -> list[tuple[int, Filed]]:
-    """Every judgement with its position, the newest last."""
-    return _opened(await fetch(connection, ALL))
-
-
-def _opened(rows: Iterable[tuple[int, bytes]]) -> list[tuple[int, Filed]]:
-    return [(int(position), opened(bytes(raw))) for position, raw in rows]
+async def raw(connection: AsyncConnection) -> list[tuple[int, bytes]]:
+    """Every judgement as filed, with its position, the newest last."""
+    return [(int(position), bytes(body)) for position, body in await fetch(connection, ALL)]
 
 
 def newest(judgements: Iterable[tuple[int, Filed]]) -> Mapping[FlagKey, Filed]:

@@ -48,6 +48,9 @@ FLAGS_SINCE = """
 SELECT rule, version, "window", day, began, ended, ratings, figures FROM misuse_flag
 WHERE node = :node AND day >= :first ORDER BY day, rule, "window", began
 """
+NODES_FLAGGED = """
+SELECT DISTINCT node FROM misuse_flag WHERE day = :day AND "window" >= :low AND "window" <= :high ORDER BY node
+"""
 FORGET_DAY = "DELETE FROM misuse_flag WHERE node = :node AND day = :day"
 FLAG = """
 INSERT INTO misuse_flag (node, day, rule, "window", began, ended, version, size, ratings, figures)
@@ -185,6 +188,11 @@ async def flags_since(connection: AsyncConnection, node: str, first: str) -> dic
         )
         found.setdefault(day, []).append(flag)
     return found
+
+
+async def nodes_flagged(connection: AsyncConnection, names: tuple[str, str], day: str) -> list[str]:
+    """The nodes that have a flag on `day` of a window or node between two `names`."""
+    return [str(node) for (node,) in await fetch(connection, NODES_FLAGGED, (day, *names))]
 
 
 async def replace(connection: AsyncConnection, node: str, day: str, flags: Sequence[Flag]) -> None:

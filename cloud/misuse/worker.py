@@ -63,7 +63,7 @@ class Tally(Protocol):
         ...
 
 
-class Judgement(NamedTuple):
+class Outcome(NamedTuple):
     """What a node that was `due` is found to have on the days on which that differs from what is kept.
 
     `scattered`: its days that are kept in too many parts.
@@ -259,7 +259,7 @@ class Filter(Following):
                     await self._tally.recount(connection, due.node, span, _union(flags))
         return len(nodes)
 
-    async def _judged(self, connection: AsyncConnection, due: Due, today: str) -> Judgement:
+    async def _judged(self, connection: AsyncConnection, due: Due, today: str) -> Outcome:
         node, first, _ = due
         # While today runs it is judged without a look back, which is most of what there is to read.
         since = self._calendar.later(first, -LOOKBACK_DAYS) if first < today else first
@@ -279,7 +279,7 @@ class Filter(Following):
             if flags != before.get(day, []):
                 changed[day] = flags
             await asyncio.sleep(0)
-        return Judgement(due, changed, {day: seen for day, seen in days.items() if seen.parts > MOST_PARTS})
+        return Outcome(due, changed, {day: seen for day, seen in days.items() if seen.parts > MOST_PARTS})
 
     def _touched(self, days: Iterable[str], first: str, today: str) -> set[str]:
         """The days from `first` to `today` to which any of `days` may matter."""

@@ -5,6 +5,7 @@ what it holds is an hour of the windows' minutes, a day of the windows' days, an
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database, fetch, fetch_value, unavailable, write
+from cloud.judgements import store as judgements
 from cloud.ledger.rules import BUTTON
 from cloud.recount import ledger
 from cloud.recount.spill import Difference, Spill, spilling
@@ -22,6 +24,7 @@ from cloud.recount.tally import (
     MINUTE,
     TALLIES,
     TOWNSHIP,
+    UPHELD,
     Key,
     Tally,
     keyed,
@@ -30,12 +33,17 @@ from cloud.recount.tally import (
     stored,
 )
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
+from contract.errors import Refused
+from proof.judgement import Judgement, opened
 from proof.scores import Counts
+from proof.upheld import Upheld
 
 HOUR_MINUTES = 60
 # Differences of a table, and entries that cannot be read, that are told one by one.
 SHOWN = 20
 PAGE = 5_000
+# Behind every day.
+_NEVER = "~"
 
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
 HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
@@ -153,9 +161,26 @@ class _Comparison:
             for key, counts in keyed(DAY, day_rows(cells, BUTTON, self._calendar.day)).items():
                 await self._count_day(key, counts)
         await self._finish_day()
+        await self._compare_upheld()
         while isinstance(day := await next_span(self._connection, DAY, self._compared), str):
             self._compare(DAY, {}, await stored(self._connection, DAY, day, day))
             self._compared = day
+
+    async def _compare_upheld(self) -> None:
+        """Compare what the ledger's judgements take out of reports, as far as they and their ratings can be read."""
+        filed: list[tuple[int, Judgement]] = []
+        for position, raw in await judgements.raw(self._connection):
+            try:
+                filed.append((position, opened(raw).judgement))
+            except Refused as bad:
+                self._spill.damage(position, f"ledger position {position} cannot be read: {bad.detail}")
+        # Of a damaged batch all that counts was told already, and nothing is repaired then.
+        with suppress(Refused):
+            found = await judgements.counting(self._connection, Upheld(filed).numbers)
+            cells = judgements.cells(found, self._calendar)
+            self._compare(
+                UPHELD, {(*key,): n for key, n in cells.items()}, await stored(self._connection, UPHELD, "", _NEVER)
+            )
 
     async def _next(self, at: int) -> int | None:
         """The first minute from `at` on of which ledger or tallies tell anything."""

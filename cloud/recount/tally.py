@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch, fetch_value, write
+from cloud.judgements import store as judgements
 from cloud.recount.spill import Difference
 from cloud.tallies.store import ADD_CITY, ADD_DAY, ADD_MINUTE, ADD_TOWNSHIP
 from proof.scores import Counts
@@ -78,7 +79,17 @@ ESTIMATED = Tally(
     drop='DELETE FROM tally_estimated WHERE minute = :minute AND "window" = :window AND channel = :channel '
     "AND ratings = 0",
 )
-TALLIES = (MINUTE, DAY, TOWNSHIP, CITY, ESTIMATED)
+# What two auditors upheld as misuse; so little that it is compared at once.
+UPHELD = Tally(
+    "tally_upheld",
+    placed=True,
+    next="SELECT min(day) FROM tally_upheld WHERE day > :after",
+    between='SELECT day, "window", channel, satisfied, basic, dissatisfied FROM tally_upheld '
+    "WHERE day >= :begin AND day <= :end",
+    add=judgements.ADD,
+    drop=judgements.DROP,
+)
+TALLIES = (MINUTE, DAY, TOWNSHIP, CITY, ESTIMATED, UPHELD)
 
 
 async def next_span(connection: AsyncConnection, tally: Tally, at: Span) -> Span | None:

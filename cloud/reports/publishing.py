@@ -20,7 +20,7 @@ from proof.policy import Policy
 from proof.report import Report, check_known, lines
 from proof.scores import Counts
 from proof.span import Bounds, bounds_of
-from proof.tallies import BY_WINDOW
+from proof.tallies import BY_WINDOW, UPHELD_BY_WINDOW, without
 from proof.units import Unit, counted
 from proof.zone import zone_of
 
@@ -56,10 +56,10 @@ async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, 
                 before, wish.span, behind=bounds.behind, now=at, final=wish.final, appeal_days=wish.appeal_days
             )
             ((position,),) = await fetch(connection, HEAD)
-            counts = await _counts(connection, wish.span, bounds)
+            counts, taken = await _counts(connection, wish.span, bounds)
     check_known(counts, wish.assessments, wish.source, wish.span)
     given = {code: score.figure for code, score in wish.assessments.items()}
-    judged = lines(counts, given, {}, wish.policy)
+    judged = lines(counts, given, {}, wish.policy, taken)
     report = Report(wish.span, wish.policy, int(position), judged, (stage, number_after(before)))
     made = edition_of(report, before, stage=stage, until=until, at=at, zone=zone, by=signer.public)
     raw = signer.entry(encoded(made))
@@ -69,10 +69,19 @@ async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, 
     return opened(raw), report
 
 
-async def _counts(connection: AsyncConnection, span: Period, bounds: Bounds) -> dict[Unit, Counts]:
+async def _counts(
+    connection: AsyncConnection, span: Period, bounds: Bounds
+) -> tuple[dict[Unit, Counts], dict[Unit, Counts]]:
+    """The ratings of each unit without what is upheld as misuse, and that."""
     units = [city()]
     for kind, query in QUERIES.items():
         units += units_of(kind, [tuple(row) for row in await fetch(connection, query, (bounds.behind,))], bounds)
-    found = await fetch(connection, BY_WINDOW, (BUTTON, span.first.isoformat(), span.last.isoformat()))
-    windows = {str(window): (int(good), int(basic), int(bad)) for window, good, basic, bad in found}
-    return counted(windows, units)
+    asked = (BUTTON, span.first.isoformat(), span.last.isoformat())
+    whole, upheld = [
+        {
+            str(window): (int(good), int(basic), int(bad))
+            for window, good, basic, bad in await fetch(connection, query, asked)
+        }
+        for query in (BY_WINDOW, UPHELD_BY_WINDOW)
+    ]
+    return counted(without(whole, upheld), units), counted(upheld, units)

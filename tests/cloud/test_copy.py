@@ -13,23 +13,29 @@ from cloud.database import metadata, open_database, write
 from cloud.filtered import store as filtered
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
+from cloud.judgements import store as judgements
+from cloud.ledger.store import Entry, enter
 from cloud.misuse import store as misuse
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
+from cloud.registry import auditors
 from cloud.registry import store as registry
+from cloud.registry.auditors import AuditorForm
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
 from contract.batch import Batch
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
 from contract.rating import Quality, Row
-from tests.cloud.conftest import NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello
+from tests.cloud.conftest import EPOCH, NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello
 from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, opened, untold
 from tests.cloud.where import OnServer, Where
+from tests.judging import judgement, signed
 
 # A PostgreSQL of one's own begins with making it, on a busy machine.
 pytestmark = pytest.mark.timeout(60)
 
+DAY_MS = 86_400_000
 # Another run of the node.
 OTHER = "q7Zk2wX0aC"
 
@@ -48,6 +54,7 @@ async def city(desk: Desk) -> Desk:
         await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
         await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
         await write(connection, registry.PUT_CONFIG, [(NODE, 7, '{"say":"满意"}')])
+        await auditors.put(connection, [AuditorForm("wang", "王审计", "A" * 43)], NOW)
         await registry.raise_version(connection, NOW)
         await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
         await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
@@ -68,7 +75,16 @@ async def city(desk: Desk) -> Desk:
     guessed = Batch(1, NODE, OTHER, 1, NOW - 9000, Quality.ESTIMATED, [Row(0, "01", 3, 1)], bounds=(NOW - 10_000, NOW))
     await desk.exchange(SIGNERS[NODE].entry(encode(guessed)))
     await desk.exchange(entry(36, ("01", 3), ("02", 2)), hello(NODE), b'{"noise":\xff}\nx')
+    await uphold(desk)
     return desk
+
+
+async def uphold(desk: Desk) -> None:
+    one = signed(judgement(NODE, ZONE.day(NOW), [(EPOCH, 1, 1)], span=(NOW - DAY_MS, NOW)))
+    async with desk.database.writer.begin() as connection:
+        await enter(connection, Entry("judgement", NODE, one.judgement.day, 1, 1, NOW, "", one.raw))
+        found = await judgements.counting(connection, one.judgement.numbers)
+        await judgements.add(connection, judgements.cells(found, ZONE))
 
 
 def place_of(desk: Desk) -> Place:

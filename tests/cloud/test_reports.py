@@ -78,7 +78,7 @@ async def test_a_report_is_frozen_with_all_that_it_follows_from(rated: Desk) -> 
     assert (told.period, told.number, told.stage, told.position) == ("2026-11", 1, "appeal", 1)
     assert (told.until, told.zone, told.policy) == (BEHIND + 7 * DAY_MS, ZONE, shipped("guarded"))
     assert objection(one, public_key(CITY.public)) is None
-    assert list(faults(told, {f"{NODE}/01": (40, 0, 0), f"{NODE}/02": (0, 0, 10)})) == []
+    assert list(faults(told, {f"{NODE}/01": (40, 0, 0), f"{NODE}/02": (0, 0, 10)}, {})) == []
     by_code = {line.code: line for line in told.lines}
     assert by_code["371721121"].counts == (40, 0, 10)
     assert by_code["371721121"].assessment == "90"

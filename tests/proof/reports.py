@@ -14,4 +14,4 @@ GUARDED = shipped("guarded")
 
 def report(counts: Mapping[Unit, Counts], given: Mapping[str, Decimal], policy: Policy = GUARDED) -> Report:
     """A report of the fourth quarter, read when the ledger stood at 7."""
-    return Report(period("2026Q4"), policy, 7, lines(counts, given, {}, policy))
+    return Report(period("2026Q4"), policy, 7, lines(counts, given, {}, policy, {}))

@@ -78,6 +78,7 @@ def test_a_good_ledger(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None
             "streams": 3,
             "void": 2,
             "reports": 0,
+            "judgements": 0,
             "seals": 0,
             "sealed": 0,
             "sealed_day": "",

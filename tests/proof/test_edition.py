@@ -39,7 +39,7 @@ def test_an_edition_says_what_the_report_did() -> None:
     assert (told.period, told.number, told.stage, told.position, told.prev) == ("2026Q4", 1, "appeal", 7, NOTHING)
     assert objection(ONE) is None
     assert objection(ONE, public_key(CITY.public)) is None
-    assert list(faults(told, WINDOWS)) == []
+    assert list(faults(told, WINDOWS, {})) == []
     assert own_windows(told) == WINDOWS
     by_code = {line.code: line for line in told.lines}
     assert by_code["371702100"].k == "0.9500"
@@ -69,7 +69,7 @@ def changed(code: str, **fields: object) -> Callable[[Edition], Edition]:
     ],
 )
 def test_a_line_that_does_not_follow_is_named(change: Callable[[Edition], Edition], code: str, said: str) -> None:
-    ((where, detail),) = faults(change(ONE.edition), WINDOWS)
+    ((where, detail),) = faults(change(ONE.edition), WINDOWS, {})
     assert where == code
     assert said in detail
 
@@ -77,14 +77,14 @@ def test_a_line_that_does_not_follow_is_named(change: Callable[[Edition], Editio
 def test_a_unit_that_is_left_out_or_said_twice() -> None:
     lines = ONE.edition.lines
     left = msgspec.structs.replace(ONE.edition, lines=[one for one in lines if one.code != W2])
-    assert list(faults(left, WINDOWS)) == [(W2, "it has the ratings (100, 50, 150), and is not reported")]
+    assert list(faults(left, WINDOWS, {})) == [(W2, "it has the ratings (100, 50, 150), and is not reported")]
     twice = msgspec.structs.replace(ONE.edition, lines=[*lines, lines[0]])
-    assert list(faults(twice, WINDOWS)) == [("", "a unit is reported twice")]
+    assert list(faults(twice, WINDOWS, {})) == [("", "a unit is reported twice")]
 
 
 def test_by_another_policy_other_figures_are_due() -> None:
     other = msgspec.structs.replace(ONE.edition, policy=shipped("plain"))
-    assert {code for code, _ in faults(other, WINDOWS)} >= {"city", "371702100"}
+    assert {code for code, _ in faults(other, WINDOWS, {})} >= {"city", "371702100"}
 
 
 def test_the_ratings_of_offices_and_people_are_not_published() -> None:

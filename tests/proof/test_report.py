@@ -54,7 +54,7 @@ def test_a_window_counts_for_its_township_county_and_city() -> None:
 
 def test_who_is_silent_stands_there_with_nothing() -> None:
     assert counted({}, KNOWN) == dict.fromkeys(KNOWN, NONE)
-    assert {line.coefficient.k for line in lines(counted({}, KNOWN), {}, {}, GUARDED)} == {Decimal(1)}
+    assert {line.coefficient.k for line in lines(counted({}, KNOWN), {}, {}, GUARDED, {})} == {Decimal(1)}
 
 
 @given(st.dictionaries(CODES, COUNTS, max_size=12))
@@ -69,7 +69,7 @@ def test_at_every_level_each_rating_once(windows: dict[str, Counts]) -> None:
 
 def test_a_line_is_the_one_rule_and_the_assessment_times_k() -> None:
     counts = {TOWNSHIP: (250, 30, 120), WINDOW: (60, 5, 0), COUNTY: NONE}
-    judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, {}, GUARDED)
+    judged = lines(counts, {TOWNSHIP.code: Decimal("92.50"), COUNTY.code: Decimal(80)}, {}, GUARDED, {})
     assert [line.coefficient for line in judged] == [coefficient(n, GUARDED) for n in counts.values()]
     assert [line.corrected for line in judged] == [Decimal("87.88"), None, Decimal("80.00")]
 
@@ -82,9 +82,13 @@ def test_k_and_the_corrected_score_are_a_units_own_whatever_is_shown_beside_them
     other = Unit(Kind.TOWNSHIP, "371721002", "磐石", "Panshi")
     known = participation(own, served)
     assert known is not None
-    alone = lines({TOWNSHIP: own}, {TOWNSHIP.code: score}, {}, policy)[0]
+    alone = lines({TOWNSHIP: own}, {TOWNSHIP.code: score}, {}, policy, {})[0]
     among = lines(
-        {TOWNSHIP: own, other: sibling, KNOWN[0]: city}, {TOWNSHIP.code: score}, {TOWNSHIP.code: known}, policy
+        {TOWNSHIP: own, other: sibling, KNOWN[0]: city},
+        {TOWNSHIP.code: score},
+        {TOWNSHIP.code: known},
+        policy,
+        {TOWNSHIP: (9, 9, 9)},
     )[0]
 
     assert alone.coefficient == among.coefficient == coefficient(own, policy)
@@ -98,7 +102,7 @@ def test_k_and_the_corrected_score_are_a_units_own_whatever_is_shown_beside_them
 def test_what_is_shown_has_the_policys_weights() -> None:
     """204 + 360 / 2 are 0.64 of 600, far below a city at 0.7; were the middle 0.6, all would be 0.7 and within."""
     own = Policy("own", 1, (1, 0.5, 0))
-    [_, line] = lines({KNOWN[0]: (500, 400, 100), TOWNSHIP: (204, 360, 36)}, {}, {}, own)
+    [_, line] = lines({KNOWN[0]: (500, 400, 100), TOWNSHIP: (204, 360, 36)}, {}, {}, own, {})
     assert (line.score, line.coefficient.mean, line.beside.shrunk) == (64.0, 0.64, 0.64)
     assert [standing.place for standing in line.beside.standings] == ["below", "below"]
 
