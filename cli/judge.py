@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,7 +47,7 @@ def list_(
 
     with explained():
         settings = read(config)
-        _check_place(place)
+        _check(day, place)
         for flag, newest in asyncio.run(_listed(settings, day, place)):
             typer.echo(outline(flag, newest, settings.zone))
 
@@ -113,7 +114,11 @@ def file_(file: Judged, *, config: Config) -> None:
     typer.echo(f"{told}: {abs(fewer):,} ratings {'count again' if fewer < 0 else 'fewer count'} in reports")
 
 
-def _check_place(place: str) -> None:
+def _check(day: str, place: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError as bad:
+        raise SettingsError(f"--day {day}: expected a day such as 2026-11-18") from bad
     if not _PLACE.fullmatch(place):
         raise SettingsError(f"--place {place}: expected city, 6 or 9 digits, or a window such as 371721121-a1/01")
 
@@ -148,14 +153,14 @@ async def _judged(settings: "Settings", name: str, verdict: "Verdict", why: str,
     from proof.judgement import first_signed
     from transport.boot import wall_ms
 
+    at = wall_ms()
     async with _opened(settings) as database, database.reader.connect() as connection:
         known = await auditors.known(connection)
-        found = await looking.named(connection, name, Calendar(settings.zone))
-    if public_key(signer.public) not in {key.raw for key in known.get(by, ())}:
+        flag, newest = await looking.named(connection, name, Calendar(settings.zone))
+    if public_key(signer.public) not in {key.raw for key in known.get(by, ()) if key.holds(at)}:
         raise SettingsError(f"--by {by}: nobody is registered under this name with this key: `manyi cloud register`")
-    flag, newest = found
     prev = NOTHING if newest is None else newest.digest
-    return first_signed(judgement_of(flag, verdict, why, at=wall_ms(), prev=prev), by, signer)
+    return first_signed(judgement_of(flag, verdict, why, at=at, prev=prev), by, signer)
 
 
 async def _filed(settings: "Settings", one: "Filed") -> tuple[int, int]:

@@ -21,6 +21,10 @@ class Key(NamedTuple):
     until: int | None = None
     since: int = 0
 
+    def holds(self, at: int) -> bool:
+        """Whether what it signs may be of the moment `at` (ms)."""
+        return self.since <= at and (self.until is None or at < self.until)
+
 
 Keys = Mapping[str, Sequence[Key]]
 
@@ -52,8 +56,4 @@ def listed(rows: Iterable[Sequence[Cell]], source: str) -> Keys:
 
 def signed(entry: Signed, keys: Sequence[Key], at: int) -> bool:
     """Whether one of `keys` signed `entry`, which is of the moment `at` (ms)."""
-    return any(
-        verify(entry.body, entry.signature, key.raw)
-        for key in keys
-        if key.since <= at and (key.until is None or at < key.until)
-    )
+    return any(verify(entry.body, entry.signature, key.raw) for key in keys if key.holds(at))
