@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from contract.errors import SettingsError
+from contract.identity import NODE
 from proof import certificates, spreadsheet
 from proof import keys as known
 from proof.audit import Account, Auditor
@@ -46,7 +47,7 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
         "--ca",
         metavar="FILE",
         type=Path,
-        help="the CA's certificate: then keys are those that it certified, by the certificates in the ledger",
+        help="the CA's certificate: then nodes' keys are those that it certified, by the certificates in the ledger",
     )
     audit.add_argument(
         "--seal",
@@ -62,8 +63,6 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
 def run(options: argparse.Namespace) -> int:
     """Audit as `options` ask for; 0 or 1. Raises `SettingsError`."""
     zone = zone_of(options.zone)
-    if options.keys is not None and options.ca is not None:
-        raise SettingsError("--keys and --ca both say whose keys are whose: bring one of them")
     brought = None if options.keys is None else known.listed(spreadsheet.read(options.keys), str(options.keys))
     ca = None if options.ca is None else certificates.authority(options.ca)
     city = None if options.city is None else city_key(options.city)
@@ -77,7 +76,11 @@ def run(options: argparse.Namespace) -> int:
             found.append(finding)
 
     with located(options.database) as file, snapshot(file) as ledger:
-        keys = _keys(ledger, brought) if ca is None else certificates.certified(ledger, ca, find=find)
+        keys = _keys(ledger, brought)
+        if ca is not None:
+            # It certifies nodes; auditors' keys are as without it.
+            others = {name: some for name, some in keys.items() if not NODE.fullmatch(name)}
+            keys = others | dict(certificates.certified(ledger, ca, find=find))
         account = Auditor(ledger, keys, zone, city=city, seals=seals, find=find, tell=_Progress()).run()
     if options.as_json:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}

@@ -159,7 +159,6 @@ def test_what_cannot_be_used(ledger: Path, tmp_path: Path, capsys: pytest.Captur
     for words, said in (
         (["--ca", tmp_path / "not.pem"], "is no certificate"),
         (["--ca", tmp_path / "none.pem"], "none.pem cannot be read"),
-        (["--ca", ledger.with_name("ca.pem"), "--keys", "k.csv"], "--keys and --ca both say"),
     ):
         assert main(["audit", "--database", str(ledger), *map(str, words)]) == 2
         assert said in capsys.readouterr().err
