@@ -127,5 +127,5 @@ def _fill(page: Worksheet, sheet: Sheet) -> None:
 
 
 def _width(cell: Cell) -> int:
-    """How many columns of a screen the cell takes."""
-    return sum(1 if ord(letter) < _WIDE else 2 for letter in str(cell or ""))
+    """How many columns of a screen the cell takes, of `_WIDEST` that it is shown in at most."""
+    return sum(1 if ord(letter) < _WIDE else 2 for letter in str(cell or "")[:_WIDEST])

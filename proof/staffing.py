@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
 
@@ -26,13 +28,21 @@ _DAYS = """
 SELECT total(satisfied), total(basic), total(dissatisfied) FROM tally_day
 WHERE day IN (SELECT value FROM json_each(:days)) AND "window" = :window AND channel = :channel
 """
-# By way of the city's minutes, so that nothing is looked for in those in which nobody at all rated. CROSS JOIN: SQLite
-# keeps this order.
-_MINUTES = """
-SELECT total(own.satisfied), total(own.basic), total(own.dissatisfied) FROM tally_city AS city CROSS JOIN
-    tally_minute AS own ON own.minute = city.minute AND own."window" = :window AND own.channel = city.channel
-WHERE city.channel = :channel AND city.minute >= :first AND city.minute < :behind
+# Every rating of some minutes is read once, those of other windows too; or, where few windows are asked for, each of
+# them is looked up in each minute in which anybody at all rated. CROSS JOIN: SQLite keeps this order.
+_READ = """
+SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_minute
+WHERE minute >= :first AND minute < :behind AND channel = :channel
+    AND "window" IN (SELECT value FROM json_each(:windows)) GROUP BY "window"
 """
+_LOOKED_UP = """
+SELECT own."window", sum(own.satisfied), sum(own.basic), sum(own.dissatisfied)
+FROM tally_city AS city CROSS JOIN json_each(:windows) AS asked CROSS JOIN tally_minute AS own
+    ON own.minute = city.minute AND own."window" = asked.value AND own.channel = city.channel
+WHERE city.minute >= :first AND city.minute < :behind AND city.channel = :channel GROUP BY own."window"
+"""
+# In a city of ten thousand windows both take as long for so many.
+_MANY = 250
 # A window, and from when to before when it was somebody's in the period, ms since 1970 UTC.
 _Held = tuple[str, int, int]
 
@@ -46,34 +56,40 @@ def staffed(
     has one span: who comes to work every morning neither begins nor ends.
     """
     for kind, query in _QUERIES.items():
+        counts: dict[Unit, Counts] = {}
+        # By stretch of minutes: its windows, and whose they were. Shifts mostly change at the same times.
+        shifts: defaultdict[tuple[int, int], dict[str, Unit]] = defaultdict(dict)
         rows = connection.execute(query, {"begin": bounds.begin, "behind": bounds.behind})
         for (code, zh, en), some in groupby(rows, key=itemgetter(0, 1, 2)):
-            held = [row[3:] for row in some]
+            held: list[_Held] = [row[3:] for row in some]
             span = min(begin for _, begin, _ in held), max(end for *_, end in held)
-            yield Unit(kind, code, zh, en, spans([span], bounds)), _counts(connection, held, bounds, windows)
+            unit = Unit(kind, code, zh, en, spans([span], bounds))
+            counts[unit] = NONE
+            for window, begin, end in held:
+                if (begin, end) == (bounds.begin, bounds.behind):
+                    counts[unit] = plus(counts[unit], windows.get(window, NONE))
+                    continue
+                found = parts(begin, end, bounds)
+                counts[unit] = plus(counts[unit], _of_days(connection, window, found.days))
+                for stretch in found.minutes:
+                    shifts[stretch][window] = unit
+        for (first, behind), whose in shifts.items():
+            for window, n in _of_minutes(connection, list(whose), first, behind):
+                counts[whose[window]] = plus(counts[whose[window]], n)
+        yield from counts.items()
 
 
-def _counts(
-    connection: sqlite3.Connection, held: Iterable[_Held], bounds: Bounds, windows: Mapping[str, Counts]
-) -> Counts:
-    counts = NONE
-    for window, begin, end in held:
-        if (begin, end) == (bounds.begin, bounds.behind):
-            counts = plus(counts, windows.get(window, NONE))
-        else:
-            counts = plus(counts, _of_part(connection, window, begin, end, bounds))
-    return counts
-
-
-def _of_part(connection: sqlite3.Connection, window: str, begin: int, end: int, bounds: Bounds) -> Counts:
-    found = parts(begin, end, bounds)
-    common = {"window": window, "channel": BUTTON}
-    counts = _row(connection, _DAYS, {**common, "days": json.dumps([day.isoformat() for day in found.days])})
-    for first, behind in found.minutes:
-        counts = plus(counts, _row(connection, _MINUTES, {**common, "first": first, "behind": behind}))
-    return counts
-
-
-def _row(connection: sqlite3.Connection, query: str, asked: Mapping[str, object]) -> Counts:
-    satisfied, basic, dissatisfied = map(int, connection.execute(query, asked).fetchone())
+def _of_days(connection: sqlite3.Connection, window: str, days: Iterable[date]) -> Counts:
+    asked = {"window": window, "channel": BUTTON, "days": json.dumps([day.isoformat() for day in days])}
+    satisfied, basic, dissatisfied = map(int, connection.execute(_DAYS, asked).fetchone())
     return satisfied, basic, dissatisfied
+
+
+def _of_minutes(
+    connection: sqlite3.Connection, windows: Sequence[str], first: int, behind: int
+) -> Iterator[tuple[str, Counts]]:
+    """The ratings of each of `windows` from minute `first` to before `behind`, where it has any."""
+    asked = {"windows": json.dumps(windows), "channel": BUTTON, "first": first, "behind": behind}
+    for window, *n in connection.execute(_READ if len(windows) > _MANY else _LOOKED_UP, asked):
+        satisfied, basic, dissatisfied = n
+        yield window, (satisfied, basic, dissatisfied)

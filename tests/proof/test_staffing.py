@@ -26,11 +26,11 @@ from contract.batch import Batch
 from contract.codec import encode
 from contract.rating import Quality, Row
 from contract.signing import Signer
+from proof import staffing
 from proof.__main__ import main
 from proof.ledger import read
 from proof.period import period
 from proof.span import bounds_of
-from proof.staffing import staffed
 from proof.tallies import by_window, differences
 from tests.proof import hands
 
@@ -179,8 +179,10 @@ async def test_each_rating_is_whose_its_window_was_in_that_minute(
         assert sum(lines[LI[0]]["counts"]) + sum(lines[WANG[0]]["counts"]) < sum(lines[HALL]["counts"])
 
 
-async def test_any_times_at_all(ledger: Path) -> None:
-    """Two hundred windows' histories drawn at random, most of them with minutes at both ends."""
+@pytest.mark.parametrize("many", [0, 250])
+async def test_any_times_at_all(ledger: Path, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """Two hundred windows' histories drawn at random, most of them with minutes at both ends, counted by both ways."""
+    monkeypatch.setattr(staffing, "_MANY", many)
     draw = Random(1)
     begin, minutes = ms("2026-10-30"), 20 * 1440
     with closing(rated(ledger)) as own:
@@ -196,7 +198,9 @@ async def test_any_times_at_all(ledger: Path) -> None:
                     own.execute("INSERT INTO duty VALUES (?, ?, ?, ?)", row)
             span = period(draw.choice(("2026Q4", "2026W45", "2026-11-04", "2026W46")))
             bounds = bounds_of(span, ZONE)
-            found = {unit.code: list(n) for unit, n in staffed(own, bounds, by_window(own, span.first, span.last))}
+            found = {
+                unit.code: list(n) for unit, n in staffing.staffed(own, bounds, by_window(own, span.first, span.last))
+            }
             assert {code: n for code, n in found.items() if any(n)} == by_sql(own, bounds.begin, bounds.behind)
 
 
