@@ -164,12 +164,11 @@ async def _judged(settings: "Settings", name: str, verdict: "Verdict", why: str,
 
 
 async def _filed(settings: "Settings", one: "Filed") -> tuple[int, int]:
-    from cloud.calendar import Calendar
     from cloud.judgements.filing import file
     from transport.boot import wall_ms
 
     async with _opened(settings) as database:
-        return await file(database, one, Calendar(settings.zone), at=wall_ms())
+        return await file(database, one, at=wall_ms())
 
 
 def _read(file: Path) -> "Filed":

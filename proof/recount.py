@@ -83,10 +83,10 @@ _TALLIES = (
     ),
     _Tally(
         "tally_upheld",
-        "day, window, channel",
-        "SELECT day, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_upheld",
-        "SELECT day, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
-        "FROM upheld JOIN moment USING (minute) GROUP BY day, window",
+        "minute, window, channel",
+        "SELECT minute, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_upheld",
+        "SELECT minute, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM upheld GROUP BY minute, window",
     ),
 )
 

@@ -75,15 +75,16 @@ def _report(options: argparse.Namespace) -> Report:
     with located(options.database) as file, snapshot(file) as ledger:
         (position,) = ledger.execute(_POSITION).fetchone()
         known = list(units(ledger, bounds))
-        taken = upheld_by_window(ledger, span.first, span.last)
+        taken = upheld_by_window(ledger, bounds.begin, bounds.behind)
         windows = without(by_window(ledger, span.first, span.last), taken)
-        counts = counted(windows, known)
-        counts |= staffed(ledger, bounds, windows)
+        counts, upheld = counted(windows, known), counted(taken, known)
+        for unit, n, out in staffed(ledger, bounds, windows):
+            counts[unit], upheld[unit] = n, out
     for given_in, source in ((scores, options.assessment), (people, options.served)):
         check_known(counts, given_in, str(source), span)
     found = participations(counts, people, policy.points, str(options.served))
     given = {code: score.figure for code, score in scores.items()}
-    return Report(span, policy, position, lines(counts, given, found, policy, counted(taken, known)))
+    return Report(span, policy, position, lines(counts, given, found, policy, upheld))
 
 
 def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:

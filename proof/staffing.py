@@ -8,10 +8,10 @@ from datetime import date
 from itertools import groupby
 from operator import itemgetter
 
-from proof.scores import Counts, plus
+from proof.scores import Counts, minus, plus
 from proof.span import Bounds, spans
 from proof.tallies import BUTTON
-from proof.tenure import parts
+from proof.tenure import MINUTE_MS, parts
 from proof.units import NONE, Kind, Unit
 
 # A row that ends when it begins was taken back.
@@ -41,6 +41,11 @@ FROM tally_city AS city CROSS JOIN json_each(:windows) AS asked CROSS JOIN tally
     ON own.minute = city.minute AND own."window" = asked.value AND own.channel = city.channel
 WHERE city.minute >= :first AND city.minute < :behind AND city.channel = :channel GROUP BY own."window"
 """
+# What of them is upheld as misuse; little.
+_UPHELD = """
+SELECT total(satisfied), total(basic), total(dissatisfied) FROM tally_upheld
+WHERE minute >= :first AND minute < :behind AND "window" = :window AND channel = :channel
+"""
 # In a city of ten thousand windows both take as long for so many.
 _MANY = 250
 # A window, and from when to before when it was somebody's in the period, ms since 1970 UTC.
@@ -49,14 +54,15 @@ _Held = tuple[str, int, int]
 
 def staffed(
     connection: sqlite3.Connection, bounds: Bounds, windows: Mapping[str, Counts]
-) -> Iterator[tuple[Unit, Counts]]:
-    """Each office and person who had a window at some time of the period, by code, with its ratings.
+) -> Iterator[tuple[Unit, Counts, Counts]]:
+    """Each office and person who had a window at some time of the period, by code: its ratings, and those taken out.
 
-    `windows`: the period's ratings of each window. Those of a minute are whose the window was then, or nobody's. A unit
-    has one span: who comes to work every morning neither begins nor ends.
+    `windows`: the period's ratings of each window, without what is upheld as misuse. Those of a minute are whose the
+    window was then, or nobody's. A unit has one span: who comes to work every morning neither begins nor ends.
     """
     for kind, query in _QUERIES.items():
         counts: dict[Unit, Counts] = {}
+        upheld: dict[Unit, Counts] = {}
         # By stretch of minutes: its windows, and whose they were. Shifts mostly change at the same times.
         shifts: defaultdict[tuple[int, int], dict[str, Unit]] = defaultdict(dict)
         rows = connection.execute(query, {"begin": bounds.begin, "behind": bounds.behind})
@@ -64,11 +70,15 @@ def staffed(
             held: list[_Held] = [row[3:] for row in some]
             span = min(begin for _, begin, _ in held), max(end for *_, end in held)
             unit = Unit(kind, code, zh, en, spans([span], bounds))
-            counts[unit] = NONE
+            counts[unit] = upheld[unit] = NONE
             for window, begin, end in held:
+                taken = _upheld(connection, window, begin // MINUTE_MS, end // MINUTE_MS)
+                upheld[unit] = plus(upheld[unit], taken)
                 if (begin, end) == (bounds.begin, bounds.behind):
                     counts[unit] = plus(counts[unit], windows.get(window, NONE))
                     continue
+                # What was counted by parts below holds what is upheld.
+                counts[unit] = minus(counts[unit], taken)
                 found = parts(begin, end, bounds)
                 counts[unit] = plus(counts[unit], _of_days(connection, window, found.days))
                 for stretch in found.minutes:
@@ -76,7 +86,14 @@ def staffed(
         for (first, behind), whose in shifts.items():
             for window, n in _of_minutes(connection, list(whose), first, behind):
                 counts[whose[window]] = plus(counts[whose[window]], n)
-        yield from counts.items()
+        for unit, n in counts.items():
+            yield unit, n, upheld[unit]
+
+
+def _upheld(connection: sqlite3.Connection, window: str, first: int, behind: int) -> Counts:
+    asked = {"window": window, "channel": BUTTON, "first": first, "behind": behind}
+    satisfied, basic, dissatisfied = map(int, connection.execute(_UPHELD, asked).fetchone())
+    return satisfied, basic, dissatisfied
 
 
 def _of_days(connection: sqlite3.Connection, window: str, days: Iterable[date]) -> Counts:

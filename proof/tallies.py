@@ -1,7 +1,7 @@
 """The tallies that a city keeps beside its ledger: reading them, and whether they follow from it."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -16,15 +16,18 @@ from proof.units import NONE
 from proof.upheld import Upheld
 
 BUTTON = "button"
+MINUTE_MS = 60_000
 
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'
-_BY_WINDOW = """
-SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM {}
+BY_WINDOW = """
+SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_day
 WHERE channel = :channel AND day >= :first AND day <= :last GROUP BY "window"
 """
-BY_WINDOW = _BY_WINDOW.format("tally_day")
 # Of these, what two auditors upheld as misuse.
-UPHELD_BY_WINDOW = _BY_WINDOW.format("tally_upheld")
+UPHELD_BY_WINDOW = """
+SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_upheld
+WHERE channel = :channel AND minute >= :first AND minute < :behind GROUP BY "window"
+"""
 _JUDGEMENTS = "SELECT position, raw FROM ledger_entry WHERE kind = 'judgement' ORDER BY position"
 
 
@@ -36,17 +39,17 @@ def total(path: Path) -> int:
 
 def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, Counts]:
     """By window, what the city keeps of its days from `first` to `last`: (satisfied, basic, dissatisfied)."""
-    return _by_window(connection, BY_WINDOW, first, last)
-
-
-def upheld_by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, Counts]:
-    """What of `by_window` is upheld as misuse."""
-    return _by_window(connection, UPHELD_BY_WINDOW, first, last)
-
-
-def _by_window(connection: sqlite3.Connection, query: str, first: date, last: date) -> dict[str, Counts]:
     asked = {"channel": BUTTON, "first": first.isoformat(), "last": last.isoformat()}
-    rows = connection.execute(query, asked)
+    return _counts(connection.execute(BY_WINDOW, asked))
+
+
+def upheld_by_window(connection: sqlite3.Connection, begin: int, behind: int) -> dict[str, Counts]:
+    """By window, the ratings from `begin` to before `behind` (full minutes, ms) that are upheld as misuse."""
+    asked = {"channel": BUTTON, "first": begin // MINUTE_MS, "behind": behind // MINUTE_MS}
+    return _counts(connection.execute(UPHELD_BY_WINDOW, asked))
+
+
+def _counts(rows: Iterable[tuple[str, int, int, int]]) -> dict[str, Counts]:
     return {str(window): (satisfied, basic, dissatisfied) for window, satisfied, basic, dissatisfied in rows}
 
 

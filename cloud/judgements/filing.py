@@ -1,6 +1,5 @@
 """Filing a judgement: what two auditors signed becomes an entry of the ledger, and its ratings leave the reports."""
 
-from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
 from cloud.judgements import store
 from cloud.judgements.rules import objection
@@ -16,7 +15,7 @@ from proof.upheld import Upheld
 _NONE = (0, 0, 0)
 
 
-async def file(database: Database, one: Filed, calendar: Calendar, *, at: int) -> tuple[int, int]:
+async def file(database: Database, one: Filed, *, at: int) -> tuple[int, int]:
     """File `one` at city time `at` (ms); its position, and how many ratings fewer count in reports because of it.
 
     The number may be negative, where an upheld flag is dismissed after all. Raises `SettingsError`, which says why it
@@ -44,8 +43,8 @@ async def file(database: Database, one: Filed, calendar: Calendar, *, at: int) -
             position = await enter(connection, entry)
             past = Upheld((place, filed.judgement) for place, filed in before)
             now = Upheld([*((place, filed.judgement) for place, filed in before), (position, told)])
-            were = store.cells(await store.counting(connection, past.numbers), calendar)
-            are = store.cells(await store.counting(connection, now.numbers), calendar)
+            were = store.cells(await store.counting(connection, past.numbers))
+            are = store.cells(await store.counting(connection, now.numbers))
             # What is added to both sides of a recount's difference leaves it what it was.
             more = {key: minus(are.get(key, _NONE), were.get(key, _NONE)) for key in are.keys() | were.keys()}
             await store.add(connection, {key: counts for key, counts in more.items() if any(counts)})

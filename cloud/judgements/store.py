@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.judgements.tables  # noqa: F401  (its table belongs to the schema)
-from cloud.calendar import Calendar
 from cloud.database import fetch, write
-from cloud.ledger.rules import BUTTON
+from cloud.ledger.rules import BUTTON, MINUTE_MS
 from cloud.ledger.store import overlapping
 from contract.batch import StreamKey
 from contract.ranges import Ranges
@@ -24,20 +23,20 @@ ALL = "SELECT position, raw FROM ledger_entry WHERE kind = 'judgement' ORDER BY 
 HELD = "SELECT position, row FROM uncounted WHERE admitted IS NULL AND position BETWEEN :low AND :high"
 
 ADD = """
-INSERT INTO tally_upheld (day, "window", channel, satisfied, basic, dissatisfied)
-VALUES (:day, :window, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (day, "window", channel) DO UPDATE SET
+INSERT INTO tally_upheld (minute, "window", channel, satisfied, basic, dissatisfied)
+VALUES (:minute, :window, :channel, :satisfied, :basic, :dissatisfied)
+ON CONFLICT (minute, "window", channel) DO UPDATE SET
     satisfied = tally_upheld.satisfied + excluded.satisfied,
     basic = tally_upheld.basic + excluded.basic,
     dissatisfied = tally_upheld.dissatisfied + excluded.dissatisfied
 """
 DROP = """
-DELETE FROM tally_upheld WHERE day = :day AND "window" = :window AND channel = :channel
+DELETE FROM tally_upheld WHERE minute = :minute AND "window" = :window AND channel = :channel
   AND satisfied = 0 AND basic = 0 AND dissatisfied = 0
 """
 
-# By day, window and channel.
-Cells = Mapping[tuple[str, str, str], Counts]
+# By minute, window and channel.
+Cells = Mapping[tuple[int, str, str], Counts]
 
 
 async def of_day(connection: AsyncConnection, node: str, day: str) -> list[tuple[int, Filed]]:
@@ -68,9 +67,9 @@ async def counting(connection: AsyncConnection, numbers: Mapping[StreamKey, Rang
     return found
 
 
-def cells(found: Iterable[Rating], calendar: Calendar) -> Cells:
+def cells(found: Iterable[Rating]) -> Cells:
     """`found` as counts."""
-    by_level = Counter(((calendar.day(one.at), one.window, BUTTON), one.level) for one in found)
+    by_level = Counter(((one.at // MINUTE_MS, one.window, BUTTON), one.level) for one in found)
     keys = dict.fromkeys(key for key, _ in by_level)
     return {key: (by_level[key, 3], by_level[key, 2], by_level[key, 1]) for key in keys}
 

@@ -43,7 +43,7 @@ HOUR_MINUTES = 60
 SHOWN = 20
 PAGE = 5_000
 # Behind every day.
-_NEVER = "~"
+_EVER = 1 << 53
 
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
 HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
@@ -177,9 +177,9 @@ class _Comparison:
         # Of a damaged batch all that counts was told already, and nothing is repaired then.
         with suppress(Refused):
             found = await judgements.counting(self._connection, Upheld(filed).numbers)
-            cells = judgements.cells(found, self._calendar)
+            cells = judgements.cells(found)
             self._compare(
-                UPHELD, {(*key,): n for key, n in cells.items()}, await stored(self._connection, UPHELD, "", _NEVER)
+                UPHELD, {(*key,): n for key, n in cells.items()}, await stored(self._connection, UPHELD, 0, _EVER)
             )
 
     async def _next(self, at: int) -> int | None:

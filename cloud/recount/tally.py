@@ -83,9 +83,9 @@ ESTIMATED = Tally(
 UPHELD = Tally(
     "tally_upheld",
     placed=True,
-    next="SELECT min(day) FROM tally_upheld WHERE day > :after",
-    between='SELECT day, "window", channel, satisfied, basic, dissatisfied FROM tally_upheld '
-    "WHERE day >= :begin AND day <= :end",
+    next="SELECT min(minute) FROM tally_upheld WHERE minute >= :at",
+    between='SELECT minute, "window", channel, satisfied, basic, dissatisfied FROM tally_upheld '
+    "WHERE minute >= :begin AND minute < :end",
     add=judgements.ADD,
     drop=judgements.DROP,
 )

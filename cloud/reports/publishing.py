@@ -20,7 +20,7 @@ from proof.policy import Policy
 from proof.report import Report, check_known, lines
 from proof.scores import Counts
 from proof.span import Bounds, bounds_of
-from proof.tallies import BY_WINDOW, UPHELD_BY_WINDOW, without
+from proof.tallies import BY_WINDOW, MINUTE_MS, UPHELD_BY_WINDOW, without
 from proof.units import Unit, counted
 from proof.zone import zone_of
 
@@ -76,12 +76,13 @@ async def _counts(
     units = [city()]
     for kind, query in QUERIES.items():
         units += units_of(kind, [tuple(row) for row in await fetch(connection, query, (bounds.behind,))], bounds)
-    asked = (BUTTON, span.first.isoformat(), span.last.isoformat())
+    days = (BUTTON, span.first.isoformat(), span.last.isoformat())
+    minutes = (BUTTON, bounds.begin // MINUTE_MS, bounds.behind // MINUTE_MS)
     whole, upheld = [
         {
             str(window): (int(good), int(basic), int(bad))
             for window, good, basic, bad in await fetch(connection, query, asked)
         }
-        for query in (BY_WINDOW, UPHELD_BY_WINDOW)
+        for query, asked in ((BY_WINDOW, days), (UPHELD_BY_WINDOW, minutes))
     ]
     return counted(without(whole, upheld), units), counted(upheld, units)

@@ -84,7 +84,7 @@ async def uphold(desk: Desk) -> None:
     async with desk.database.writer.begin() as connection:
         await enter(connection, Entry("judgement", NODE, one.judgement.day, 1, 1, NOW, "", one.raw))
         found = await judgements.counting(connection, one.judgement.numbers)
-        await judgements.add(connection, judgements.cells(found, ZONE))
+        await judgements.add(connection, judgements.cells(found))
 
 
 def place_of(desk: Desk) -> Place:

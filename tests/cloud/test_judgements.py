@@ -55,9 +55,18 @@ def judged(
     return signed(judgement_of(flag, verdict, "看过监控", at=at, prev=prev), *names)
 
 
+RAISE_FIRST = """
+UPDATE tally_upheld SET satisfied = satisfied + 2 WHERE minute = (SELECT min(minute) FROM tally_upheld)
+"""
+KEPT = """
+SELECT "window", channel, sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_upheld
+GROUP BY "window", channel ORDER BY "window"
+"""
+
+
 async def kept(database: Database) -> list[tuple[object, ...]]:
     async with database.reader.begin() as connection:
-        return await fetch(connection, 'SELECT * FROM tally_upheld ORDER BY day, "window"')
+        return await fetch(connection, KEPT)
 
 
 def naive(*found: Flag) -> tuple[int, int, int]:
@@ -78,9 +87,9 @@ async def test_what_is_upheld_is_counted_once_however_many_flags_cover_it(flagge
     )
     sums = []
     for flag in (burst, mash, closed):
-        _, fewer = await file(flagged, judged(flag), CALENDAR, at=AT)
+        _, fewer = await file(flagged, judged(flag), at=AT)
         sums.append(fewer)
-    assert await kept(flagged) == [(DAY, f"{NODE}/01", "button", *naive(burst, mash, closed))]
+    assert await kept(flagged) == [(f"{NODE}/01", "button", *naive(burst, mash, closed))]
     assert sum(sums) == sum(naive(burst, mash, closed))
     assert sums[2] < closed.size
     assert (await recount(flagged, CALENDAR, lambda *_: None)).equal
@@ -89,13 +98,13 @@ async def test_what_is_upheld_is_counted_once_however_many_flags_cover_it(flagge
 async def test_a_later_judgement_overturns_and_the_ratings_count_again(flagged: Database) -> None:
     burst = (await flags(flagged))["burst"]
     one = judged(burst)
-    await file(flagged, one, CALENDAR, at=AT)
+    await file(flagged, one, at=AT)
     with pytest.raises(SettingsError, match="judged before, and this does not name its newest"):
-        await file(flagged, one, CALENDAR, at=AT)
+        await file(flagged, one, at=AT)
     with pytest.raises(SettingsError, match="judged before, and this does not name its newest"):
-        await file(flagged, judged(burst, "dismissed", names=("li", "zhao")), CALENDAR, at=AT)
+        await file(flagged, judged(burst, "dismissed", names=("li", "zhao")), at=AT)
 
-    position, fewer = await file(flagged, judged(burst, "dismissed", before=one), CALENDAR, at=AT)
+    position, fewer = await file(flagged, judged(burst, "dismissed", before=one), at=AT)
     assert fewer == -burst.size
     assert await kept(flagged) == []
     async with flagged.reader.begin() as connection:
@@ -119,11 +128,11 @@ async def test_what_cannot_be_filed(flagged: Database) -> None:
         (judged(burst, at=AT + 1), "dated into the future"),
     ):
         with pytest.raises(SettingsError, match=said):
-            await file(flagged, one, CALENDAR, at=AT)
+            await file(flagged, one, at=AT)
     async with flagged.writer.begin() as connection:
         await write(connection, "UPDATE auditor SET valid_to = :at WHERE name = 'li'", [(AT,)])
     with pytest.raises(SettingsError, match="no key that li had then signed this"):
-        await file(flagged, judged(burst), CALENDAR, at=AT)
+        await file(flagged, judged(burst), at=AT)
     assert await kept(flagged) == []
 
 
@@ -136,27 +145,27 @@ async def test_a_rating_that_does_not_count_is_not_judged(flagged: Database) -> 
         held = 'INSERT INTO uncounted (position, row, reason, "window") VALUES (:a, :b, :c, :d)'
         await write(connection, held, [(position, first - begin, "future", f"{NODE}/01")])
     with pytest.raises(SettingsError, match="names ratings that do not count"):
-        await file(flagged, judged(burst), CALENDAR, at=AT)
+        await file(flagged, judged(burst), at=AT)
 
 
 async def test_of_two_at_once_for_one_day_none_overlooks_the_other(flagged: Database) -> None:
     found = await flags(flagged)
-    both = [file(flagged, judged(found[rule]), CALENDAR, at=AT) for rule in ("mash", "closed")]
+    both = [file(flagged, judged(found[rule]), at=AT) for rule in ("mash", "closed")]
     done = await asyncio.gather(*both, return_exceptions=True)
     assert all(isinstance(one, tuple | Unavailable) for one in done)
     for rule, one in zip(("mash", "closed"), done, strict=True):
         if isinstance(one, Unavailable):
-            await file(flagged, judged(found[rule]), CALENDAR, at=AT)
-    assert await kept(flagged) == [(DAY, f"{NODE}/01", "button", *naive(found["mash"], found["closed"]))]
+            await file(flagged, judged(found[rule]), at=AT)
+    assert await kept(flagged) == [(f"{NODE}/01", "button", *naive(found["mash"], found["closed"]))]
 
 
 async def test_a_tally_that_does_not_follow_is_named_and_repaired(flagged: Database) -> None:
     burst = (await flags(flagged))["burst"]
-    await file(flagged, judged(burst), CALENDAR, at=AT)
+    await file(flagged, judged(burst), at=AT)
     good = await kept(flagged)
     async with flagged.writer.begin() as connection:
-        await write(connection, "UPDATE tally_upheld SET satisfied = satisfied + 2")
-        await write(connection, "INSERT INTO tally_upheld VALUES ('2026-11-17', 'x/1', 'button', 1, 0, 0)")
+        await write(connection, RAISE_FIRST)
+        await write(connection, "INSERT INTO tally_upheld VALUES (5, 'x/1', 'button', 1, 0, 0)")
     before, after = await mend(flagged, CALENDAR, lambda *_: None)
     assert before.differing["tally_upheld"] == 2
     assert after.equal
@@ -167,7 +176,7 @@ async def test_an_edition_counts_without_what_is_upheld_and_says_both(flagged: D
     burst = (await flags(flagged))["burst"]
     wish = Wish(period(DAY), shipped("plain"), {}, "", final=False, appeal_days=1)
     first, _ = await publish(flagged, CITY, wish, zone="Asia/Shanghai", at=CALENDAR.start(NEXT))
-    await file(flagged, judged(burst), CALENDAR, at=AT)
+    await file(flagged, judged(burst), at=AT)
     second, _ = await publish(flagged, CITY, wish, zone="Asia/Shanghai", at=AT)
     window = f"{NODE}/01"
     lines = [{line.code: line for line in one.edition.lines} for one in (first, second)]
@@ -179,7 +188,7 @@ async def test_an_edition_counts_without_what_is_upheld_and_says_both(flagged: D
 
 async def test_flags_are_listed_with_what_was_decided(flagged: Database) -> None:
     found = await flags(flagged)
-    await file(flagged, judged(found["burst"]), CALENDAR, at=AT)
+    await file(flagged, judged(found["burst"]), at=AT)
     async with flagged.reader.begin() as connection:
         listed = await looking.of_day(connection, DAY, "city")
         none = await looking.of_day(connection, DAY, "371702")

@@ -27,6 +27,8 @@ DAY = "2026-11-22"
 RAW = "UPDATE ledger_entry SET raw = ? WHERE position = ?"
 # Of the 21st are numbers 1 and 2 of A1/OLD, 4 and 5; of the 22nd 3 and 6, dissatisfied and satisfied.
 SPAN = (NOW, NOW + DAY_MS)
+# In which 3 and 6 were pressed.
+MINUTE = (NOW + 40_000) // 60_000
 FIRST = signed(judgement(A1, DAY, [(OLD, 3, 3), (OLD, 6, 6)], span=SPAN))
 SECOND = signed(judgement(A1, DAY, [(OLD, 6, 6)], span=SPAN, rule="mash"))
 AWAY = signed(judgement(A1, DAY, [(OLD, 3, 3), (OLD, 6, 6)], span=SPAN, verdict="dismissed", before=FIRST))
@@ -37,7 +39,7 @@ async def enter_judgement(file: Path, one: Filed, number: int, cells: dict[str, 
     async with await open_database(str(file)) as database, database.writer.begin() as connection:
         told = one.judgement
         await enter(connection, Entry("judgement", told.node, told.day, number, number, AT, "", one.raw))
-        await judgements.add(connection, {(DAY, window, "button"): n for window, n in cells.items()})
+        await judgements.add(connection, {(MINUTE, window, "button"): n for window, n in cells.items()})
 
 
 async def make(file: Path) -> None:
@@ -130,7 +132,7 @@ ELSE = "another time or place"
 
 
 JUDGED = f"judgement of {A1}/01: "
-UPHELD = f"tally_upheld {DAY} {A1}/01 button: kept are "
+UPHELD = f"tally_upheld {MINUTE} {A1}/01 button: kept are "
 
 
 @pytest.mark.parametrize(
@@ -208,9 +210,7 @@ def test_what_does_not_count_is_not_taken_out_until_it_does(ledger: Path, capsys
     """Number 6, upheld, is held, and let count by an entry behind all editions."""
     tampered(ledger, ("INSERT INTO uncounted VALUES (3, 2, 'unknown_window', ?, NULL, NULL)", (f"{A1}/01",)))
     told = audited(capsys, ledger)
-    assert "tally_upheld 2026-11-22 371721121-a1/01 button: kept are 1, 0, 0, and the ledger gives none" in named(
-        told, "tally"
-    )
+    assert f"{UPHELD}1, 0, 0, and the ledger gives none" in named(told, "tally")
     tampered(
         ledger,
         ("UPDATE uncounted SET admitted = 12", ()),

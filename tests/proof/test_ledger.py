@@ -26,7 +26,7 @@ CREATE TABLE ledger_entry (position INTEGER PRIMARY KEY, kind TEXT, raw BLOB);
 CREATE TABLE uncounted (position INTEGER, row INTEGER, admitted INTEGER);
 CREATE TABLE tally_minute (minute INTEGER, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_estimated (minute INTEGER, "window" TEXT, channel TEXT, ratings INTEGER);
-CREATE TABLE tally_upheld (day TEXT, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
+CREATE TABLE tally_upheld (minute INTEGER, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_city (minute INTEGER, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_township (hour INTEGER, township TEXT, channel TEXT, satisfied, basic, dissatisfied);
 CREATE TABLE tally_day (day TEXT, "window" TEXT, channel TEXT, satisfied, basic, dissatisfied);

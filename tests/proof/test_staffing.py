@@ -198,9 +198,8 @@ async def test_any_times_at_all(ledger: Path, monkeypatch: pytest.MonkeyPatch, m
                     own.execute("INSERT INTO duty VALUES (?, ?, ?, ?)", row)
             span = period(draw.choice(("2026Q4", "2026W45", "2026-11-04", "2026W46")))
             bounds = bounds_of(span, ZONE)
-            found = {
-                unit.code: list(n) for unit, n in staffing.staffed(own, bounds, by_window(own, span.first, span.last))
-            }
+            windows = by_window(own, span.first, span.last)
+            found = {unit.code: list(n) for unit, n, _ in staffing.staffed(own, bounds, windows)}
             assert {code: n for code, n in found.items() if any(n)} == by_sql(own, bounds.begin, bounds.behind)
 
 

@@ -6,6 +6,7 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
+_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
@@ -26,7 +27,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "tally_upheld",
-        sa.Column("day", _TEXT, primary_key=True),
+        sa.Column("minute", _NUMBER, primary_key=True, autoincrement=False),
         sa.Column("window", _TEXT, primary_key=True),
         sa.Column("channel", _TEXT, primary_key=True),
         sa.Column("satisfied", sa.BigInteger, nullable=False),
