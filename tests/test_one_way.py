@@ -57,8 +57,8 @@ def test_node_and_gateway_hand_on_by_the_very_same_hop() -> None:
 
 def test_only_the_hop_speaks_mqtt_and_only_the_disk_module_keeps_a_houses_file() -> None:
     assert who_imports("paho", *HOUSES) == {"transport/link.py"}
-    # Salvage reads what is left of a damaged store; only the disk module writes one.
-    readers = {"transport/disk.py", "transport/shelf.py", "transport/salvage.py"}
+    # Salvage reads what is left of a damaged store, and who prints seals a journal in use; only the disk module writes.
+    readers = {"transport/disk.py", "transport/shelf.py", "transport/salvage.py", "gateway/seals.py"}
     assert who_imports("sqlite3", "edge", "gateway", "transport") <= readers
     assert who_imports("aiosqlite", "edge", "gateway", "transport") == {"transport/disk.py"}
 
