@@ -40,7 +40,8 @@ SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WH
 ORDER BY node, epoch, first, last
 """
 _RULINGS = """
-SELECT position, kind, raw FROM ledger_entry WHERE kind IN ('admit', 'refuse') ORDER BY position
+SELECT position, kind, raw FROM ledger_entry
+WHERE kind NOT IN ('batch', 'seal', 'witness', 'report', 'judgement', 'certificate', 'revocation') ORDER BY position
 """
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"

@@ -22,7 +22,7 @@ from proof.period import Period, period
 from proof.policy import Policy
 from proof.report import Line, Report, Stage
 from proof.scores import Counts
-from proof.units import NONE, Kind, Unit, counted
+from proof.units import NONE, STAFFED, Kind, Unit, counted
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -74,7 +74,7 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
         public_key(self.by)
         for line in self.lines:
             # Editions are for everybody: people's ratings are not, and who had which window is not in one.
-            if line.kind in (Kind.OFFICE, Kind.PERSON):
+            if line.kind in STAFFED:
                 raise ValueError(f"{line.code}: the ratings of an office or a person are not published")
             for text in (line.k, line.assessment, line.corrected):
                 if text is not None:

@@ -21,7 +21,7 @@ from proof.source import located
 from proof.span import bounds_of
 from proof.staffing import staffed
 from proof.tallies import by_window, upheld_by_window, without
-from proof.units import Kind, counted
+from proof.units import STAFFED, Kind, counted
 from proof.why import Language
 from proof.zone import zone_of
 
@@ -93,11 +93,15 @@ def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:
 
 
 def write(report: Report, out: Path, language: Language) -> None:
-    """Write `report` into the table `out`, a sheet for each of `_SHEETS` that has lines; raises `SettingsError`."""
+    """Write `report` into the table `out`; raises `SettingsError`.
+
+    Places and windows have a sheet each; so have offices and people, where there are any.
+    """
     facts, columns = table.facts(report, language), table.columns(report, language)
     sheets: list[Sheet] = []
     for names, kinds in _SHEETS:
-        if part := [line for line in report.lines if line.unit.kind in kinds]:
+        part = [line for line in report.lines if line.unit.kind in kinds]
+        if part or kinds[0] not in STAFFED:
             sheets.append(Sheet(names[language], facts, columns, table.rows(report, part, language)))
     spreadsheet.write(out, sheets)
 
@@ -155,7 +159,7 @@ def _summary(report: Report, out: Path | None) -> str:
         (Kind.PERSON, "people"),
     ):
         of_kind = [line for line in report.lines if line.unit.kind is kind]
-        if not of_kind:
+        if kind in STAFFED and not of_kind:
             continue
         ks = [line.coefficient.k for line in of_kind]
         said.append(

@@ -27,6 +27,10 @@ class Kind(StrEnum):
     PERSON = "person"
 
 
+# Those that there are only where the registry says whose a window was.
+STAFFED = (Kind.OFFICE, Kind.PERSON)
+
+
 class Unit(NamedTuple):
     """`code`: "city", 6 digits, 9 digits, a window's city-wide name, which is its only one, an office's or a person's.
 

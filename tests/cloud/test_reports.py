@@ -70,6 +70,10 @@ async def test_offices_and_people_are_in_no_edition(rated: Desk) -> None:
     assert one.edition.lines == before.edition.lines
     assert {line.unit.kind for line in report.lines} == {Kind.CITY, Kind.COUNTY, Kind.TOWNSHIP, Kind.WINDOW}
     assert "李敏".encode() not in one.raw
+    for code in ("371721121:zw", "371721121:1"):
+        given = wish()._replace(assessments={code: Given(Decimal(90), 1)})
+        with pytest.raises(SettingsError, match=rf"no unit of 2026-11 has a code such as {code} \(row 1\)"):
+            await publish(rated.database, CITY, given, zone=ZONE, at=BEHIND)
 
 
 async def test_a_report_is_frozen_with_all_that_it_follows_from(rated: Desk) -> None:
