@@ -143,6 +143,19 @@ async def enter_batch(file: Path, one: Batch) -> None:
         await tallies.add(connection, cells, "button", CALENDAR)
 
 
+async def two_days(file: Path, second: int) -> list[Sealed]:
+    """A ledger in `file` of five batches, their seal at position 6, a batch, its seal at 8, a batch that is not sealed.
+
+    `second` is the level of the batch at 7. The seals come with their leaves.
+    """
+    await whole(file)
+    seals = [await close_day(file, "2026-11-21")]
+    await enter_batch(file, batch(A1, NEW, 2, [second]))
+    seals.append(await close_day(file, "2026-11-22"))
+    await enter_batch(file, batch(A1, NEW, 3, [3]))
+    return seals
+
+
 def tampered(file: Path, *statements: tuple[str, Sequence[object]]) -> None:
     """Do to `file` what the city's own triggers would refuse."""
     with closing(sqlite3.connect(file)) as ledger, ledger:

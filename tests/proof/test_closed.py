@@ -26,6 +26,7 @@ from tests.proof.ledgers import (
     hand_back,
     raw_of,
     tampered,
+    two_days,
     whole,
 )
 
@@ -34,14 +35,8 @@ RAW = "UPDATE ledger_entry SET raw = ? WHERE position = ?"
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> tuple[Path, list[Sealed]]:
-    """A ledger: five batches, their seal at position 6, a batch, its seal at 8, a batch that is not sealed."""
     file = tmp_path_factory.mktemp("closed") / "manyi.db"
-    errand.run(whole(file))
-    seals = [errand.run(close_day(file, "2026-11-21"))]
-    errand.run(enter_batch(file, batch(A1, NEW, 2, [3])))
-    seals.append(errand.run(close_day(file, "2026-11-22")))
-    errand.run(enter_batch(file, batch(A1, NEW, 3, [3])))
-    return file, seals
+    return file, errand.run(two_days(file, 3))
 
 
 @pytest.fixture

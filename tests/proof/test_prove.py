@@ -23,24 +23,16 @@ from tests.proof.ledgers import (
     OLD,
     OTHER,
     batch,
-    close_day,
-    enter_batch,
     raw_of,
     tampered,
-    whole,
+    two_days,
 )
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, errand: asyncio.Runner) -> tuple[Path, list[Sealed]]:
-    """Five batches and their seal at position 6, a batch at 7 and its seal at 8, a batch at 9 that is not sealed."""
     file = tmp_path_factory.mktemp("prove") / "manyi.db"
-    errand.run(whole(file))
-    seals = [errand.run(close_day(file, "2026-11-21"))]
-    errand.run(enter_batch(file, batch(A1, NEW, 2, [2])))
-    seals.append(errand.run(close_day(file, "2026-11-22")))
-    errand.run(enter_batch(file, batch(A1, NEW, 3, [3])))
-    return file, seals
+    return file, errand.run(two_days(file, 2))
 
 
 @pytest.fixture
