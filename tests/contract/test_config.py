@@ -23,3 +23,10 @@ def test_windows_that_share_nothing_are_fine() -> None:
 def test_a_name_or_pin_given_twice_is_named(other: WindowPins, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         check_windows([FIRST, other])
+
+
+def test_a_windows_pins_by_level() -> None:
+    bare, lit = WindowPins("01", 17, 27, 22), WindowPins("01", 17, 27, 22, 5, None, 13)
+    assert bare.buttons == lit.buttons == {3: 17, 2: 27, 1: 22}
+    assert bare.lights == {}
+    assert lit.lights == {3: 5, 1: 13}
