@@ -3,13 +3,13 @@
 import csv
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.styles import Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl import load_workbook
+from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.format import Format
 
 from contract.errors import SettingsError
 from proof.sheet import GENERAL, Cell, Column, Sheet
@@ -17,7 +17,9 @@ from proof.sheet import GENERAL, Cell, Column, Sheet
 # Excel on a Chinese desktop writes CSV in the one or the other.
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _SUFFIXES = (".csv", ".xlsx")
-_HEAD = PatternFill("solid", fgColor="DCE6F1")
+_HEAD = "#DCE6F1"
+# Text stays text, whatever it begins with.
+_PLAIN = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _WIDEST = 60
 # The first letter of those that take two columns of a screen, as Chinese does: Hangul Jamo.
 _WIDE = 0x1100
@@ -54,13 +56,20 @@ def write(file: Path, sheets: Sequence[Sheet]) -> None:
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         if file.suffix.lower() == ".xlsx":
-            _workbook(sheets).save(half)
+            with Workbook(half, _PLAIN) as book:
+                head = book.add_format({"bold": True, "bg_color": _HEAD})
+                formats = {column.shown for sheet in sheets for column in sheet.columns} - {GENERAL}
+                shown = {text: book.add_format({"num_format": text}) for text in formats}
+                for sheet in sheets:
+                    _fill(book, sheet, head, shown)
         else:
             with half.open("w", encoding="utf-8-sig", newline="") as out:
                 csv.writer(out).writerows(_rows(sheets))
         half.replace(file)
     except OSError as bad:
         raise SettingsError(f"{file} cannot be written: {bad.strerror or bad}") from bad
+    except FileCreateError as bad:
+        raise SettingsError(f"{file} cannot be written: {bad}") from bad
     finally:
         half.unlink(missing_ok=True)
 
@@ -98,32 +107,21 @@ def _harmless(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-def _workbook(sheets: Sequence[Sheet]) -> Workbook:
-    book = Workbook()
-    book.worksheets[0].title = sheets[0].title
-    for number, sheet in enumerate(sheets):
-        _fill(book.create_sheet(sheet.title) if number else book.worksheets[0], sheet)
-    return book
-
-
-def _fill(page: Worksheet, sheet: Sheet) -> None:
+def _fill(book: Workbook, sheet: Sheet, head: Format, shown: Mapping[str, Format]) -> None:
+    page = book.add_worksheet(sheet.title)
+    row_at = 0
     for fact in sheet.facts:
-        page.append(list(fact))
-    page.append([column.name for column in sheet.columns])
-    head = page.max_row
-    for cell in page[head]:
-        cell.font, cell.fill = Font(bold=True), _HEAD
-    for row in sheet.rows:
-        page.append([_harmless(cell) for cell in row])
-    last = page.max_row
-    page.freeze_panes = f"A{head + 1}"
-    page.auto_filter.ref = f"A{head}:{get_column_letter(len(sheet.columns))}{last}"
+        page.write_row(row_at, 0, [_harmless(cell) for cell in fact])
+        row_at += 1
+    page.write_row(row_at, 0, [column.name for column in sheet.columns], head)
+    page.freeze_panes(row_at + 1, 0)
+    page.autofilter(row_at, 0, row_at + len(sheet.rows), len(sheet.columns) - 1)
+    # A column's format holds for each of its cells that has none of its own.
     for at, column in enumerate(sheet.columns):
         widths = [_width(column.name), *(_width(row[at]) for row in sheet.rows)]
-        page.column_dimensions[get_column_letter(at + 1)].width = min(_WIDEST, max(widths) + 2)
-        if column.shown != GENERAL:
-            for row_at in range(head + 1, last + 1):
-                page.cell(row_at, at + 1).number_format = column.shown
+        page.set_column(at, at, min(_WIDEST, max(widths) + 2), shown.get(column.shown))
+    for number, row in enumerate(sheet.rows, start=row_at + 1):
+        page.write_row(number, 0, [_harmless(cell) for cell in row])
 
 
 def _width(cell: Cell) -> int:

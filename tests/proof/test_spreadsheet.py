@@ -82,6 +82,8 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
         write(tmp_path / "r.pdf", [PLACES])
     with pytest.raises(SettingsError, match="cannot be written"):
         write(tmp_path / "nowhere" / "r.csv", [PLACES])
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write(tmp_path / "nowhere" / "r.xlsx", [PLACES])
     (tmp_path / "r.xlsx").mkdir()
     with pytest.raises(SettingsError, match="cannot be written"):
         write(tmp_path / "r.xlsx", [PLACES])
