@@ -83,8 +83,8 @@ WRONG = {
         "edge",
         "store = ",
         "stoer = ",
-        ": top level: there is no key stoer; allowed here: broker, city_key, heartbeat_s, key, log, metrics, node, "
-        "pins, store, ",
+        ": top level: there is no key stoer; allowed here: broker, city_key, city_url, heartbeat_s, key, log, "
+        "metrics, node, pins, store, ",
     ),
     "edge, a misspelt table": Wrong(
         "edge", "settle_s = 0.8", "settle = 1", ": timing: there is no key settle; allowed"
