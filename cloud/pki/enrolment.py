@@ -11,14 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.pki import names
 from cloud.pki.authority import Authority
 from cloud.pki.invitations import Invitations, Invited
+from cloud.pki.request import opened
 from cloud.registry import certificates
 from cloud.registry.load import register
 from contract import enrolment
-from contract.bundle import Signed
 from contract.enrolment import Enrol, Enrolled
 from contract.errors import Reason, Refused, SettingsError
 from contract.identity import township_of
-from contract.signing import public_key, verify
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Enrolment:
         A device whose answer was lost asks again with the same key and gets the same certificate. Who registers and
         certifies stops half way is asked again too: the invitation stays with the key that came first.
         """
-        request = _read(raw)
+        request = opened(raw, Enrol, what="enrolment")
         async with self._one:
             invited = await asyncio.to_thread(self._invited, request)
             held = await asyncio.to_thread(self._authority.of, invited.name, request.key)
@@ -83,16 +82,3 @@ class Enrolment:
             await register(self._engine, document, self._now())
         except SettingsError as wrong:
             raise Refused(Reason.CONFLICT, str(wrong)) from wrong
-
-
-def _read(raw: bytes) -> Enrol:
-    """The request, signed by the key that it wants certified; raises `Refused`."""
-    entry = Signed.of(raw)
-    try:
-        request = msgspec.json.decode(entry.body, type=Enrol)
-        key = public_key(request.key)
-    except (msgspec.DecodeError, ValueError) as bad:
-        raise Refused(Reason.UNDECODABLE, f"enrolment: {bad}") from bad
-    if not verify(entry.body, entry.signature, key):
-        raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: not signed by the key that it wants certified")
-    return request

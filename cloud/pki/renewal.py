@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from cloud.pki.authority import Authority
-from contract.bundle import Signed
+from cloud.pki.request import opened
 from contract.enrolment import Renew, Renewed
 from contract.errors import Reason, Refused
-from contract.signing import Signer, public_key, verify
+from contract.signing import Signer
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Renewal:
 
         Expired is no reason to refuse, revoked is. Who plays an old request again gets what the device got.
         """
-        request = _read(raw)
+        request = opened(raw, Renew, what="renewal")
         async with self._one:
             certificate = await asyncio.to_thread(self._newest, request.name, request.key)
         answer = Renewed(request.name, request.key, request.nonce, certificate.decode())
@@ -49,15 +49,3 @@ class Renewal:
             return self._authority.text(held[-1])
         logger.info("%s: renewed", name)
         return self._authority.issue(name, key, now)
-
-
-def _read(raw: bytes) -> Renew:
-    entry = Signed.of(raw)
-    try:
-        request = msgspec.json.decode(entry.body, type=Renew)
-        key = public_key(request.key)
-    except (msgspec.DecodeError, ValueError) as bad:
-        raise Refused(Reason.UNDECODABLE, f"renewal: {bad}") from bad
-    if not verify(entry.body, entry.signature, key):
-        raise Refused(Reason.WRONG_SIGNATURE, f"{request.name}: not signed by the key whose certificate it wants")
-    return request
