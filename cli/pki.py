@@ -96,16 +96,15 @@ def revoke(
 
     With --config their keys end in the city's registry too: it counts nothing that they sign of later.
     """
-    from base64 import urlsafe_b64encode
-
     from cloud.pki.authority import Authority
+    from contract.signing import key_text
 
     with explained():
         authority = Authority.open(folder)
         fresh = authority.revoke(wanted, reason, wall_ms())
         # Those that were on the list already may not have ended there.
         meant = [one for one in authority.issued() if wanted.lower() in {one.name, one.serial}]
-        keys = {urlsafe_b64encode(one.key).rstrip(b"=").decode() for one in meant}
+        keys = {key_text(one.key) for one in meant}
         ended = [] if config is None else asyncio.run(_end(config, keys, authority.revocations))
     for one in fresh:
         typer.echo(f"revoked {one.name} {one.serial}")

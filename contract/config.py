@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from contract.batch import Count, NodeName
+from contract.batch import Count, Millis, NodeName
 from contract.identity import TOWNSHIP, WINDOW, whole
 from contract.rating import Level
 from contract.signing import PUBLIC_KEY
@@ -75,11 +75,19 @@ class NodeConfig(msgspec.Struct, frozen=True, tag_field="kind", tag="config"):
         check_windows(self.windows)
 
 
-class RosterNode(msgspec.Struct, frozen=True):
-    """A node that the gateway takes ratings from, with its public key (base64url)."""
+class FormerKey(msgspec.Struct, frozen=True):
+    """A public key (base64url) that was replaced: it holds for what was pressed before `until` (ms)."""
+
+    key: KeyText
+    until: Millis
+
+
+class RosterNode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node that the gateway takes ratings from, with its public key (base64url) and those it had before."""
 
     node: NodeName
     key: KeyText
+    former: list[FormerKey] = []
 
 
 class Roster(msgspec.Struct, frozen=True, tag_field="kind", tag="roster"):

@@ -54,6 +54,11 @@ class Signer:
         return body + b"\n" + self.sign(body)
 
 
+def key_text(raw: bytes) -> str:
+    """Return a public key's 32 raw bytes as base64url text, the reverse of `public_key`."""
+    return _to_text(raw).decode()
+
+
 def public_key(text: str) -> bytes:
     """Return the 32 raw bytes of a public key given as base64url text; `ValueError` says what is wrong with it."""
     raw = _from_text(text.encode())

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "label":
             return _label(arguments.config, arguments.out)
         if arguments.command == "enrol":
-            return _enrol(arguments.config, arguments.city, arguments.token_file)
+            return _enrol(arguments.config, arguments.city, arguments.token_file, anew=arguments.new_key)
         return _run(arguments.config)
     except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
@@ -122,14 +122,14 @@ def _pins(settings: "Settings", config: Path) -> "Factory":
         raise SettingsError(f"{config}: {wrong}") from wrong
 
 
-def _enrol(config: Path, city: str, token_file: Path | None) -> int:
+def _enrol(config: Path, city: str, token_file: Path | None, *, anew: bool) -> int:
     from edge.settings import read  # noqa: PLC0415
     from transport.enrolment import enrol, invitation  # noqa: PLC0415
 
     settings = read(config)
     invited = invitation(token_file)
     key = Path(settings.key)
-    print(enrol(city, invited, node=settings.node, key=key, brokers=[settings.broker], config=config))
+    print(enrol(city, invited, node=settings.node, key=key, brokers=[settings.broker], config=config, anew=anew))
     return 0
 
 

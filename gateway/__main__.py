@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         brokers, key = (settings.node_broker, settings.city_broker), Path(settings.key)
         if arguments.command == "enrol":
             invited = invitation(arguments.token_file)
-            city, config = arguments.city, arguments.config
-            print(enrol(city, invited, node=settings.node, key=key, brokers=brokers, config=config))
+            city, config, anew = arguments.city, arguments.config, arguments.new_key
+            print(enrol(city, invited, node=settings.node, key=key, brokers=brokers, config=config, anew=anew))
             return 0
         for broker in brokers:
             context(broker)
@@ -79,7 +79,8 @@ def read(file: Path) -> Settings:
         settings = parse(file.read_text(encoding="utf-8"), Settings, file=str(file))
     except (OSError, UnicodeDecodeError) as bad:
         raise SettingsError(f"{file}: cannot be read: {bad}") from bad
-    for where, key in [("city_key", settings.city_key), *((f"roster: {n.node}", n.key) for n in settings.roster)]:
+    on_roster = [(f"roster: {n.node}", key) for n in settings.roster for key in (n.key, *(one.key for one in n.former))]
+    for where, key in [("city_key", settings.city_key), *on_roster]:
         try:
             public_key(key)
         except ValueError as bad:

@@ -4,7 +4,7 @@ Versions only rise: an old paper that comes again, from a retained message or a 
 seals all are kept: a township is the city's witness, so two of one number are not let pass.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contract.ack import Receipt
@@ -14,6 +14,7 @@ from contract.codec import decode
 from contract.config import NodeConfig, Roster, RosterNode
 from contract.errors import Reason, Refused
 from contract.identity import township_of
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.seal import Seal
 from contract.signing import public_key, verify
@@ -41,7 +42,7 @@ class Papers:
         """Begin with the roster of the settings file."""
         self._township = township
         self._city_key = city_key
-        self._keys = {node.node: public_key(node.key) for node in roster}
+        self._keys = _keys_on(roster)
         self._roster: tuple[int, bytes] = (0, b"")
         self._configs: dict[str, tuple[int, bytes]] = {}
         self._receipts: dict[StreamKey, tuple[Receipt, bytes]] = {}
@@ -93,7 +94,7 @@ class Papers:
         if roster.version <= self.version:
             return None
         try:
-            keys = {node.node: public_key(node.key) for node in roster.nodes}
+            keys = _keys_on(roster.nodes)
         except ValueError as bad:
             raise Refused(Reason.UNDECODABLE, f"roster {roster.version}: {bad}") from bad
         self._keys = keys
@@ -158,9 +159,9 @@ class Papers:
         """Those of `configs` that are kept under one of `names`."""
         return {node: raw for node, raw in self.configs.items() if config_name(node) in names}
 
-    def key_of(self, node: str) -> bytes | None:
-        """The public key of a node on the roster."""
-        return self._keys.get(node)
+    def keys_of(self, node: str) -> Sequence[Key]:
+        """The public keys of a node on the roster, newest first; none of anybody else."""
+        return self._keys.get(node, ())
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         """What is known to be in the ledger of one stream."""
@@ -170,6 +171,14 @@ class Papers:
         """The newest receipt for a stream, as signed."""
         known = self._receipts.get(stream)
         return known[1] if known else None
+
+
+def _keys_on(roster: Iterable[RosterNode]) -> dict[str, tuple[Key, ...]]:
+    """The keys of each node; raises `ValueError` where one is none."""
+    return {
+        one.node: (Key(public_key(one.key)), *(Key(public_key(former.key), former.until) for former in one.former))
+        for one in roster
+    }
 
 
 def config_name(node: str) -> str:

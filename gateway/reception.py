@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
 
@@ -12,6 +12,7 @@ from contract.bundle import packed
 from contract.codec import decode_as, encode
 from contract.errors import Reason, Refused
 from contract.hello import Hello, Welcome
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.status import NodeStatus
 from gateway.health import Health
@@ -144,9 +145,9 @@ class Reception:
 
     # What the receiver asks its owner:
 
-    def key_of(self, node: str) -> bytes | None:
-        """The public key of a node on the roster."""
-        return self._papers.key_of(node)
+    def keys_of(self, node: str) -> Sequence[Key]:
+        """The public keys of a node on the roster, newest first."""
+        return self._papers.keys_of(node)
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         """What is known to be in the ledger."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from contract.errors import SettingsError
 from contract.identity import NODE
+from contract.keys import Keys
 from proof import certificates, spreadsheet
 from proof import keys as known
 from proof.audit import Account, Auditor
 from proof.findings import NAMED, Finding
-from proof.keys import Keys
 from proof.ledger import snapshot
 from proof.sealtext import city_key, read_seals
 from proof.source import located

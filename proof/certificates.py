@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from contract.errors import SettingsError
+from contract.keys import Key, Keys
 from proof.findings import Finding, Rule
-from proof.keys import Key, Keys
 
 _ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = ? ORDER BY position"
 

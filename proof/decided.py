@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from contract.batch import StreamKey
 from contract.errors import Refused
+from contract.keys import Keys
 from contract.ranges import Ranges
 from proof.findings import NAMED, Finding, Rule
 from proof.judgement import Filed, FlagKey, Judgement, misfit, objection, opened
-from proof.keys import Keys
 from proof.ledger import Rating
 from proof.upheld import Upheld
 

@@ -9,10 +9,10 @@ from contract.batch import Batch, EpochName, NodeName, Number
 from contract.bundle import Signed
 from contract.codec import stored_batch
 from contract.errors import Refused, SettingsError
+from contract.keys import Key, signed
 from contract.rating import Row
 from contract.seal import Sum
 from proof import merkle
-from proof.keys import Key, signed
 from proof.seals import Sealed, leaf, objection, opened
 
 # A tree has no more levels than a position has bits.

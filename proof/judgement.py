@@ -16,10 +16,10 @@ from contract.batch import EpochName, Millis, NodeName, Number, StreamKey
 from contract.bundle import Signed
 from contract.errors import Reason, Refused
 from contract.identity import WINDOW, whole, window_id
+from contract.keys import Key, Keys, signed
 from contract.ranges import Ranges
 from contract.seal import NOTHING, Day, Sum
 from contract.signing import Signer
-from proof.keys import Key, Keys, signed
 
 # It begins with a letter, so it is no node's.
 AUDITOR = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -1,32 +1,16 @@
 """By which keys nodes and auditors signed: from the registry in the ledger's file, or from a list that was brought."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from contract.bundle import Signed
 from contract.errors import SettingsError
-from contract.signing import public_key, verify
+from contract.keys import Key, Keys
+from contract.signing import public_key
 from proof.sheet import Cell, pairs
 
 # What a node's new key signs may have been pressed before it was registered; nobody judges before being an auditor.
 REGISTERED = """
 SELECT node, key, valid_to, 0 FROM node UNION ALL SELECT name, key, valid_to, valid_from FROM auditor ORDER BY 1
 """
-
-
-class Key(NamedTuple):
-    """32 raw bytes; what they sign is of `since` (ms) or later, and before `until`; None: until further notice."""
-
-    raw: bytes
-    until: int | None = None
-    since: int = 0
-
-    def holds(self, at: int) -> bool:
-        """Whether what it signs may be of the moment `at` (ms)."""
-        return self.since <= at and (self.until is None or at < self.until)
-
-
-Keys = Mapping[str, Sequence[Key]]
 
 
 def registered(rows: Iterable[tuple[str, str, int | None, int]]) -> Keys:
@@ -52,8 +36,3 @@ def listed(rows: Iterable[Sequence[Cell]], source: str) -> Keys:
             raise SettingsError(f"{source}: row {number}: key of {node!r}: {bad}") from bad
         keys.setdefault(node, []).append(key)
     return keys
-
-
-def signed(entry: Signed, keys: Sequence[Key], at: int) -> bool:
-    """Whether one of `keys` signed `entry`, which is of the moment `at` (ms)."""
-    return any(verify(entry.body, entry.signature, key.raw) for key in keys if key.holds(at))

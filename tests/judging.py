@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from contract.keys import Key, Keys
 from contract.seal import NOTHING
 from contract.signing import Signer, public_key
 from proof.judgement import Filed, Judgement, Verdict, cosigned, first_signed
-from proof.keys import Key, Keys
 
 AUDITORS = {"wang": Signer(b"a" * 32), "li": Signer(b"b" * 32), "zhao": Signer(b"c" * 32)}
 KEYS: Keys = {name: [Key(public_key(signer.public))] for name, signer in AUDITORS.items()}

@@ -23,6 +23,12 @@ def replace(path: Path, content: bytes, mode: int = SECRET) -> None:
     _sync(path.parent)
 
 
+def rename(path: Path, to: Path) -> None:
+    """Give the file `path` the name `to`, in place of what is there, on disk when this returns; raises `OSError`."""
+    path.replace(to)
+    _sync(to.parent)
+
+
 def _write(path: Path, content: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:

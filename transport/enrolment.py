@@ -15,7 +15,7 @@ from contract import enrolment
 from contract.enrolment import ENROL, Enrol, Enrolled, Invitation
 from contract.errors import SettingsError, Unavailable
 from transport.broker import Broker
-from transport.deposit import PUBLIC, replace
+from transport.deposit import PUBLIC, rename, replace
 from transport.keys import new_key, read_key
 from transport.tls import context
 
@@ -29,6 +29,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     enrol = commands.add_parser("enrol", help="get this device's certificate from the city, by an invitation")
     enrol.add_argument("--config", type=Path, required=True, metavar="FILE", help="the device's TOML file")
     enrol.add_argument("--city", required=True, metavar="URL", help="the city's pages, e.g. http://10.0.0.10")
+    enrol.add_argument("--new-key", action="store_true", help="with a new key in place of the one that is there")
     enrol.add_argument(
         "--token-file", type=Path, metavar="FILE", help="the file with the invitation; without it you are asked for it"
     )
@@ -50,9 +51,12 @@ def invitation(file: Path | None) -> Invitation:
         raise SettingsError(f"{file or 'invitation'}: {bad}") from bad
 
 
-def enrol(city: str, invited: Invitation, *, node: str, key: Path, brokers: Sequence[Broker], config: Path) -> str:
+def enrol(
+    city: str, invited: Invitation, *, node: str, key: Path, brokers: Sequence[Broker], config: Path, anew: bool = False
+) -> str:
     """Have the key in the file `key`, made if there is none, certified as that of `node`; return its public half.
 
+    `anew`: another key takes its place once the city has certified that; until then the old one is there.
     The certificates are written where `brokers`, which stand in the file `config`, name them. Raises `SettingsError`
     where something must be put right first, and `Unavailable` where the city does not answer: then the same again gets
     the same certificate.
@@ -61,13 +65,17 @@ def enrol(city: str, invited: Invitation, *, node: str, key: Path, brokers: Sequ
     (ca, certificate), *others = places
     if others or ca is None or certificate is None:
         raise SettingsError(f"{config}: set `ca` and `certificate` of the broker (both brokers alike): where to write")
-    public = read_key(key).public if key.exists() else new_key(key)
+    # The same one again after an attempt that was interrupted: the invitation is its by now.
+    asking = key.with_name(f"{key.name}.new") if anew else key
+    public = read_key(asking).public if asking.exists() else new_key(asking)
     seal = enrolment.asked(enrolment.shared(invited.secret), node, public)
     request = msgspec.json.encode(Enrol(invited.id, node, public, seal))
-    answer = _answer(city, read_key(key).entry(request), invited)
+    answer = _answer(city, read_key(asking).entry(request), invited)
     try:
         replace(Path(ca), answer.ca.encode(), PUBLIC)
         replace(Path(certificate), answer.certificate.encode(), PUBLIC)
+        if anew:
+            rename(asking, key)
     except OSError as bad:
         raise SettingsError(f"{certificate}: cannot be written: {bad.strerror}") from bad
     for broker in brokers:

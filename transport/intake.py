@@ -3,7 +3,7 @@
 Input that is not what it should be is refused with its reason and stops nothing beside or behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from contract.ack import Ack, Pair, Refusal
@@ -12,8 +12,8 @@ from contract.bundle import Signed, digest, unpack
 from contract.codec import decode_as, decode_batch, encode, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Clock, Hello, Welcome
+from contract.keys import Key, signed
 from contract.ranges import Ranges
-from contract.signing import verify
 
 Verified = tuple[Batch, bytes]
 
@@ -35,8 +35,11 @@ class Group(NamedTuple):
     refusals: dict[str, list[bytes]]
 
 
-def gather(arrivals: list[tuple[str, bytes]], key_of: Callable[[str], bytes | None]) -> Group:
-    """Read `arrivals`, pairs of sender and payload; `key_of` knows the public keys of the roster."""
+def gather(arrivals: list[tuple[str, bytes]], keys_of: Callable[[str], Sequence[Key]], now: int) -> Group:
+    """Read `arrivals`, pairs of sender and payload; `keys_of` knows the public keys of the roster.
+
+    `now` (ms; 0 where the time is not known): a hello is of now, a batch of when it was pressed.
+    """
     group = Group([], [], [], {})
     for sender, payload in arrivals:
         try:
@@ -48,26 +51,26 @@ def gather(arrivals: list[tuple[str, bytes]], key_of: Callable[[str], bytes | No
             try:
                 if is_batch(entry.body):
                     batch = decode_batch(entry.body)
-                    _check(sender, batch.node, entry, key_of)
+                    _check(sender, batch.node, entry, keys_of, batch.t0)
                     group.batches.append((batch, entry.raw))
                 else:
                     hello = decode_as(entry.body, Hello)
-                    _check(sender, hello.node, entry, key_of)
+                    _check(sender, hello.node, entry, keys_of, now)
                     group.hellos.append((hello, entry.raw))
             except Refused as refused:
                 _refuse(group, Quarantined(sender, refused, entry.raw))
     return group
 
 
-def _check(sender: str, node: str, entry: Signed, key_of: Callable[[str], bytes | None]) -> None:
+def _check(sender: str, node: str, entry: Signed, keys_of: Callable[[str], Sequence[Key]], at: int) -> None:
     if node != sender:
         raise Refused(Reason.WRONG_SENDER, f"{node} on the topic of {sender}")
-    key = key_of(node)
-    if key is None:
+    keys = keys_of(node)
+    if not keys:
         raise Refused(Reason.UNKNOWN_NODE, f"{node} is not on the roster")
     if not entry.signature:
         raise Refused(Reason.UNSIGNED, node)
-    if not verify(entry.body, entry.signature, key):
+    if not signed(entry, keys, at):
         raise Refused(Reason.WRONG_SIGNATURE, node)
 
 

@@ -7,7 +7,7 @@ in the next one.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from contract.batch import StreamKey
@@ -15,6 +15,7 @@ from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import StoreFull
 from contract.hello import Hello
+from contract.keys import Key
 from contract.ranges import Ranges
 from transport.intake import Group, Quarantined, Verified, gather, held, welcome
 from transport.lanes import Item
@@ -36,8 +37,8 @@ RETRY_FULL_S = 1.0
 class Owner(Protocol):
     """The house that the receiver works for."""
 
-    def key_of(self, node: str) -> bytes | None:
-        """The public key of a node on the roster; None for anybody else."""
+    def keys_of(self, node: str) -> Sequence[Key]:
+        """The public keys of a node on the roster, newest first; none of anybody else."""
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         """What is known to be in the city's ledger of one stream."""
@@ -78,7 +79,8 @@ class Receiver:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                await self._serve(gather(self._next(), self._owner.key_of))
+                clock = self._station.timepiece.now()
+                await self._serve(gather(self._next(), self._owner.keys_of, clock.at if clock else 0))
                 # Also where nothing was to be recorded, the others have their turn.
                 await asyncio.sleep(0)
 

@@ -19,8 +19,8 @@ from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Hello
 from contract.identity import township_of
+from contract.keys import signed
 from contract.rating import Quality
-from contract.signing import verify
 from proof.seals import Sealed, objection, opened
 
 _MARK_BYTES = 16
@@ -137,7 +137,7 @@ def _read_entry(
         else:
             hello = decode_as(entry.body, Hello)
             node = hello.node
-            check_sender(node, entry, arrival.township, registry, None)
+            check_sender(node, entry, arrival.township, registry, arrival.at)
             reading.hellos.append((hello, raw, arrival.lane))
             if hello.at is not None:
                 order = (hello.boot, hello.boottime)
@@ -155,11 +155,10 @@ def _handed_back(entry: Signed, city: bytes) -> Sealed:
     return one
 
 
-def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int | None) -> None:
-    """Raise `Refused` unless `node` belongs to `township`, is registered, and signed `entry`.
+def check_sender(node: str, entry: Signed, township: str, registry: Registry, at: int) -> None:
+    """Raise `Refused` unless `node` belongs to `township`, is registered, and signed `entry`, which is of `at` (ms).
 
-    A key that ended, since it was replaced or revoked, holds for ratings from before (`at` in ms; None: only a key that
-    is in force).
+    A key that ended, since it was replaced or revoked, holds for what is from before.
     """
     if township_of(node) != township:
         raise Refused(Reason.WRONG_SENDER, f"{node} on the topic of township {township}")
@@ -168,14 +167,8 @@ def check_sender(node: str, entry: Signed, township: str, registry: Registry, at
         raise Refused(Reason.UNKNOWN_NODE, f"{node} is not registered")
     if not entry.signature:
         raise Refused(Reason.UNSIGNED, node)
-    for known in keys:
-        # A key that ended signs no hello any more: it was revoked, or another one says how things are now.
-        holds = known.valid_to is None or (at is not None and at < known.valid_to)
-        if holds and verify(entry.body, entry.signature, known.key):
-            return
-        if at is None:
-            break
-    raise Refused(Reason.WRONG_SIGNATURE, node)
+    if not signed(entry, keys, at):
+        raise Refused(Reason.WRONG_SIGNATURE, node)
 
 
 def _refuse(reading: Reading, arrival: Arrival, refused: Refused, raw: bytes, node: str) -> None:

@@ -12,9 +12,9 @@ from cloud.database import fetch, write
 from contract.config import KeyText
 from contract.errors import SettingsError
 from contract.identity import whole
+from contract.keys import Key, Keys
 from contract.signing import public_key
 from proof.judgement import AUDITOR
-from proof.keys import Key, Keys
 
 ALL = "SELECT name, key, valid_from, valid_to FROM auditor ORDER BY name, valid_from"
 # What a key is registered as stays; it may be given another name in Chinese, and an end.

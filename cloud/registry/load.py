@@ -39,6 +39,8 @@ from contract.errors import SettingsError
 from contract.identity import township_of, window_id
 from contract.signing import public_key
 
+# A key that another replaces holds so long yet: its device signs with it until it starts again.
+HANDOVER_MS = 24 * 3_600_000
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -199,7 +201,7 @@ async def end_keys(engine: AsyncEngine, keys: Iterable[str], revoked: bytes, now
     """
     async with engine.begin() as connection:
         await certificates.keep_list(connection, revoked, now)
-        ended = [node for key in keys for (node,) in await fetch(connection, store.END_KEY, (now, key))]
+        ended = [node for key in keys for (node,) in await fetch(connection, store.END_KEY, (now, key, now))]
         if ended:
             await store.raise_version(connection, now)
     return ended
@@ -223,7 +225,7 @@ async def _put_nodes(
             continue
         if same:
             raise SettingsError(f"registration: {form.node}: this key was replaced or revoked: make a new one")
-        closed += [(now, form.node) for row in rows if row.valid_to is None]
+        closed += [(now + HANDOVER_MS, form.node) for row in rows if row.valid_to is None]
         # Nobody had the name before: what was pressed before today counts too.
         new.append((form.node, kind, township_of(form.node), form.key, now if rows else 0))
     await write(connection, store.CLOSE_NODE, closed)

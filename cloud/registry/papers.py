@@ -1,14 +1,13 @@
 """What the city hands to a township: the roster of its nodes, their set-ups, the newest seals, each signed. Pure."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 
 from cloud.registry.snapshot import Registry
 from contract.bundle import pack
 from contract.codec import encode
-from contract.config import Roster, RosterNode
+from contract.config import FormerKey, Roster, RosterNode
 from contract.identity import township_of
-from contract.signing import Signer
+from contract.signing import Signer, key_text
 
 
 def papers(registry: Registry, signer: Signer, at: int, seals: Sequence[bytes] = ()) -> Iterator[tuple[str, bytes]]:
@@ -19,8 +18,9 @@ def papers(registry: Registry, signer: Signer, at: int, seals: Sequence[bytes] =
     nodes: dict[str, list[RosterNode]] = {township: [] for township in sorted(registry.served_townships())}
     for known in registry.nodes.values():
         if known.valid_to is None or known.valid_to > at:
-            key = urlsafe_b64encode(known.key).rstrip(b"=").decode()
-            nodes[known.township].append(RosterNode(known.node, key))
+            _, *before = registry.keys(known.node)
+            former = [FormerKey(key_text(key.raw), key.until) for key in before if key.until is not None]
+            nodes[known.township].append(RosterNode(known.node, key_text(known.key), former))
     configs: dict[str, list[bytes]] = {}
     for config in registry.configs.values():
         configs.setdefault(township_of(config.node), []).append(signer.entry(config.body))

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from cloud.hours.rules import CITY, NOTHING, Registered
 from contract.identity import township_of
+from contract.keys import Key
 
 Kind = Literal["node", "gateway"]
 
@@ -57,7 +58,8 @@ class Registry:
     """All that was registered at `version`, by name. `places` are those valid when it was loaded."""
 
     __slots__ = (
-        "_keys", "_periods", "configs", "counties", "gateways", "nodes", "offices", "places", "townships", "version",
+        "_keys", "_newest", "_periods",
+        "configs", "counties", "gateways", "nodes", "offices", "places", "townships", "version",
     )  # fmt: skip
 
     def __init__(
@@ -77,12 +79,15 @@ class Registry:
             place.code: place for county in self.counties for place in (county.place, *county.townships)
         }
         self.townships: frozenset[str] = frozenset(p.code for county in self.counties for p in county.townships)
-        self._keys: dict[str, tuple[RegisteredNode, ...]] = {}
+        self._keys: dict[str, tuple[Key, ...]] = {}
+        newest: dict[str, RegisteredNode] = {}
         for known in sorted(nodes, key=lambda node: node.valid_from, reverse=True):
-            self._keys[known.node] = (*self._keys.get(known.node, ()), known)
-        newest = [keys[0] for keys in self._keys.values()]
-        self.nodes: Mapping[str, RegisteredNode] = {known.node: known for known in newest if known.kind == "node"}
-        self.gateways: Mapping[str, RegisteredNode] = {known.node: known for known in newest if known.kind == "gateway"}
+            # What a new key signs may have been pressed before it was registered.
+            self._keys[known.node] = (*self._keys.get(known.node, ()), Key(known.key, known.valid_to))
+            newest.setdefault(known.node, known)
+        self._newest: Mapping[str, RegisteredNode] = newest
+        self.nodes: Mapping[str, RegisteredNode] = {name: one for name, one in newest.items() if one.kind == "node"}
+        self.gateways: Mapping[str, RegisteredNode] = {n: one for n, one in newest.items() if one.kind == "gateway"}
         periods: defaultdict[str, list[tuple[int, int | None]]] = defaultdict(list)
         for window in windows:
             periods[window.id].append((window.valid_from, window.valid_to))
@@ -93,11 +98,10 @@ class Registry:
 
     def node(self, name: str) -> RegisteredNode | None:
         """The newest registration of node or gateway `name`."""
-        keys = self._keys.get(name)
-        return keys[0] if keys else None
+        return self._newest.get(name)
 
-    def keys(self, name: str) -> tuple[RegisteredNode, ...]:
-        """Every registration of `name`, newest first: what came before a change of key may still be under way."""
+    def keys(self, name: str) -> Sequence[Key]:
+        """Every key of `name`, newest first: what came before a change of key may still be under way."""
         return self._keys.get(name, ())
 
     def has_window(self, window: str, at: int) -> bool:

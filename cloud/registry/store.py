@@ -55,7 +55,9 @@ INSERT INTO node (node, kind, township, key, valid_from) VALUES (:node, :kind, :
 
 CLOSE_NODE = "UPDATE node SET valid_to = :at WHERE node = :node AND valid_to IS NULL"
 
-END_KEY = "UPDATE node SET valid_to = :at WHERE key = :key AND valid_to IS NULL RETURNING node"
+END_KEY = """
+UPDATE node SET valid_to = :at WHERE key = :key AND coalesce(valid_to, 9007199254740992) > :sooner RETURNING node
+"""
 
 PUT_WINDOW = """
 INSERT INTO "window" (id, valid_from, valid_to) VALUES (:id, :valid_from, :valid_to)

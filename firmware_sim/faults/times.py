@@ -11,6 +11,7 @@ from contract.hello import Hello
 from contract.rating import Quality
 from firmware_sim.faults.city import FaultyCity
 from firmware_sim.faults.effect import Effect, Fault, NoEffect
+from firmware_sim.faults.lines import ingest_line, uplink_line
 from firmware_sim.faults.nerve import Deafen, Skew
 from proof import ledger
 
@@ -165,8 +166,13 @@ def _now_ms(city: FaultyCity) -> int:
 
 async def _part(city: FaultyCity) -> None:
     """Part everybody from both brokers for a moment: who comes back says hello."""
-    with city.township_line.barred(lambda _: True), city.city_line.barred(lambda _: True):
-        await asyncio.sleep(_PARTED_S)
+    onwards = [(line, line.standing) for line in (uplink_line(city), ingest_line(city))]
+    with city.township_line.barred(lambda _: True):
+        with city.city_line.barred(lambda _: True):
+            await asyncio.sleep(_PARTED_S)
+        # A hello that comes to a gateway before its own line is back goes no further, and the next is a minute away.
+        for line, standing in onwards:
+            await line.back(city, standing)
 
 
 def _walls(city: FaultyCity) -> list[int]:

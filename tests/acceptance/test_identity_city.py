@@ -176,7 +176,16 @@ async def test_a_node_and_a_gateway_enrol_by_their_commands_and_rate(
     async with running(town) as city:
         for main, settings, name in ((edge, town.node, NODE), (gateway_main, town.gateway, TOWNSHIP)):
             invited = invitations.invite(name, wall_ms() + 60_000)
-            words = ["enrol", "--config", str(settings), "--city", city.address, "--token-file", str(token)]
+            words = [
+                "enrol",
+                "--config",
+                str(settings),
+                "--city",
+                city.address,
+                "--token-file",
+                str(token),
+                "--new-key",
+            ]
             token.write_text(invited._replace(secret=bytes(16)).text)
             assert await asyncio.to_thread(main, words) == 2
             assert "403: not invited" in capsys.readouterr().err
@@ -188,7 +197,16 @@ async def test_a_node_and_a_gateway_enrol_by_their_commands_and_rate(
             await work.press(Level.SATISFIED)
             await work.press(Level.BASIC)
             await until(lambda: settled(town) == [1, 2], 40)
-    away = ["enrol", "--config", str(town.node), "--city", "http://127.0.0.1:1", "--token-file", str(token)]
+    away = [
+        "enrol",
+        "--config",
+        str(town.node),
+        "--city",
+        "http://127.0.0.1:1",
+        "--token-file",
+        str(token),
+        "--new-key",
+    ]
     assert await asyncio.to_thread(edge, away) == 1
     assert capsys.readouterr().err.endswith("run the same command again\n")
 
@@ -254,9 +272,8 @@ async def test_a_node_with_a_new_key_goes_on_in_a_new_epoch(town: Town, tmp_path
             await work.press(Level.SATISFIED)
             await until(lambda: settled(town) == [1], 40)
         old = read_key(key).public
-        key.rename(tmp_path / "old.key")
         token.write_text(Invitations(town.office.folder / "ca").invite(NODE, wall_ms() + 60_000).text)
-        words = ["enrol", "--config", str(town.node), "--city", city.address, "--token-file", str(token)]
+        words = ["enrol", "--config", str(town.node), "--city", city.address, "--token-file", str(token), "--new-key"]
         assert await asyncio.to_thread(edge, words) == 0
         new = read_key(key).public
         assert new != old
@@ -264,7 +281,7 @@ async def test_a_node_with_a_new_key_goes_on_in_a_new_epoch(town: Town, tmp_path
         town.office.revoke(replaced.serial, town.office.folder / f"broker-{TOWNSHIP}")
         await town.nodes.restart()
         async with at_work(town, tmp_path / "fingers") as work:
-            await until(lambda: work.gateway._papers.key_of(NODE) == public_key(new), 40)
+            await until(lambda: work.gateway._papers.keys_of(NODE)[0].raw == public_key(new), 40)
             await work.press(Level.BASIC)
             await until(lambda: settled(town) == [1, 1], 40)
     with closing(sqlite3.connect(town.premises.database)) as ledger:

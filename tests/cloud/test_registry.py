@@ -7,14 +7,15 @@ import pytest
 
 from cloud.database import Database
 from cloud.registry import store
-from cloud.registry.load import Summary, register
+from cloud.registry.load import HANDOVER_MS, Summary, end_keys, register
 from cloud.registry.papers import papers
 from cloud.registry.snapshot import RegisteredNode, RegisteredWindow, Registry
 from cloud.registry.worker import RegistryHolder
 from contract.bundle import unpack
 from contract.codec import decode, decode_as
-from contract.config import NodeConfig, Roster
+from contract.config import FormerKey, NodeConfig, Roster, RosterNode
 from contract.errors import SettingsError, Unavailable
+from contract.keys import Key
 from contract.signing import Signer, public_key, verify
 
 NOW = 1_795_370_400_000
@@ -65,15 +66,26 @@ async def test_a_document_registers_nodes_gateways_and_windows_for_all_times(dat
     assert (again.added, again.version) == (0, NOW + 5)
 
 
-async def test_another_key_holds_from_now_on_and_the_old_one_until_now(database: Database) -> None:
+async def test_another_key_holds_from_now_on_and_the_old_one_for_a_day_yet(database: Database) -> None:
     await register(database.writer, document("01"), NOW - 1000)
     await register(database.writer, document(key=NEW.public), NOW)
 
-    assert [(n.key, n.valid_from, n.valid_to) for n in (await snapshot(database)).keys(NODE)] == [
-        (public_key(NEW.public), NOW, None),
-        (public_key(OLD.public), 0, NOW),
-    ]
-    assert (await snapshot(database)).has_window(f"{NODE}/01", NOW)
+    registry, until = await snapshot(database), NOW + HANDOVER_MS
+    assert registry.keys(NODE) == (Key(public_key(NEW.public)), Key(public_key(OLD.public), until))
+    assert registry.has_window(f"{NODE}/01", NOW)
+    (township, payload) = next(papers(registry, CITY, NOW))
+    former = [FormerKey(OLD.public, until)]
+    assert decode(unpack(payload)[0].body) == Roster(township, NOW, [RosterNode(NODE, NEW.public, former)])
+
+
+async def test_a_key_that_is_being_replaced_can_be_ended_at_once(database: Database) -> None:
+    await register(database.writer, document("01"), NOW - 1000)
+    await register(database.writer, document(key=NEW.public), NOW)
+
+    assert await end_keys(database.writer, [OLD.public], b"list", NOW + 5) == [NODE]
+
+    assert (await snapshot(database)).keys(NODE) == (Key(public_key(NEW.public)), Key(public_key(OLD.public), NOW + 5))
+    assert await end_keys(database.writer, [OLD.public], b"list", NOW + 9) == []
 
 
 async def test_a_windows_dates_are_respected(database: Database) -> None:

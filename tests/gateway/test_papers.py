@@ -6,9 +6,10 @@ from contract.ack import Receipt
 from contract.batch import StreamKey
 from contract.bundle import Signed, pack
 from contract.codec import Entry, encode
-from contract.config import NodeConfig, Roster, RosterNode, WindowPins
+from contract.config import FormerKey, NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
 from contract.hello import Clock, Welcome
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
@@ -44,8 +45,8 @@ def receipt(at: int, last: int, node: str = A1) -> Receipt:
 def test_the_settings_roster_serves_until_the_citys_arrives() -> None:
     known = papers(A1)
     assert known.nodes == [A1]
-    assert known.key_of(A1) == public_key(KEYS[A1].public)
-    assert known.key_of(A2) is None
+    assert known.keys_of(A1) == (Key(public_key(KEYS[A1].public)),)
+    assert known.keys_of(A2) == ()
     assert known.version == 0
 
     news = known.read(signed(roster(1, A2)))
@@ -53,7 +54,14 @@ def test_the_settings_roster_serves_until_the_citys_arrives() -> None:
     assert news.papers == {"roster": signed(roster(1, A2))}
     assert news.refused == []
     assert (known.nodes, known.version) == ([A2], 1)
-    assert known.key_of(A1) is None
+    assert known.keys_of(A1) == ()
+
+
+def test_a_node_may_have_had_keys_before() -> None:
+    former = FormerKey(KEYS[A2].public, 5)
+    known = papers()
+    known.read(signed(Roster(TOWNSHIP, 1, [RosterNode(A1, KEYS[A1].public, [former])])))
+    assert known.keys_of(A1) == (Key(public_key(KEYS[A1].public)), Key(public_key(KEYS[A2].public), 5))
 
 
 def test_versions_only_rise() -> None:

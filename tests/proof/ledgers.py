@@ -131,10 +131,10 @@ async def publish_day(file: Path, day: str, *, at: int, final: bool = False) -> 
         return (await publish(database, CITY, wish, zone=CALENDAR.zone, at=at))[0]
 
 
-async def enter_batch(file: Path, one: Batch) -> None:
-    """Append a batch to the ledger in `file`, with its tallies."""
+async def enter_batch(file: Path, one: Batch, by: Signer | None = None) -> None:
+    """Append a batch, signed by its node or `by` somebody else, to the ledger in `file`, with its tallies."""
     async with await open_database(str(file)) as database, database.writer.begin() as connection:
-        entry = Entry("batch", one.node, one.epoch, one.first, one.last, NOW + 95_000, "live", raw_of(one))
+        entry = Entry("batch", one.node, one.epoch, one.first, one.last, NOW + 95_000, "live", raw_of(one, by))
         await store.append(connection, [entry])
         cells: dict[tuple[str, int], int] = {}
         for row in one.rows:

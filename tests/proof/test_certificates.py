@@ -27,6 +27,7 @@ from tests.proof.ledgers import (
     MALLORY,
     NEW,
     NOW,
+    TOWNSHIP,
     batch,
     enter_batch,
     hello,
@@ -37,6 +38,7 @@ from tests.proof.ledgers import (
 
 DAY_MS = 86_400_000
 CERTIFICATE = "INSERT INTO ledger_entry VALUES (?, 'certificate', ?, '', 0, 0, 5, '', ?)"
+HELLO = "INSERT OR REPLACE INTO hello (node, epoch, last, at, raw) VALUES (?, ?, ?, 5, ?)"
 HEAD = "UPDATE ledger_head SET position = ?"
 
 
@@ -94,6 +96,33 @@ def test_the_ca_says_whose_the_keys_are(ledger: Path, capsys: pytest.CaptureFixt
     assert main(["audit", "--database", str(ledger)]) == 1
     assert main(["audit", "--database", str(ledger), "--ca", str(ledger.with_name("ca.pem"))]) == 0
     assert "with --city they are those you trust" in capsys.readouterr().out
+
+
+def test_a_gateway_says_hello_in_its_own_name_and_is_certified_in_its_townships(
+    ledger: Path, authority: Authority, errand: asyncio.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway, township, key = f"{TOWNSHIP}-g0", TOWNSHIP, Signer(b"g" * 32)
+    form = {"gateways": [{"node": gateway, "key": key.public}]}
+
+    async def say() -> None:
+        async with await open_database(str(ledger)) as database:
+            await register(database.writer, json.dumps(form), NOW)
+        tampered(ledger, (HELLO, (gateway, "GGGGGGGGGG", 0, hello(gateway, "GGGGGGGGGG", 0, by=key))))
+
+    errand.run(say())
+    assert named(audited(capsys, ledger, ledger.with_name("ca.pem"))) == [
+        f"signature: hello of {gateway}/GGGGGGGGGG: nobody knows a key of {gateway}"
+    ]
+    form["gateways"][0]["certificate"] = authority.issue(township, key.public, NOW).decode()
+    errand.run(say())
+    assert audited(capsys, ledger, ledger.with_name("ca.pem"))["good"]
+    # It signs no rating, and for nobody else.
+    forged = batch(gateway, "GGGGGGGGGG", 1, [3])
+    errand.run(enter_batch(ledger, forged, by=key))
+    tampered(ledger, (HELLO, (A1, "HHHHHHHHHH", 0, hello(A1, "HHHHHHHHHH", 0, by=key))))
+    told = named(audited(capsys, ledger, ledger.with_name("ca.pem")))
+    assert f"signature: position 9: nobody knows a key of {gateway}" in told
+    assert f"signature: hello of {A1}/HHHHHHHHHH: no key of {A1} signed this" in told
 
 
 def test_whoever_made_keys_of_their_own(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contract.batch import StreamKey
 from contract.errors import Refused
+from contract.keys import Key
 from contract.signing import public_key, verify
 from proof.judgement import Verdict, cosigned, misfit, objection, opened
-from proof.keys import Key
 from proof.upheld import Upheld
 from tests.judging import AUDITORS, KEYS, judgement, signed
 

@@ -87,8 +87,8 @@ class Place:
         self.key, self.ca, self.certificate = (folder / name for name in ("node.key", "ca.pem", "node.pem"))
         self.broker = Broker("h", 1, ca=str(self.ca), certificate=str(self.certificate), key=str(self.key))
 
-    def enrol(self, url: str, invited: Invitation) -> str:
-        return enrol(url, invited, node=A1, key=self.key, brokers=[self.broker], config=Path("edge.toml"))
+    def enrol(self, url: str, invited: Invitation, *, anew: bool = False) -> str:
+        return enrol(url, invited, node=A1, key=self.key, brokers=[self.broker], config=Path("edge.toml"), anew=anew)
 
 
 @pytest.fixture
@@ -118,6 +118,19 @@ def test_a_key_that_is_there_is_kept_and_asked_for_again(city: City, place: Plac
         assert place.enrol(f"{url}/", city.invited) == public
         assert place.enrol(url, city.invited) == public
     assert {asked.key for asked in city.asked} == {public}
+
+
+def test_a_new_key_takes_the_place_of_the_old_one_when_it_is_certified(city: City, place: Place) -> None:
+    old = new_key(place.key)
+    with serving(lambda _: (503, b"")) as url, pytest.raises(Unavailable):
+        place.enrol(url, city.invited, anew=True)
+    assert read_key(place.key).public == old
+    with serving(city) as url:
+        public = place.enrol(url, city.invited, anew=True)
+    assert read_key(place.key).public == public != old
+    assert {asked.key for asked in city.asked} == {public}
+    assert context(place.broker) is not None
+    assert sorted(file.name for file in place.key.parent.glob("*.key*")) == ["node.key"]
 
 
 def test_tls_asks_nobody_who_it_is_since_the_answer_has_to_prove_itself(city: City, place: Place) -> None:

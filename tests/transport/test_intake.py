@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from contract.bundle import MAX_ENTRIES, MAX_PAYLOAD, Signed, digest, pack, unpa
 from contract.codec import decode, encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Stream, Welcome
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -22,7 +24,12 @@ from transport.intake import Group, gather, held, welcome
 NODE, OTHER, STRANGER = "371721121-a1", "371721121-a2", "371721121-x9"
 EPOCH = "AAAAAAAAAA"
 SIGNERS = {NODE: Signer(b"1" * 32), OTHER: Signer(b"2" * 32), STRANGER: Signer(b"3" * 32)}
-ROSTER = {node: public_key(SIGNERS[node].public) for node in (NODE, OTHER)}
+FORMER = Signer(b"4" * 32)
+UNTIL = 1_790_000_050_000
+ROSTER = {
+    NODE: (Key(public_key(SIGNERS[NODE].public)), Key(public_key(FORMER.public), UNTIL)),
+    OTHER: (Key(public_key(SIGNERS[OTHER].public)),),
+}
 
 
 def batch(first: int = 1, count: int = 1, node: str = NODE) -> Batch:
@@ -37,12 +44,27 @@ def hello(nonce: str = "n1", node: str = NODE, *streams: Stream) -> Hello:
     return Hello(1, node, EPOCH, 5, nonce, 0, "boot", 7, 8, list(streams))
 
 
-def taken(*arrivals: tuple[str, bytes]) -> Group:
-    return gather(list(arrivals), ROSTER.get)
+def taken(*arrivals: tuple[str, bytes], now: int = 0) -> Group:
+    return gather(list(arrivals), lambda node: ROSTER.get(node, ()), now)
 
 
 def answers(group: Group, node: str = NODE) -> list[object]:
     return [decode(answer) for answer in group.refusals.get(node, [])]
+
+
+def test_a_key_that_was_replaced_holds_for_what_was_pressed_before() -> None:
+    before, after = batch(), msgspec.structs.replace(batch(2), t0=UNTIL)
+    group = taken(*((NODE, FORMER.entry(encode(one))) for one in (before, after)))
+    assert [one for one, _ in group.batches] == [before]
+    assert [bad.refused.reason for bad in group.quarantined] == [Reason.WRONG_SIGNATURE]
+    assert not taken((OTHER, FORMER.entry(encode(batch(node=OTHER))))).batches
+
+
+@pytest.mark.parametrize(("now", "heard"), [(0, True), (UNTIL - 1, True), (UNTIL, False)])
+def test_a_hello_by_a_key_that_was_replaced_counts_until_it_ends_or_where_nobody_knows_the_time(
+    now: int, *, heard: bool
+) -> None:
+    assert len(taken((NODE, FORMER.entry(encode(hello()))), now=now).hellos) == heard
 
 
 def test_batches_and_hellos_of_several_nodes_in_their_order() -> None:

@@ -27,6 +27,7 @@ from contract.codec import decode, decode_batch, encode, is_batch
 from contract.errors import Reason, StoreFull
 from contract.hello import Hello, Welcome
 from contract.identity import epoch_text
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -335,8 +336,8 @@ class Gateway:
 
     # What the receiver asks its owner:
 
-    def key_of(self, node: str) -> bytes | None:
-        return KEY if self.knows_the_node else None
+    def keys_of(self, node: str) -> Sequence[Key]:
+        return [Key(KEY)] if self.knows_the_node else []
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         return Ranges()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from contract.bundle import MAX_PAYLOAD, Signed, pack, unpack
 from contract.codec import Entry, decode, encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Stream, Welcome
+from contract.keys import Key
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -47,8 +48,8 @@ class House:
         self.payloads: list[bytes] = []
         self.extra: list[bytes] = []
 
-    def key_of(self, node: str) -> bytes | None:
-        return public_key(SIGNER.public) if node in {NODE, OTHER} else None
+    def keys_of(self, node: str) -> Sequence[Key]:
+        return [Key(public_key(SIGNER.public))] if node in {NODE, OTHER} else []
 
     def settled_of(self, stream: StreamKey) -> Ranges:
         return self.settled.get(stream, Ranges())
