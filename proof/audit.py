@@ -20,6 +20,7 @@ from contract.hello import Hello
 from contract.identity import township_of, window_id
 from contract.keys import Key, Keys, signed
 from contract.ranges import Ranges
+from proof import quarantine
 from proof.closed import Closing
 from proof.completeness import gaps
 from proof.decided import Decided
@@ -54,8 +55,9 @@ Tell = Callable[[int, int], None]
 class Account(NamedTuple):
     """What was looked at. `counted`: ratings that the tallies hold; `void`: numbers that nodes signed to have lost.
 
-    `reports`: published ones. `judgements`: those that two auditors signed. `seals` close the ledger up to position
-    `sealed`, which is the end of `sealed_day`.
+    `reports`: published ones. `judgements`: those that two auditors signed. `refused`: inputs in quarantine whose bytes
+    are there, and in `conflicts` of them the node signed both. `seals` close the ledger up to position `sealed`, which
+    is the end of `sealed_day`.
     """
 
     position: int
@@ -66,6 +68,8 @@ class Account(NamedTuple):
     void: int
     reports: int
     judgements: int
+    refused: int
+    conflicts: int
     seals: int
     sealed: int
     sealed_day: str
@@ -119,6 +123,7 @@ class Auditor:
         self._reports = Reports(self._ledger, self._closing.key, self._decided.upheld, find=self._find)
         self._rulings()
         self._streams()
+        looked = quarantine.check(self._ledger, self._keys, self._given, find=self._find)
         self._reports.check()
         self._decided.check(self._given)
         void = self._complete(declared(self._hellos()))
@@ -126,7 +131,10 @@ class Auditor:
             self._find(Finding(Rule.TALLY, where, said))
         return Account(
             *(position, self._batches, self._ratings, self._counted, len(self._given), void),
-            *(len(self._reports), len(self._decided), *closed),
+            *(len(self._reports), len(self._decided)),
+            *looked,
+            *(closed.seals, closed.upto),
+            closed.day,
         )
 
     def _positions(self) -> int:

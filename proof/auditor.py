@@ -107,6 +107,11 @@ def _summary(account: Account, found: list[Finding], counts: Counter[str], own: 
     )
     if account.judgements:
         lines.append(f"{account.judgements:,} judgements of flags, each by two auditors")
+    if account.refused:
+        lines.append(
+            f"{account.refused:,} refused entries in quarantine; in {account.conflicts:,} a node signed a number "
+            "for the second time with another rating"
+        )
     lines.append(_closed(account))
     if own:
         lines.append(f"the file itself says whose keys they are; with {' and '.join(own)} they are those you trust")

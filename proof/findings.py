@@ -18,6 +18,7 @@ class Rule(StrEnum):
     UNCOUNTED = "uncounted"
     WINDOW = "window"
     TALLY = "tally"
+    QUARANTINE = "quarantine"
     SEAL = "seal"
     REPORT = "report"
     JUDGEMENT = "judgement"

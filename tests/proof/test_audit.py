@@ -79,6 +79,8 @@ def test_a_good_ledger(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None
             "void": 2,
             "reports": 0,
             "judgements": 0,
+            "refused": 0,
+            "conflicts": 0,
             "seals": 0,
             "sealed": 0,
             "sealed_day": "",
