@@ -26,9 +26,9 @@ def authority(file: Path) -> x509.Certificate:
     try:
         found = x509.load_pem_x509_certificate(file.read_bytes())
     except OSError as bad:
-        raise SettingsError(f"{file} cannot be read: {bad.strerror or bad}") from bad
+        raise SettingsError(f"{file} cannot be read: {bad.strerror or bad}; `manyi pki init` founds a CA") from bad
     except ValueError as bad:
-        raise SettingsError(f"{file} is no certificate: `manyi pki init` made ca.pem") from bad
+        raise SettingsError(f"{file} is no certificate: `manyi pki init` made ca.pem, and a copy has it") from bad
     if not isinstance(found.public_key(), Ed25519PublicKey):
         raise SettingsError(f"{file} is not the certificate of a Manyi CA, whose key is Ed25519")
     return found

@@ -9,6 +9,7 @@ import cloud.judgements.tables  # noqa: F401  (its table belongs to the schema)
 from cloud.database import fetch, write
 from cloud.ledger.rules import BUTTON, MINUTE_MS
 from cloud.ledger.store import overlapping
+from cloud.tallies.store import adding
 from contract.batch import StreamKey
 from contract.ranges import Ranges
 from proof.judgement import Filed, FlagKey, opened
@@ -22,14 +23,7 @@ SELECT position, raw FROM ledger_entry WHERE kind = 'judgement' AND node = :node
 ALL = "SELECT position, raw FROM ledger_entry WHERE kind = 'judgement' ORDER BY position"
 HELD = "SELECT position, row FROM uncounted WHERE admitted IS NULL AND position BETWEEN :low AND :high"
 
-ADD = """
-INSERT INTO tally_upheld (minute, "window", channel, satisfied, basic, dissatisfied)
-VALUES (:minute, :window, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (minute, "window", channel) DO UPDATE SET
-    satisfied = tally_upheld.satisfied + excluded.satisfied,
-    basic = tally_upheld.basic + excluded.basic,
-    dissatisfied = tally_upheld.dissatisfied + excluded.dissatisfied
-"""
+ADD = adding("tally_upheld", "minute", "window", "channel")
 DROP = """
 DELETE FROM tally_upheld WHERE minute = :minute AND "window" = :window AND channel = :channel
   AND satisfied = 0 AND basic = 0 AND dissatisfied = 0

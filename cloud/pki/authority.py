@@ -24,6 +24,7 @@ from cloud.pki import access, names, rules
 from cloud.pki.rules import Issued, Reason
 from contract.errors import SettingsError
 from contract.signing import public_key
+from proof import certificates
 from transport.deposit import PUBLIC, create, replace
 from transport.keys import new_key, read_seed
 from transport.lock import locked
@@ -59,13 +60,7 @@ class Authority:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open the CA in `folder`."""
-        file = folder / access.CA
-        try:
-            certificate = x509.load_pem_x509_certificate(file.read_bytes())
-        except OSError as bad:
-            raise SettingsError(f"{file}: cannot be read: {bad.strerror}; `manyi pki init` founds a CA") from bad
-        except ValueError as bad:
-            raise SettingsError(f"{file}: not a certificate; a copy of this folder has it") from bad
+        certificate = certificates.authority(folder / access.CA)
         key = Ed25519PrivateKey.from_private_bytes(read_seed(folder / "ca.key"))
         if certificate.public_key() != key.public_key():
             raise SettingsError(f"{folder}: ca.key is not the key of ca.pem; a copy of this folder has both")

@@ -1,6 +1,6 @@
 """SQL of the tallies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,42 +10,32 @@ from cloud.database import write
 from cloud.ledger.cells import Cells
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 
-# Add to one cell; a cell that is not there yet begins with what is added.
-ADD_MINUTE = """
-INSERT INTO tally_minute (minute, "window", channel, satisfied, basic, dissatisfied)
-VALUES (:minute, :window, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (minute, "window", channel) DO UPDATE SET
-    satisfied = tally_minute.satisfied + excluded.satisfied,
-    basic = tally_minute.basic + excluded.basic,
-    dissatisfied = tally_minute.dissatisfied + excluded.dissatisfied
-"""
+LEVELS = ("satisfied", "basic", "dissatisfied")
 
-ADD_DAY = """
-INSERT INTO tally_day (day, "window", channel, satisfied, basic, dissatisfied)
-VALUES (:day, :window, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (day, "window", channel) DO UPDATE SET
-    satisfied = tally_day.satisfied + excluded.satisfied,
-    basic = tally_day.basic + excluded.basic,
-    dissatisfied = tally_day.dissatisfied + excluded.dissatisfied
-"""
 
-ADD_CITY = """
-INSERT INTO tally_city (minute, channel, satisfied, basic, dissatisfied)
-VALUES (:minute, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (minute, channel) DO UPDATE SET
-    satisfied = tally_city.satisfied + excluded.satisfied,
-    basic = tally_city.basic + excluded.basic,
-    dissatisfied = tally_city.dissatisfied + excluded.dissatisfied
-"""
+def adding(table: str, *cell: str) -> str:
+    """SQL that adds counts of the three levels to one cell of `table`, which the columns `cell` name.
 
-ADD_TOWNSHIP = """
-INSERT INTO tally_township (hour, township, channel, satisfied, basic, dissatisfied)
-VALUES (:hour, :township, :channel, :satisfied, :basic, :dissatisfied)
-ON CONFLICT (hour, township, channel) DO UPDATE SET
-    satisfied = tally_township.satisfied + excluded.satisfied,
-    basic = tally_township.basic + excluded.basic,
-    dissatisfied = tally_township.dissatisfied + excluded.dissatisfied
-"""
+    A cell that is not there yet begins with what is added.
+    """
+    columns = (*cell, *LEVELS)
+    values = ", ".join(f":{column}" for column in columns)
+    sums = ", ".join(f"{level} = {table}.{level} + excluded.{level}" for level in LEVELS)
+    return (
+        f"INSERT INTO {table} ({_quoted(columns)}) VALUES ({values}) "  # noqa: S608  (names of our own)
+        f"ON CONFLICT ({_quoted(cell)}) DO UPDATE SET {sums}"
+    )
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    """`window` is a word of SQL."""
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+ADD_MINUTE = adding("tally_minute", "minute", "window", "channel")
+ADD_DAY = adding("tally_day", "day", "window", "channel")
+ADD_TOWNSHIP = adding("tally_township", "hour", "township", "channel")
+ADD_CITY = adding("tally_city", "minute", "channel")
 
 ADD_ESTIMATED = """
 INSERT INTO tally_estimated (minute, "window", channel, ratings) VALUES (:minute, :window, :channel, :ratings)

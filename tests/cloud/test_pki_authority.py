@@ -135,7 +135,7 @@ def test_the_list_is_renewed_with_what_is_on_it(authority: Authority, folder: Pa
     ("file", "content", "said"),
     [
         ("ca.pem", None, "`manyi pki init` founds a CA"),
-        ("ca.pem", "rubbish", "not a certificate"),
+        ("ca.pem", "rubbish", "is no certificate"),
         ("ca.key", None, "cannot be read as a key"),
         ("ca.key", "A" * 43, "ca.key is not the key of ca.pem"),
     ],
