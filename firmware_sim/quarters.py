@@ -166,12 +166,12 @@ def play(
         raise ValueError(f"policy {policy.name}: it promises nothing that could be tried")
     city = drawn(codes, windows, policy.guard.target, seed)
     kinds = _kinds(city)
-    judges = {kind: _Judge(*units, city, policy, policy.guard) for kind, units in kinds.items()}
-    judges["window"].only_wronged = True
+    judges = {
+        kind: _Judge(*units, city, policy, policy.guard, only_wronged=kind == "window") for kind, units in kinds.items()
+    }
     township = judges["township"]
     stuffed = township.below & (np.add.reduceat(city.added, city.homes) > 0)
-    honest = _Judge(*kinds["township"], city, policy, policy.guard)
-    honest.watched = stuffed
+    honest = _Judge(*kinds["township"], city, policy, policy.guard, watched=stuffed)
     added = np.zeros((windows, 3), np.int64)
     added[:, 0] = city.added
     for done, pressed in enumerate(quarters(city, number, seed), 1):
@@ -204,28 +204,38 @@ def _kinds(city: City) -> dict[str, tuple[list[str], Whole]]:
 
 
 class _Judge:
-    """Counts how often each unit of one kind is penalised and rewarded, of those that are `watched`.
+    """Counts how often each unit of one kind is penalised and rewarded, of all or of those that are `watched`.
 
     Windows are many; there it looks for `only_wronged` ones, which takes a mean below the target.
     """
 
-    def __init__(self, names: list[str], starts: Whole, city: City, policy: Policy, guard: Guard) -> None:
-        self.only_wronged = False
+    def __init__(
+        self,
+        names: list[str],
+        starts: Whole,
+        city: City,
+        policy: Policy,
+        guard: Guard,
+        *,
+        watched: NDArray[np.bool_] | None = None,
+        only_wronged: bool = False,
+    ) -> None:
+        self._only_wronged = only_wronged
+        self._watched = np.ones(len(names), bool) if watched is None else watched
         self._names, self._starts, self._policy, self._guard = names, starts, policy, guard
         self._weights = np.array(policy.weights)
         rated = np.add.reduceat(city.ratings, starts)
         truth = np.add.reduceat(city.ratings * (city.chances @ self._weights), starts) / np.maximum(rated, 1)
         # Of a unit without ratings nothing is known, and it may be penalised for nothing.
         self.below = (rated > 0) & (truth < guard.target - _SAME)
-        self.watched = np.ones(len(names), bool)
         self.penalised = np.zeros(len(names), np.int64)
         self.rewarded = np.zeros(len(names), np.int64)
 
     def take(self, pressed: Whole) -> None:
         """Judge one quarter, `windows` x 3."""
         counts = np.add.reduceat(pressed, self._starts, axis=0)
-        watched = self.watched
-        if self.only_wronged:
+        watched = self._watched
+        if self._only_wronged:
             watched = ~self.below & (counts @ self._weights < self._guard.target * counts.sum(axis=1))
         for index in np.flatnonzero(watched).tolist():
             satisfied, basic, dissatisfied = counts[index].tolist()
