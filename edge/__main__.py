@@ -159,7 +159,7 @@ def _run(config: Path) -> int:
 
                 await stack.enter_async_context(exposed(settings.metrics, partial(figures, node)))
             if settings.city_url is not None:
-                asking = Renewal(settings.city_url, settings.broker, signer, settings.city_key, name=settings.node)
+                asking = Renewal(settings.city_url, settings.broker, settings.city_key, name=settings.node)
                 await stack.enter_async_context(renewing(asking))
             await node.run()
 

@@ -14,7 +14,7 @@ import msgspec
 from contract.errors import SettingsError, Unavailable
 from contract.identity import township_of
 from contract.settings import parse
-from contract.signing import Signer, public_key
+from contract.signing import public_key
 from contract.version import __version__
 from gateway.post import Gateway
 from gateway.seals import kept
@@ -59,14 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         for broker in brokers:
             context(broker)
-        signer = read_key(key)
-        gateway = Gateway(settings, signer)
+        gateway = Gateway(settings, read_key(key))
     except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
         return 2 if isinstance(wrong, SettingsError) else 1
     set_up(settings.log, house="gateway", who=settings.node)
     try:
-        asyncio.run(_serve(gateway, settings, signer))
+        asyncio.run(_serve(gateway, settings))
     except SettingsError as wrong:
         print(f"{arguments.config}: {wrong}", file=sys.stderr)
         return 2
@@ -100,7 +99,7 @@ def read(file: Path) -> Settings:
     )
 
 
-async def _serve(gateway: Gateway, settings: Settings, signer: Signer) -> None:
+async def _serve(gateway: Gateway, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
@@ -114,7 +113,7 @@ async def _serve(gateway: Gateway, settings: Settings, signer: Signer) -> None:
             # One certificate for both brokers, or two to be renewed.
             brokers = (settings.node_broker, settings.city_broker)
             for broker in {broker.certificate: broker for broker in brokers}.values():
-                asking = Renewal(settings.city_url, broker, signer, settings.city_key, name=settings.township)
+                asking = Renewal(settings.city_url, broker, settings.city_key, name=settings.township)
                 await stack.enter_async_context(renewing(asking))
         await gateway.run()
 

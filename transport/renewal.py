@@ -1,7 +1,8 @@
 """A device's certificate renews itself: every day it asks the city for the newest one, and the city says if it is time.
 
-So no device has to know a date. An expired certificate is renewed like any other; meanwhile the broker refuses us, and
-what was pressed waits where it is. The link reads the certificate anew at each connection.
+It asks for the key that lies there, which may be newer than the one that this process signs with: the link reads both
+files anew at each connection. So no device has to know a date. An expired certificate is renewed like any other;
+meanwhile the broker refuses us, and what was pressed waits where it is.
 """
 
 import asyncio
@@ -19,10 +20,11 @@ from contract.bundle import Signed
 from contract.enrolment import RENEW, Renew, Renewed
 from contract.errors import SettingsError, Unavailable
 from contract.identity import EPOCH_BITS, epoch_text
-from contract.signing import Signer, public_key, verify
+from contract.signing import public_key, verify
 from transport.broker import Broker
 from transport.deposit import PUBLIC, replace
 from transport.enrolment import post
+from transport.keys import read_key
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +38,13 @@ CityUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^@?#\s]+$")]
 class Renewal:
     """Asks the city at `city` (URL), whose public key is `city_key`, for the certificate of `broker` under `name`."""
 
-    def __init__(self, city: str, broker: Broker, signer: Signer, city_key: str, *, name: str) -> None:
+    def __init__(self, city: str, broker: Broker, city_key: str, *, name: str) -> None:
         """Nothing is asked yet; raises `SettingsError` where there is no certificate to renew."""
-        if broker.certificate is None:
+        if broker.certificate is None or broker.key is None:
             raise SettingsError("city_url: without `ca` and `certificate` of the broker there is nothing to renew")
         self._city = city
         self._file = Path(broker.certificate)
-        self._signer = signer
+        self._key = Path(broker.key)
         self._city_key = public_key(city_key)
         self._name = name
 
@@ -67,8 +69,9 @@ class Renewal:
 
     def _newest(self) -> bytes:
         """The certificate that the city signs for now; raises `SettingsError` or `Unavailable`."""
-        asked = Renew(self._name, self._signer.public, epoch_text(secrets.randbits(EPOCH_BITS)))
-        entry = Signed.of(post(self._city, RENEW, self._signer.entry(msgspec.json.encode(asked))))
+        signer = read_key(self._key)
+        asked = Renew(self._name, signer.public, epoch_text(secrets.randbits(EPOCH_BITS)))
+        entry = Signed.of(post(self._city, RENEW, signer.entry(msgspec.json.encode(asked))))
         if not verify(entry.body, entry.signature, self._city_key):
             raise SettingsError(f"{self._city}: what it answers is not signed by the city: is this its address?")
         try:
@@ -77,6 +80,8 @@ class Renewal:
             raise SettingsError(f"{self._city}: what it answers cannot be read: {bad}") from bad
         if (answer.name, answer.key, answer.nonce) != (asked.name, asked.key, asked.nonce):
             raise SettingsError(f"{self._city}: it answers what was not asked")
+        if read_key(self._key).public != signer.public:
+            raise SettingsError(f"{self._key}: another key took its place meanwhile")
         return answer.certificate.encode()
 
 

@@ -220,7 +220,7 @@ async def test_offline_over_the_end_of_its_certificate_a_node_loses_nothing(
     certify(town.office, town.gateway, "gateway.key", TOWNSHIP)
     await registered(town)
     at_node = read_edge(town.node)
-    signer, city_key = read_key(Path(at_node.key)), read_key(Path(read_cloud(town.premises.cloud).key)).public
+    city_key = read_key(Path(read_cloud(town.premises.cloud).key)).public
     ends = wall_ms() + 5000
     certify(town.office, town.node, "node.key", NODE, ends - rules.LIFE_DAYS * rules.DAY_MS)
     async with running(town) as city, at_work(town, tmp_path / "fingers") as work:
@@ -232,7 +232,7 @@ async def test_offline_over_the_end_of_its_certificate_a_node_loses_nothing(
         await town.nodes.start()
         await until(lambda: "takes our certificate, or its own revocation list, for expired" in caplog.text, 60)
         await work.press(Level.SATISFIED)
-        asking = renewal.Renewal(city.address, at_node.broker, signer, city_key, name=NODE)
+        asking = renewal.Renewal(city.address, at_node.broker, city_key, name=NODE)
         async with renewal.renewing(asking):
             await until(lambda: settled(town) == [1, 2, 3, 4], 80)
     assert f"{NODE}: a new certificate is in" in caplog.text

@@ -103,10 +103,10 @@ def renewals(box: CertifiedBox) -> list[renewal.Renewal]:
     asking = []
     for file in box.premises.nodes:
         node = read_edge(file)
-        asking.append(renewal.Renewal(box.address, node.broker, read_key(Path(node.key)), city_key, name=node.node))
+        asking.append(renewal.Renewal(box.address, node.broker, city_key, name=node.node))
     for file in box.premises.gateways:
         at = read_gateway(file)
-        asking.append(renewal.Renewal(box.address, at.city_broker, read_key(Path(at.key)), city_key, name=at.township))
+        asking.append(renewal.Renewal(box.address, at.city_broker, city_key, name=at.township))
     return asking
 
 

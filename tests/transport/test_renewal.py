@@ -15,6 +15,7 @@ from contract.signing import Signer, public_key, verify
 from tests.transport.test_enrolment import serving
 from transport import renewal as module
 from transport.broker import Broker
+from transport.keys import new_key
 from transport.renewal import Renewal, renewing
 
 A1 = "371721121-a1"
@@ -47,8 +48,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def asking(url: str, file: Path) -> Renewal:
-    broker = Broker("h", ca=str(file), certificate=str(file))
-    return Renewal(url, broker, DEVICE, CITY.public, name=A1)
+    key = file.with_name("node.key")
+    if not key.exists():
+        new_key(key, random=bytes)
+    broker = Broker("h", ca=str(file), certificate=str(file), key=str(key))
+    return Renewal(url, broker, CITY.public, name=A1)
 
 
 def test_a_new_certificate_is_kept_and_the_same_one_not_written_again(
@@ -65,6 +69,35 @@ def test_a_new_certificate_is_kept_and_the_same_one_not_written_again(
     assert caplog.text.count("a new certificate is in") == 1
     assert [(asked.name, asked.key) for asked in city.asked] == [(A1, DEVICE.public)] * 2
     assert len({asked.nonce for asked in city.asked}) == 2
+
+
+def test_it_asks_for_the_key_that_lies_there_also_after_a_change_of_key(file: Path) -> None:
+    """A node that enrolled with a new key runs on with the old one: the new certificate must not be lost to that."""
+    city = City()
+    with serving(city) as url:
+        asking(url, file)
+        file.with_name("node.key").unlink()
+        public = new_key(file.with_name("node.key"))
+        assert asking(url, file).ask()
+    assert [asked.key for asked in city.asked] == [public]
+
+
+def test_a_key_that_is_replaced_while_it_asks_keeps_its_certificate(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    city, key = City(), file.with_name("node.key")
+
+    def enrolled(answer: Renewed) -> Renewed:
+        key.unlink()
+        new_key(key)
+        file.write_text("the new key's")
+        return answer
+
+    city.alter = enrolled
+    with serving(city) as url:
+        assert not asking(url, file).ask()
+    assert file.read_text() == "the new key's"
+    assert "another key took its place meanwhile" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -110,7 +143,7 @@ def test_a_city_that_is_away_or_says_no_is_asked_again(file: Path, caplog: pytes
 
 def test_without_a_certificate_there_is_nothing_to_renew() -> None:
     with pytest.raises(SettingsError, match="nothing to renew"):
-        Renewal("http://h", Broker("h"), DEVICE, CITY.public, name=A1)
+        Renewal("http://h", Broker("h"), CITY.public, name=A1)
 
 
 async def test_it_asks_soon_after_the_start_again_after_a_failure_and_then_once_a_day(
