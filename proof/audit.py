@@ -10,14 +10,12 @@ from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from contract.batch import Batch, StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_as
-from contract.errors import Reason, Refused, StoreDamaged
+from contract.errors import Refused, StoreDamaged
 from contract.hello import Hello
-from contract.identity import township_of, window_id
+from contract.identity import township_of
 from contract.keys import Key, Keys, signed
 from contract.ranges import Ranges
 from proof import quarantine
@@ -29,6 +27,7 @@ from proof.ledger import batch_at, declared, ratings
 from proof.published import Reports
 from proof.recount import Counter, Recount
 from proof.seals import Sealed
+from proof.uncounted import Uncounted
 
 _HEAD = "SELECT coalesce((SELECT position FROM ledger_head), 0), coalesce(max(position), 0) FROM ledger_entry"
 _JUMPS = """
@@ -40,15 +39,9 @@ _BATCHES = """
 SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
 ORDER BY node, epoch, first, last
 """
-_RULINGS = """
-SELECT position, kind, raw FROM ledger_entry
-WHERE kind NOT IN ('batch', 'seal', 'witness', 'report', 'judgement', 'certificate', 'revocation') ORDER BY position
-"""
-_UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
 _WINDOWS = "SELECT id, valid_from, valid_to FROM window"
 
-Place = tuple[int, int]
 Tell = Callable[[int, int], None]
 
 
@@ -75,12 +68,6 @@ class Account(NamedTuple):
     sealed_day: str
 
 
-class _Held(NamedTuple):
-    reason: str
-    admitted: int | None
-    refused: int | None
-
-
 class Auditor:
     """`run` once; `find` is told of each finding, `tell` of how many entries of how many were read."""
 
@@ -105,7 +92,6 @@ class Auditor:
         self._closing = Closing(ledger, seals, city, find=find)
         self._find = find
         self._tell = tell
-        self._held: dict[int, dict[int, _Held]] = {}
         self._windows: dict[str, list[tuple[int, int | None]]] = {}
         self._given: dict[StreamKey, Ranges] = {}
         self._said: dict[StreamKey, int] = {}
@@ -115,13 +101,12 @@ class Auditor:
         """Check everything."""
         for window, begin, end in self._ledger.execute(_WINDOWS):
             self._windows.setdefault(window, []).append((begin, end))
-        for position, row, *held in self._ledger.execute(_UNCOUNTED):
-            self._held.setdefault(position, {})[row] = _Held(*held)
+        self._uncounted = Uncounted(self._ledger, self._windows, find=self._find)
         position = self._positions()
         closed = self._closing.check()
         self._decided = Decided(self._ledger, self._keys, find=self._find)
         self._reports = Reports(self._ledger, self._closing.key, self._decided.upheld, find=self._find)
-        self._rulings()
+        self._uncounted.check_rulings()
         self._streams()
         looked = quarantine.check(self._ledger, self._keys, self._given, find=self._find)
         self._reports.check()
@@ -147,30 +132,6 @@ class Auditor:
             self._find(Finding(Rule.GAP, f"position {last}", f"this is the last entry, and {said}"))
         return int(last)
 
-    def _rulings(self) -> None:
-        """Whoever let a row count, or never count, is an entry of its own, and each such row says which."""
-        ruled: dict[tuple[str, Place], int] = {}
-        for position, kind, raw in self._ledger.execute(_RULINGS):
-            try:
-                places = msgspec.convert(msgspec.json.decode(raw)[kind], list[Place])
-            except (msgspec.MsgspecError, KeyError, TypeError) as bad:
-                self._find(
-                    Finding(Rule.UNREADABLE, f"position {position}", f"this is no entry of kind {kind!r}: {bad}")
-                )
-                continue
-            ruled |= {(kind, place): position for place in places}
-        for position, rows in self._held.items():
-            for row, held in rows.items():
-                for kind, says in (("admit", held.admitted), ("refuse", held.refused)):
-                    by = ruled.pop((kind, (position, row)), None)
-                    if says != by:
-                        where = f"position {position}, row {row}"
-                        said = f"it is kept that entry {says} ruled {kind}, and by the ledger it was {by}"
-                        self._find(Finding(Rule.UNCOUNTED, where, said))
-        for (kind, (position, row)), by in ruled.items():
-            said = f"entry {by} ruled {kind}, and the row is not kept as uncounted"
-            self._find(Finding(Rule.UNCOUNTED, f"position {position}, row {row}", said))
-
     def _streams(self) -> None:
         (total,) = self._ledger.execute(_HOW_MANY).fetchone()
         for _, rows in groupby(self._ledger.execute(_BATCHES), itemgetter(0, 1)):
@@ -178,7 +139,7 @@ class Auditor:
             self._count(read)
             self._tell(self._batches, total)
 
-    def _read(self, rows: Iterator[tuple[str, str, int, int, int, int, object]]) -> Iterator[tuple[int, int, Batch]]:
+    def _read(self, rows: Iterator[tuple[str, str, int, int, int, object, object]]) -> Iterator[tuple[int, int, Batch]]:
         """The entries that are batches, by position and when they arrived."""
         for node, epoch, first, last, position, received_at, raw in rows:
             self._batches += 1
@@ -189,15 +150,15 @@ class Auditor:
                 self._find(Finding(Rule.UNREADABLE, where, str(bad)))
                 continue
             named = (batch.node, batch.epoch, batch.first, batch.last)
-            if named != (node, epoch, first, last):
-                said = f"it stands as numbers {first} to {last} of {node}/{epoch}, and says {named}"
+            if named != (node, epoch, first, last) or not isinstance(received_at, int):
+                said = f"it stands as numbers {first} to {last} of {node}/{epoch}, of {received_at!r}, and says {named}"
                 self._find(Finding(Rule.ALTERED, where, said))
             assert isinstance(raw, bytes)  # noqa: S101  (what `batch_at` took)
             self._check(batch.node, self._keys.get(batch.node), Signed.of(raw), where, batch.t0)
             self._given[batch.stream] = self._given.get(batch.stream, Ranges()).add(batch.first, batch.last)
             if batch.prev is not None:
                 self._say(StreamKey(batch.node, batch.prev[0]), batch.prev[1])
-            yield position, received_at, batch
+            yield position, received_at if isinstance(received_at, int) else 0, batch
 
     def _say(self, stream: StreamKey, last: int) -> None:
         self._said[stream] = max(last, self._said.get(stream, 0))
@@ -211,18 +172,14 @@ class Auditor:
 
     def _count(self, read: list[tuple[int, int, Batch]]) -> None:
         """Put one stream's counts where they are compared, and look at each of its rows that is held."""
-        uncounted = {
-            (position, row)
-            for position, _, _ in read
-            for row, held in self._held.get(position, {}).items()
-            if held.admitted is None
-        }
-        admitted = {
-            (position, batch.first + row): held.admitted
-            for position, _, batch in read
-            for row, held in self._held.get(position, {}).items()
-            if held.admitted is not None
-        }
+        uncounted = set[tuple[int, int]]()
+        admitted: dict[tuple[int, int], int] = {}
+        for position, _, batch in read:
+            for row, held in self._uncounted.of(position).items():
+                if held.admitted is None:
+                    uncounted.add((position, row))
+                else:
+                    admitted[position, batch.first + row] = held.admitted
         counter = Counter(self._decided.upheld)
         seen: dict[int, tuple[str, int]] = {}
         for rating in ratings(((position, batch) for position, _, batch in read), uncounted):
@@ -238,41 +195,18 @@ class Auditor:
                 self._find(Finding(Rule.WINDOW, f"position {rating.position}", said))
         self._recount.add(counter)
         for position, received_at, batch in read:
-            for row, held in self._held.get(position, {}).items():
-                if held.admitted is None and (why := self._unduly(batch, row, held, received_at, seen)):
-                    where = f"position {position}, row {row}"
-                    self._find(Finding(Rule.UNCOUNTED, where, f"it does not count for {held.reason!r}, and {why}"))
-
-    def _unduly(
-        self, batch: Batch, row: int, held: _Held, received_at: int, seen: dict[int, tuple[str, int]]
-    ) -> str | None:
-        """Why a row that does not count should, if it should."""
-        if row >= len(batch.rows):
-            return f"the batch has {len(batch.rows)} rows"
-        rating = batch.rows[row]
-        window, at = window_id(batch.node, rating.window), batch.t0 + rating.ms
-        match held.reason:
-            case Reason.CONFLICT if seen.get(batch.first + row) == (window, rating.level):
-                return "nothing else has its number"
-            case Reason.UNKNOWN_WINDOW if any(
-                begin <= at and (end is None or at < end) for begin, end in self._windows.get(window, ())
-            ):
-                return f"{window} was registered then"
-            case Reason.FUTURE if at <= received_at:
-                return "it was pressed before it arrived"
-            case Reason.CONFLICT | Reason.UNKNOWN_WINDOW | Reason.FUTURE:
-                return None
-        return "that is no reason"
+            if self._uncounted.of(position):
+                self._uncounted.check(position, max(received_at, self._closing.since(position)), batch, seen)
 
     def _hellos(self) -> Iterator[Hello]:
         """Those that their node signed; how far each stream goes is noted."""
         for node, epoch, last, raw in self._ledger.execute(_HELLOS):
             where = f"hello of {node}/{epoch}"
-            entry = Signed.of(raw)
             try:
+                entry = Signed.of(raw)
                 hello = decode_as(entry.body, Hello)
-            except Refused as bad:
-                self._find(Finding(Rule.UNREADABLE, where, bad.detail))
+            except (Refused, TypeError) as bad:
+                self._find(Finding(Rule.UNREADABLE, where, str(bad)))
                 continue
             if (hello.node, hello.epoch, hello.last) != (node, epoch, last):
                 said = f"it is kept as going to {last}, and says {hello.node}/{hello.epoch} and {hello.last}"

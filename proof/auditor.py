@@ -77,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
 
     with located(options.database) as file, snapshot(file) as ledger:
         keys = _keys(ledger, brought)
-        if ca is not None:
+        if ca is None:
+            certificates.readable(ledger, find=find)
+        else:
             # It certifies nodes; auditors' keys are as without it.
             others = {name: some for name, some in keys.items() if not NODE.fullmatch(name)}
             keys = others | dict(certificates.certified(ledger, ca, find=find))
@@ -86,7 +88,10 @@ def run(options: argparse.Namespace) -> int:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
     else:
-        own = [name for name, given in (("--keys", brought or ca), ("--city", city)) if given is None]
+        whose = ["--keys" if ca is None else "--keys for auditors"] if brought is None else []
+        if ca is not None and not account.judgements:
+            whose = []
+        own = [*whose, *(["--city"] if city is None else [])]
         sys.stdout.write(_summary(account, found, counts, own))
     return 1 if found else 0
 

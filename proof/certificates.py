@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from contract.errors import SettingsError
+from contract.identity import NODE, TOWNSHIP
 from contract.keys import Key, Keys
 from proof.findings import Finding, Rule
 
@@ -35,7 +36,11 @@ def authority(file: Path) -> x509.Certificate:
 
 
 def certified(ledger: sqlite3.Connection, ca: x509.Certificate, *, find: Callable[[Finding], None]) -> Keys:
-    """The keys of each node that `ca` certified; `find` is told of entries that it did not sign."""
+    """The keys of each node, and of each township's gateway, that `ca` certified.
+
+    `find` is told of entries that it did not sign. Who else has a certificate, to connect or to be a broker, signs
+    nothing that a ledger holds.
+    """
     ended = dict(_revoked(ledger, ca, find))
     keys: dict[str, dict[bytes, int | None]] = {}
     for position, raw in ledger.execute(_ENTRIES, ("certificate",)):
@@ -48,12 +53,26 @@ def certified(ledger: sqlite3.Connection, ca: x509.Certificate, *, find: Callabl
             said = f"this is no certificate of the CA: {str(bad) or 'forged'}"
             find(Finding(Rule.SIGNATURE, f"position {position}", said))
             continue
-        if isinstance(key, Ed25519PublicKey):
+        holder = str(name.value)
+        if isinstance(key, Ed25519PublicKey) and (NODE.fullmatch(holder) or TOWNSHIP.fullmatch(holder)):
             until = ended.get(one.serial_number)
-            known = keys.setdefault(str(name.value), {})
+            known = keys.setdefault(holder, {})
             # Of several certificates of one key one that was revoked ends it.
             known[key.public_bytes_raw()] = _sooner(known.get(key.public_bytes_raw()), until)
     return {name: [Key(raw, until) for raw, until in some.items()] for name, some in keys.items()}
+
+
+def readable(ledger: sqlite3.Connection, *, find: Callable[[Finding], None]) -> None:
+    """Tell `find` of entries that are no certificates, or no revocation lists, whoever signed them."""
+    for kind, what, load in (
+        ("certificate", "certificate", x509.load_pem_x509_certificate),
+        ("revocation", "revocation list", x509.load_pem_x509_crl),
+    ):
+        for position, raw in ledger.execute(_ENTRIES, (kind,)):
+            try:
+                load(raw)
+            except (ValueError, TypeError) as bad:
+                find(Finding(Rule.UNREADABLE, f"position {position}", f"this is no {what}: {bad}"))
 
 
 def _revoked(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from contract.errors import Refused
 from contract.signing import public_key
-from proof.findings import Finding, Rule
+from proof.findings import NAMED, Finding, Rule
 from proof.merkle import Tree
 from proof.seals import Sealed, first_after, leaf, misfit, objection, opened
 
@@ -40,13 +40,18 @@ class Closing:
         self.key = key
         # The hashes of all entries, once they are asked for.
         self._everywhere: set[bytes] | None = None
+        self._made: list[tuple[int, int]] = []
         self._find = find
 
     def check(self) -> Closed:
         """Check everything."""
         own = dict(self._own())
         numbers = {one.seal.number for one, _ in own.values()}
-        kept = {one.raw: one for one in self._kept if self._sound("a seal that was kept", one)}
+        kept: dict[bytes, Sealed] = {}
+        for one in self._kept:
+            # The same seal may have been kept in both forms: the one with the leaves says more.
+            if self._sound("a seal that was kept", one) and (one.leaves or one.raw not in kept):
+                kept[one.raw] = one
         for raw, (one, witness) in own.items():
             whole = kept.get(raw, one)
             if witness:
@@ -59,8 +64,13 @@ class Closing:
                 self._tell(_name(one), f"it was kept, and the ledger has {other} seal of that number")
                 self._compare(one)
         closing = [one for one, witness in own.values() if not witness]
+        self._made = [(one.seal.last, one.seal.at) for one in closing]
         last = max(closing, key=lambda one: one.seal.number, default=None)
         return Closed() if last is None else Closed(len(own), last.seal.last, last.seal.day)
+
+    def since(self, position: int) -> int:
+        """When at the earliest the entry at `position` came (ms), by the last seal before it; 0 where there is none."""
+        return max((at for last, at in self._made if last < position), default=0)
 
     def _own(self) -> Iterator[tuple[bytes, tuple[Sealed, bool]]]:
         """The ledger's own seals by their bytes, in the order of their numbers, and whether each is a witness."""
@@ -110,25 +120,34 @@ class Closing:
 
     def _compare(self, one: Sealed) -> None:
         """Compare what `one` closed with what the ledger has there; by its leaves, where they are known."""
-        tree, at, differ = Tree(), one.seal.first, list[tuple[int, str]]()
+        tree, at, differ = Tree(), one.seal.first, list[tuple[str, str]]()
         for position, kind, raw in self._ledger.execute(_ENTRIES, (one.seal.first, one.seal.last)):
-            differ += [(missing, "it is not in the ledger any more") for missing in range(at, position)]
+            differ += _gone(at, position)
             at = position + 1
             found = leaf(str(kind), raw) if isinstance(raw, bytes) else b""
             tree.add(found)
             if one.leaves and found != one.leaves[position - one.seal.first]:
-                differ.append((position, "this is not what stood there"))
-        differ += [(missing, "it is not in the ledger any more") for missing in range(at, one.seal.last + 1)]
+                differ.append((f"position {position}", "this is not what stood there"))
+        differ += _gone(at, one.seal.last + 1)
         if not differ and tree.root().hex() == one.seal.root:
             return
-        for position, said in differ:
-            self._tell(f"position {position}", f"{said} when {_name(one)} closed it")
+        for where, said in differ:
+            self._tell(where, f"{said} when {_name(one)} closed it")
         if not differ:
             said = "something was changed since; the export of this seal, with its leaves, would say what"
             self._tell(f"positions {one.seal.first} to {one.seal.last}", f"not what {_name(one)} closed: {said}")
 
     def _tell(self, where: str, detail: str) -> None:
         self._find(Finding(Rule.SEAL, where, detail))
+
+
+def _gone(first: int, behind: int) -> Iterator[tuple[str, str]]:
+    """Each position from `first` to before `behind`; as one, where there are more than are named."""
+    named = range(first, behind) if behind - first <= NAMED else ()
+    said = "it is not in the ledger any more"
+    yield from ((f"position {missing}", said) for missing in named)
+    if first < behind and not named:
+        yield f"positions {first} to {behind - 1}", said
 
 
 def _name(one: Sealed) -> str:

@@ -266,6 +266,10 @@ WAY = f"{A1}/01"
         ([(ENTRY, (6, "refuse", b'{"refuse":[[1,1]]}'))], "entry 6 ruled refuse, and the row is not kept as uncounted"),
         ([(ENTRY, (6, "refuse", b'{"refuse":5}'))], "this is no entry of kind 'refuse'"),
         ([(ENTRY, (6, "poem", b"{}"))], "this is no entry of kind 'poem'"),
+        ([(ENTRY, (6, "admit", b'{"admit":"\xff"}'))], "this is no entry of kind 'admit'"),
+        ([(ENTRY, (6, "admit", b"[" * 100_000))], "this is no entry of kind 'admit'"),
+        ([("UPDATE hello SET raw = 'text'", ())], "must be str, not bytes"),
+        ([("UPDATE ledger_entry SET received_at = 'noon' WHERE position = 1", ())], "of 'noon'"),
     ],
 )  # fmt: skip
 def test_no_row_is_held_for_no_reason(

@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
-from cloud.database import open_database
+from cloud.database import open_database, write
+from cloud.ledger.store import Entry, enter
 from cloud.pki.authority import Authority
 from cloud.registry import certificates
 from cloud.registry.load import register
 from contract.errors import SettingsError
 from contract.signing import Signer
 from proof.__main__ import main
+from proof.judgement import cosigned, first_signed
+from tests.judging import AUDITORS, REGISTER, REGISTERED, judgement, signed
 from tests.proof.ledgers import (
     A1,
     B2,
@@ -27,6 +30,7 @@ from tests.proof.ledgers import (
     MALLORY,
     NEW,
     NOW,
+    OLD,
     TOWNSHIP,
     batch,
     enter_batch,
@@ -123,6 +127,50 @@ def test_a_gateway_says_hello_in_its_own_name_and_is_certified_in_its_townships(
     told = named(audited(capsys, ledger, ledger.with_name("ca.pem")))
     assert f"signature: position 9: nobody knows a key of {gateway}" in told
     assert f"signature: hello of {A1}/HHHHHHHHHH: no key of {A1} signed this" in told
+
+
+def test_with_the_ca_alone_the_file_says_who_the_auditors_are(
+    ledger: Path, authority: Authority, errand: asyncio.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def judge() -> None:
+        async with await open_database(str(ledger)) as database, database.writer.begin() as connection:
+            await write(connection, REGISTER, REGISTERED)
+            one = signed(judgement(A1, "2026-11-21", [(OLD, 1, 1)], span=(NOW, NOW + 60_000)))
+            await enter(connection, Entry("judgement", A1, one.judgement.day, 1, 1, NOW, "", one.raw))
+
+    words = ["audit", "--database", str(ledger), "--ca", str(ledger.with_name("ca.pem"))]
+    assert main(words) == 0
+    assert "with --city they are those you trust" in capsys.readouterr().out
+    errand.run(judge())
+    main(words)
+    assert "with --keys for auditors and --city they are those you trust" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "said"), [("certificate", "no certificate"), ("revocation", "no revocation list")])
+def test_what_is_no_certificate_is_seen_without_a_ca_too(
+    ledger: Path, capsys: pytest.CaptureFixture[str], kind: str, said: str
+) -> None:
+    tampered(ledger, ("INSERT INTO ledger_entry VALUES (8, ?, '', '', 0, 0, 5, '', X'00')", (kind,)), (HEAD, (8,)))
+    assert main(["audit", "--database", str(ledger)]) == 1
+    assert f"unreadable: position 8: this is {said}" in capsys.readouterr().out
+
+
+def test_who_is_certified_to_connect_is_no_auditor(
+    ledger: Path, authority: Authority, errand: asyncio.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The city has a certificate to connect with, and that is all that it has."""
+    city = Signer(b"c" * 32)
+
+    async def forge() -> None:
+        async with await open_database(str(ledger)) as database, database.writer.begin() as connection:
+            await certificates.keep(connection, "city", authority.issue("city", city.public, NOW), NOW)
+            told = judgement(A1, "2026-11-21", [(OLD, 1, 1)], span=(NOW, NOW + 60_000))
+            one = cosigned(first_signed(told, "city", city), "li", AUDITORS["li"])
+            await enter(connection, Entry("judgement", A1, one.judgement.day, 1, 1, NOW, "", one.raw))
+
+    errand.run(forge())
+    told = named(audited(capsys, ledger, ledger.with_name("ca.pem")))
+    assert any(said.endswith("nobody knows an auditor city") for said in told), told
 
 
 def test_whoever_made_keys_of_their_own(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contract.bundle import Signed
@@ -20,6 +21,7 @@ from tests.proof.ledgers import (
     CITY,
     MALLORY,
     NEW,
+    NOW,
     batch,
     close_day,
     enter_batch,
@@ -83,6 +85,44 @@ def test_what_the_nodes_own_key_signed_anew_is_found(
     assert said.startswith("positions 6 to 7: not what seal 2 of 2026-11-22 closed: something was changed since;")
     assert named(audited(capsys, ledger, "--seal", kept)) == [
         "position 7: this is not what stood there when seal 2 of 2026-11-22 closed it"
+    ]
+
+
+def test_a_seal_that_was_kept_in_both_forms(
+    ledger: Path, kept: Path, made: tuple[Path, list[Sealed]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text("".join(written(one._replace(leaves=())) for one in made[1]), encoding="utf-8")
+    tampered(ledger, (RAW, (raw_of(batch(A1, NEW, 2, [1])), 7)))
+    for files in ((kept, short), (short, kept)):
+        told = audited(capsys, ledger, "--seal", files[0], "--seal", files[1])
+        assert named(told) == ["position 7: this is not what stood there when seal 2 of 2026-11-22 closed it"]
+
+
+def test_a_seal_of_more_than_there_ever_was(
+    ledger: Path, made: tuple[Path, list[Sealed]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seal, far = made[1][1].seal, 1 << 53
+    forged = opened(MALLORY.entry(encode(msgspec.structs.replace(seal, last=far, by=MALLORY.public))))
+    file = tmp_path / "far.txt"
+    file.write_text(written(forged), encoding="utf-8")
+    tampered(ledger, ("DELETE FROM ledger_entry WHERE kind = 'seal'", ()))
+    said = f"positions 10 to {far}: it is not in the ledger any more when seal 2 of 2026-11-22 closed it"
+    assert said in named(audited(capsys, ledger, "--seal", file))
+
+
+def test_nobody_makes_a_rating_one_of_the_future_that_came_after_a_seal(
+    ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When it came is signed by nobody; that the seal before it came earlier is."""
+    held = "INSERT INTO uncounted VALUES (7, 0, 'future', ?, NULL, NULL)"
+    tampered(
+        ledger,
+        ("UPDATE ledger_entry SET received_at = ? WHERE position = 7", (NOW - 1,)),
+        (held, (f"{A1}/01",)),
+    )
+    assert named(audited(capsys, ledger), "uncounted") == [
+        "position 7, row 0: it does not count for 'future', and it was pressed before it arrived"
     ]
 
 
