@@ -85,7 +85,10 @@ def enrol(
 
 def _answer(city: str, request: bytes, invited: Invitation) -> Enrolled:
     """What the city says, once it is sure that it is the one that invited us."""
-    raw = post(city, ENROL, request)
+    try:
+        raw = post(city, ENROL, request)
+    except Unavailable as bad:
+        raise Unavailable(f"{bad}; run the same command again") from bad
     try:
         answer = msgspec.json.decode(raw, type=Enrolled)
         ca = sha256(ssl.PEM_cert_to_DER_cert(answer.ca)).digest()
@@ -121,14 +124,14 @@ def post(city: str, path: str, body: bytes) -> bytes:
         said = wire.getresponse()
         answer = said.read(_LONGEST)
     except (OSError, http.client.HTTPException) as bad:
-        raise Unavailable(f"{city}: {str(bad) or type(bad).__name__}; run the same command again") from bad
+        raise Unavailable(f"{city}: {str(bad) or type(bad).__name__}") from bad
     finally:
         wire.close()
     if said.status == http.client.OK:
         return answer
     detail = _detail(answer) or said.reason
     if said.status >= http.client.INTERNAL_SERVER_ERROR or said.status == http.client.TOO_MANY_REQUESTS:
-        raise Unavailable(f"{city}: {detail}; run the same command again")
+        raise Unavailable(f"{city}: {detail}")
     raise SettingsError(f"{city}: {said.status}: {detail}")
 
 
