@@ -11,7 +11,8 @@ Rounding. What is printed is computed from the counts in exact integers, never f
 """
 
 from collections.abc import Sequence
-from math import ceil, floor, log
+from functools import cache
+from math import ceil, expm1, floor, log, sqrt
 from typing import NamedTuple
 
 Counts = tuple[int, int, int]
@@ -24,6 +25,9 @@ BINS = (80.0, 88.0, 92.0, 95.0)
 ALPHA = 0.025
 # Bisection halves [0, 1] this often: the bound is off by less than 1e-9, and always to the outside.
 _HALVINGS = 30
+# Newton's steps end below `_STEP`. Nearer than `_NEAR` to where they end, floats may err about the side.
+_STEP = 1e-12
+_NEAR = 1e-11
 
 
 class Interval(NamedTuple):
@@ -41,6 +45,7 @@ class Shares(NamedTuple):
     dissatisfied: float
 
 
+@cache
 def points_of(weights: tuple[float, float, float]) -> Points:
     """`weights` in thousandths."""
     good, basic, bad = (round(1000 * weight) for weight in weights)
@@ -115,16 +120,39 @@ def upper(average: float, count: int, alpha: float = ALPHA) -> float:
     # kl(x, q) = cross(x, q) - entropy(x); only the first depends on q.
     miss = 1 - average
     entropy = -miss * log(miss) - (average * log(average) if average > 0 else 0.0)
-    limit = entropy - log(alpha) / count
+    nats = -log(alpha) / count
+    limit = entropy + nats
+    edge = _edge(average, nats, limit)
+    within, beyond = edge - _NEAR, edge + _NEAR
     low, high = average, 1.0
+    # K was published by what halving gives, to the last bit, so the steps to the edge only say what need not be
+    # computed. Near one, the middle of two floats can round to one itself, which the average refutes.
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        # Near one, the middle of two floats can round to one itself, which the average refutes.
-        if middle >= 1 or average * log(middle) + miss * log(1 - middle) < -limit:
+        if middle > beyond or (
+            middle > within and (middle >= 1 or average * log(middle) + miss * log(1 - middle) < -limit)
+        ):
             high = middle
         else:
             low = middle
     return high
+
+
+def _edge(average: float, nats: float, limit: float) -> float:
+    """Where kl(average, q) is `nats`, and cross(average, q) the `limit`, about.
+
+    kl is convex in q, so that Newton's steps from outside stay there. It is at least (q - average)^2 / 2v, with v the
+    greatest q (1 - q) on the way, and cross at least -miss log(1 - q), hence two places to begin.
+    """
+    miss = 1 - average
+    v = average * miss if average > 1 / 2 else 1 / 4
+    q = min(average + sqrt(2 * nats * v), -expm1(-limit / miss))
+    while average < q < 1:
+        step = (average * log(q) + miss * log(1 - q) + limit) / (average / q - miss / (1 - q))
+        q -= step
+        if step < _STEP:
+            break
+    return q
 
 
 def lower(average: float, count: int, alpha: float = ALPHA) -> float:

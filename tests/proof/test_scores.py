@@ -1,7 +1,7 @@
 """Scores against exact fractions and a naive model; the bounds against enumeration."""
 
 from fractions import Fraction
-from math import comb
+from math import comb, log
 
 import pytest
 from hypothesis import given
@@ -23,6 +23,34 @@ from proof.scores import (
 
 COUNTS = st.tuples(*[st.integers(0, 5_000)] * 3)
 RATED = COUNTS.filter(lambda n: sum(n) > 0)
+
+
+# Anywhere, at what counts come to, and as near to the ends as floats go.
+AVERAGES = st.one_of(
+    st.floats(0, 1),
+    RATED.map(mean),
+    st.floats(1, 17).map(lambda tenths: 1 - 10**-tenths),
+    st.floats(1, 320).map(lambda tenths: 10**-tenths),
+    st.sampled_from([0.0, 5e-324, 2.0**-53, 1 - 2.0**-53, 1.0]),
+)
+MANY = st.integers(1, 10_000) | st.integers(1, 10**7) | st.sampled_from([1, 10**7, 10**9])
+
+
+def halved(average: float, count: int, alpha: float) -> float:
+    """The bound by thirty halvings, each of them computed."""
+    if average >= 1:
+        return 1.0
+    miss = 1 - average
+    entropy = -miss * log(miss) - (average * log(average) if average > 0 else 0.0)
+    limit = entropy - log(alpha) / count
+    low, high = average, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        if middle >= 1 or average * log(middle) + miss * log(1 - middle) < -limit:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def exact(n: Counts) -> Fraction:
@@ -94,6 +122,28 @@ def test_averages_next_to_the_ends_have_bounds_too(gap: float, count: int) -> No
     assert gap <= upper(gap, count) <= 1
     assert 0 <= lower(gap, count) <= gap
     assert lower(1 - gap, count) <= 1 - gap
+
+
+@given(AVERAGES, MANY, st.sampled_from([0.025, 0.001, 0.5, 1e-9]))
+def test_the_bound_is_what_halving_gives_to_the_last_bit(average: float, count: int, alpha: float) -> None:
+    """K was published by it: neither inside of it, nor off to the outside."""
+    assert upper(average, count, alpha) == halved(average, count, alpha)
+    assert lower(average, count, alpha) == 1 - halved(1 - average, count, alpha)
+
+
+@given(AVERAGES, st.integers(1, 10**7))
+def test_the_bound_is_refuted_and_what_lies_a_thousand_millionth_inside_is_not(average: float, count: int) -> None:
+    def refuted(q: float) -> bool:
+        parts = [p * log(p / share) for p, share in ((average, q), (1 - average, 1 - q)) if p > 0]
+        return count * sum(parts) > -log(0.025)
+
+    high = upper(average, count)
+    assert high == 1 or refuted(high + 1e-12)
+    assert high - 1e-9 <= average or not refuted(high - 1e-9)
+
+
+def test_without_end_the_bound_is_the_mean() -> None:
+    assert upper(0.5, 10**60) == pytest.approx(0.5, abs=1e-9)
 
 
 def test_known_bounds() -> None:
