@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache, partial
 from typing import Literal, NamedTuple
 
 from contract.errors import SettingsError
@@ -91,15 +92,18 @@ def lines(
     `upheld`: the ratings that were taken out of `counts` before.
     """
     judged: list[Line] = []
-    drawn, standings = _shrunk(counts, policy.points), _standings(counts, policy.points)
+    points = policy.points
+    drawn, standings = _shrunk(counts, points), _standings(counts, points)
+    # Whoever has a window alone has its ratings, and an office often its township's: they are judged once.
+    judge = cache(partial(coefficient, policy=policy))
     for unit, n in counts.items():
         # K is of the unit's own ratings alone; nothing that is shown beside it comes near.
-        found = coefficient(n, policy)
+        found = judge(n)
         given = assessments.get(unit.code)
         times = None if given is None else corrected(given, found.k)
-        whole = _upheld(n, upheld.get(unit, NONE), policy.points)
+        whole = _upheld(n, upheld.get(unit, NONE), points)
         beside = Beside(drawn.get(unit), standings.get(unit, ()), participations.get(unit.code), whole)
-        judged.append(Line(unit, n, percent(n, policy.points), found, given, times, beside))
+        judged.append(Line(unit, n, percent(n, points), found, given, times, beside))
     return judged
 
 
@@ -121,8 +125,5 @@ def _standings(counts: Mapping[Unit, Counts], points: Points) -> dict[Unit, tupl
     around = funnel(next((n for unit, n in counts.items() if unit.kind is Kind.CITY), NONE), points)
     if around is None:
         return {}
-    return {
-        unit: tuple(around.standing(n, level, points) for level in LEVELS)
-        for unit, n in counts.items()
-        if unit.kind is not Kind.CITY and any(n)
-    }
+    stand = cache(lambda n: tuple(around.standing(n, level, points) for level in LEVELS))
+    return {unit: stand(n) for unit, n in counts.items() if unit.kind is not Kind.CITY and any(n)}

@@ -4,6 +4,7 @@ It decides nothing: taken for the mean it would penalise by chance more often th
 on the bounds of `proof.scores`.
 """
 
+from functools import cache
 from math import sqrt
 from statistics import NormalDist
 
@@ -35,6 +36,7 @@ def wilson(part: int, count: int, level: float = LEVEL) -> Interval:
     )
 
 
+@cache
 def two_sided(level: float) -> float:
     """How many standard deviations of a normal distribution hold the share `level` of it, on both sides of its middle.
 

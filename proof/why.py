@@ -1,6 +1,8 @@
 """Why K is what it is, in two sentences that the head of an office can check with a pocket calculator. Pure."""
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Literal
 
 from proof.coefficient import Coefficient
@@ -69,17 +71,16 @@ def why(n: Counts, found: Coefficient, policy: Policy, language: Language) -> st
     if found.bounds is None or policy.guard is None:
         return _SENTENCES["plain"][language].format(**figures)
     guard = policy.guard
-    figures |= _guarding(guard) | {
-        "low": _percent(found.bounds.low, ROUND_FLOOR),
-        "high": _percent(found.bounds.high, ROUND_CEILING),
-    }
+    figures["low"] = _percent(found.bounds.low, ROUND_FLOOR)
+    figures["high"] = _percent(found.bounds.high, ROUND_CEILING)
     ground: str = found.ground
     if ground == "few":
         ground = "few below" if found.bounds.high < guard.target else "few above"
-    return _SENTENCES[ground][language].format(**figures)
+    return _SENTENCES[ground][language].format(**figures, **_guarding(guard))
 
 
-def _guarding(guard: Guard) -> dict[str, str | int]:
+@cache
+def _guarding(guard: Guard) -> Mapping[str, str | int]:
     return {
         "target": _percent(guard.target),
         "sure": _percent(1 - 2 * guard.alpha),
