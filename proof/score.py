@@ -97,12 +97,12 @@ def write(report: Report, out: Path, language: Language) -> None:
 
     Places and windows have a sheet each; so have offices and people, where there are any.
     """
-    facts, columns = table.facts(report, language), table.columns(report, language)
+    facts, shown = table.facts(report, language), table.filled(report, language)
     sheets: list[Sheet] = []
     for names, kinds in _SHEETS:
-        part = [line for line in report.lines if line.unit.kind in kinds]
+        part = [row for line, row in zip(report.lines, shown.rows, strict=True) if line.unit.kind in kinds]
         if part or kinds[0] not in STAFFED:
-            sheets.append(Sheet(names[language], facts, columns, table.rows(report, part, language)))
+            sheets.append(Sheet(names[language], facts, shown.columns, part))
     spreadsheet.write(out, sheets)
 
 

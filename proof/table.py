@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache, partial
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ _PLACES: dict[Place, dict[Language, str]] = {
     "few": {"zh": "评价太少", "en": "too few ratings"},
 }
 _HALF = Fraction(1, 2)
+
+
+class Table(NamedTuple):
+    """`columns`, and of each line of a report a row with a cell for each of them."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
 
 
 class _Figure(NamedTuple):
@@ -139,22 +147,21 @@ _FIGURES = (
 )
 
 
-def columns(report: Report, language: Language) -> list[Column]:
-    """The columns of the tables of `report`."""
-    figures = [Column(figure.zh if language == "zh" else figure.en, figure.shown) for figure in _figures(report)]
-    return [*figures, Column("说明" if language == "zh" else "Why")]
-
-
-def rows(report: Report, lines: Sequence[Line], language: Language) -> list[list[Cell]]:
-    """`lines` of `report`, a cell for each column."""
-    figures = _figures(report)
-    return [
-        [
-            *(figure.cell(line, language) for figure in figures),
-            why(line.counts, line.coefficient, report.policy, language),
-        ]
-        for line in lines
-    ]
+def filled(report: Report, language: Language) -> Table:
+    """Return what is shown of each line of `report`, and at its end why K is what it is."""
+    columns: list[Column] = []
+    cells: list[list[Cell]] = []
+    for figure in _FIGURES:
+        found = [figure.cell(line, language) for line in report.lines]
+        if figure.rare and all(cell is None for cell in found):
+            continue
+        columns.append(Column(figure.zh if language == "zh" else figure.en, figure.shown))
+        cells.append(found)
+    # Whoever has a window alone has its reasons, too.
+    said = cache(partial(why, policy=report.policy, language=language))
+    columns.append(Column("说明" if language == "zh" else "Why"))
+    cells.append([said(line.counts, line.coefficient) for line in report.lines])
+    return Table(columns, list(zip(*cells, strict=True)))
 
 
 def facts(report: Report, language: Language) -> list[list[Cell]]:
@@ -182,11 +189,3 @@ def _standing(report: Report, language: Language) -> str:
     if zh:
         return f"第 {number} 版，{'申诉期内' if stage == 'appeal' else '定稿'}"
     return f"edition {number}, {'open to appeals' if stage == 'appeal' else 'final'}"
-
-
-def _figures(report: Report) -> list[_Figure]:
-    return [
-        figure
-        for figure in _FIGURES
-        if not figure.rare or any(figure.cell(line, "zh") is not None for line in report.lines)
-    ]

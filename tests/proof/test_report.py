@@ -17,7 +17,7 @@ from proof.policy import SHIPPED, Policy, shipped
 from proof.report import check_known, lines
 from proof.scores import Counts
 from proof.shrinkage import shrunk
-from proof.table import columns, facts, rows
+from proof.table import facts, filled
 from proof.units import CITY, NONE, Kind, Unit, counted
 from proof.why import Language
 from tests.proof.reports import GUARDED, report
@@ -110,7 +110,7 @@ def test_what_is_shown_has_the_policys_weights() -> None:
 def test_the_table_says_where_a_unit_stands_by_the_outer_limits() -> None:
     made = report({KNOWN[0]: (8500, 800, 700), TOWNSHIP: (155, 8, 27)}, {})
     assert [standing.place for standing in made.lines[1].beside.standings] == ["below", "within"]
-    assert [row[-3] for row in rows(made, made.lines, "zh")] == [None, "界限之内"]
+    assert [row[-3] for row in filled(made, "zh").rows] == [None, "界限之内"]
 
 
 def test_a_misspelt_code_is_named() -> None:
@@ -124,8 +124,9 @@ def test_a_misspelt_code_is_named() -> None:
 @pytest.mark.parametrize("language", get_args(Language))
 def test_the_table_has_a_cell_for_each_column(language: Language) -> None:
     made = report({TOWNSHIP: (250, 30, 120), COUNTY: NONE}, {TOWNSHIP.code: Decimal("92.50")})
-    names = [column.name for column in columns(made, language)]
-    first, second = (dict(zip(names, row, strict=True)) for row in rows(made, made.lines, language))
+    columns, rows = filled(made, language)
+    names = [column.name for column in columns]
+    first, second = (dict(zip(names, row, strict=True)) for row in rows)
     zh = language == "zh"
     assert list(first.values())[:3] == (
         ["乡镇街道", "371721001", "曹城"] if zh else ["township", "371721001", "Caocheng"]
@@ -157,5 +158,5 @@ def test_the_table_has_a_cell_for_each_column(language: Language) -> None:
 
 def test_plain_has_no_bounds() -> None:
     made = report({TOWNSHIP: (1, 1, 0)}, {}, shipped("plain"))
-    [row] = rows(made, made.lines, "en")
-    assert row[10:13] == [None, None, 0.8]
+    [row] = filled(made, "en").rows
+    assert row[10:13] == (None, None, 0.8)
