@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -28,26 +29,25 @@ _DAYS = """
 SELECT total(satisfied), total(basic), total(dissatisfied) FROM tally_day
 WHERE day IN (SELECT value FROM json_each(:days)) AND "window" = :window AND channel = :channel
 """
-# Every rating of some minutes is read once, those of other windows too; or, where few windows are asked for, each of
-# them is looked up in each minute in which anybody at all rated. CROSS JOIN: SQLite keeps this order.
-_READ = """
-SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_minute
-WHERE minute >= :first AND minute < :behind AND channel = :channel
-    AND "window" IN (SELECT value FROM json_each(:windows)) GROUP BY "window"
-"""
-_LOOKED_UP = """
+# Of each minute in which anybody at all rated, runs of windows are read, and those that are asked for kept. CROSS JOIN:
+# SQLite keeps this order.
+_MINUTES = """
+WITH run AS MATERIALIZED (
+    SELECT json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS last FROM json_each(:runs)
+)
 SELECT own."window", sum(own.satisfied), sum(own.basic), sum(own.dissatisfied)
-FROM tally_city AS city CROSS JOIN json_each(:windows) AS asked CROSS JOIN tally_minute AS own
-    ON own.minute = city.minute AND own."window" = asked.value AND own.channel = city.channel
-WHERE city.minute >= :first AND city.minute < :behind AND city.channel = :channel GROUP BY own."window"
+FROM tally_city AS city CROSS JOIN run CROSS JOIN tally_minute AS own
+    ON own.minute = city.minute AND own."window" BETWEEN run.first AND run.last AND own.channel = city.channel
+WHERE city.minute >= :first AND city.minute < :behind AND city.channel = :channel
+    AND own."window" IN (SELECT value FROM json_each(:windows)) GROUP BY own."window"
 """
-# What of them is upheld as misuse; little.
+# What is upheld as misuse; little.
 _UPHELD = """
-SELECT total(satisfied), total(basic), total(dissatisfied) FROM tally_upheld
-WHERE minute >= :first AND minute < :behind AND "window" = :window AND channel = :channel
+SELECT "window", minute, satisfied, basic, dissatisfied FROM tally_upheld
+WHERE minute >= :first AND minute < :behind AND channel = :channel
 """
-# In a city of ten thousand windows both take as long for so many.
-_MANY = 250
+# Looking a window up takes as long as reading past so many: of these only few are rated in any one minute.
+_GAP = 40
 # A window, and from when to before when it was somebody's in the period, ms since 1970 UTC.
 _Held = tuple[str, int, int]
 
@@ -60,6 +60,7 @@ def staffed(
     `windows`: the period's ratings of each window, without what is upheld as misuse. Those of a minute are whose the
     window was then, or nobody's. A unit has one span: who comes to work every morning neither begins nor ends.
     """
+    order, misuse = sorted(windows), _upheld(connection, bounds)
     for kind, query in _QUERIES.items():
         counts: dict[Unit, Counts] = {}
         upheld: dict[Unit, Counts] = {}
@@ -72,7 +73,7 @@ def staffed(
             unit = Unit(kind, code, zh, en, spans([span], bounds))
             counts[unit] = upheld[unit] = NONE
             for window, begin, end in held:
-                taken = _upheld(connection, window, begin // MINUTE_MS, end // MINUTE_MS)
+                taken = _within(misuse.get(window, ()), begin // MINUTE_MS, end // MINUTE_MS)
                 upheld[unit] = plus(upheld[unit], taken)
                 if (begin, end) == (bounds.begin, bounds.behind):
                     counts[unit] = plus(counts[unit], windows.get(window, NONE))
@@ -80,20 +81,33 @@ def staffed(
                 # What was counted by parts below holds what is upheld.
                 counts[unit] = minus(counts[unit], taken)
                 found = parts(begin, end, bounds)
-                counts[unit] = plus(counts[unit], _of_days(connection, window, found.days))
+                if found.days:
+                    counts[unit] = plus(counts[unit], _of_days(connection, window, found.days))
                 for stretch in found.minutes:
                     shifts[stretch][window] = unit
         for (first, behind), whose in shifts.items():
-            for window, n in _of_minutes(connection, list(whose), first, behind):
+            for window, n in _of_minutes(connection, list(whose), order, first, behind):
                 counts[whose[window]] = plus(counts[whose[window]], n)
         for unit, n in counts.items():
             yield unit, n, upheld[unit]
 
 
-def _upheld(connection: sqlite3.Connection, window: str, first: int, behind: int) -> Counts:
-    asked = {"window": window, "channel": BUTTON, "first": first, "behind": behind}
-    satisfied, basic, dissatisfied = map(int, connection.execute(_UPHELD, asked).fetchone())
-    return satisfied, basic, dissatisfied
+def _upheld(connection: sqlite3.Connection, bounds: Bounds) -> dict[str, list[tuple[int, Counts]]]:
+    """By window, each minute of the period with ratings that are upheld as misuse, and these."""
+    asked = {"channel": BUTTON, "first": bounds.begin // MINUTE_MS, "behind": bounds.behind // MINUTE_MS}
+    found: defaultdict[str, list[tuple[int, Counts]]] = defaultdict(list)
+    for window, minute, satisfied, basic, dissatisfied in connection.execute(_UPHELD, asked):
+        found[window].append((minute, (satisfied, basic, dissatisfied)))
+    return dict(found)
+
+
+def _within(minutes: Iterable[tuple[int, Counts]], first: int, behind: int) -> Counts:
+    """The ratings of those of `minutes` from `first` to before `behind`."""
+    found = NONE
+    for minute, n in minutes:
+        if first <= minute < behind:
+            found = plus(found, n)
+    return found
 
 
 def _of_days(connection: sqlite3.Connection, window: str, days: Iterable[date]) -> Counts:
@@ -103,10 +117,26 @@ def _of_days(connection: sqlite3.Connection, window: str, days: Iterable[date]) 
 
 
 def _of_minutes(
-    connection: sqlite3.Connection, windows: Sequence[str], first: int, behind: int
+    connection: sqlite3.Connection, windows: Sequence[str], order: Sequence[str], first: int, behind: int
 ) -> Iterator[tuple[str, Counts]]:
-    """The ratings of each of `windows` from minute `first` to before `behind`, where it has any."""
-    asked = {"windows": json.dumps(windows), "channel": BUTTON, "first": first, "behind": behind}
-    for window, *n in connection.execute(_READ if len(windows) > _MANY else _LOOKED_UP, asked):
+    """The ratings of each of `windows` from minute `first` to before `behind`, where it has any; `order` as `_runs`."""
+    runs = _runs(windows, order)
+    asked = {"windows": json.dumps(windows), "runs": json.dumps(runs)}
+    for window, *n in connection.execute(_MINUTES, {**asked, "channel": BUTTON, "first": first, "behind": behind}):
         satisfied, basic, dissatisfied = n
         yield window, (satisfied, basic, dissatisfied)
+
+
+def _runs(windows: Iterable[str], order: Sequence[str]) -> list[tuple[str, str]]:
+    """The first and the last of each run of `windows` that stand near one another among all, which are in `order`.
+
+    Those of one hall do: they have its node's name.
+    """
+    runs: list[tuple[str, str]] = []
+    before = 0
+    for window in sorted(windows):
+        place = bisect_left(order, window)
+        first = runs.pop()[0] if runs and place - before < _GAP else window
+        runs.append((first, window))
+        before = place
+    return runs

@@ -179,10 +179,10 @@ async def test_each_rating_is_whose_its_window_was_in_that_minute(
         assert sum(lines[LI[0]]["counts"]) + sum(lines[WANG[0]]["counts"]) < sum(lines[HALL]["counts"])
 
 
-@pytest.mark.parametrize("many", [0, 250])
-async def test_any_times_at_all(ledger: Path, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+@pytest.mark.parametrize("gap", [0, 40])
+async def test_any_times_at_all(ledger: Path, monkeypatch: pytest.MonkeyPatch, gap: int) -> None:
     """Two hundred windows' histories drawn at random, most of them with minutes at both ends, counted by both ways."""
-    monkeypatch.setattr(staffing, "_MANY", many)
+    monkeypatch.setattr(staffing, "_GAP", gap)
     draw = Random(1)
     begin, minutes = ms("2026-10-30"), 20 * 1440
     with closing(rated(ledger)) as own:
@@ -271,3 +271,16 @@ async def test_a_table_in_english_and_a_summary(ledger: Path, capsys: pytest.Cap
     rows = {row["Code"]: row for row in csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines())}
     assert [rows[code]["Level"] for code in (HALL, LI[0])] == ["office", "person"]
     assert rows[OLD_HALL]["Existed"] == "until 2026-11-08"
+
+
+def test_windows_near_one_another_are_read_together() -> None:
+    order = [f"{HERE}-a{number:03d}/01" for number in range(200)]
+    asked = [order[at] for at in (150, 0, 5, 44, 84, 199)]
+    assert staffing._runs(asked, order) == [
+        (order[0], order[44]),
+        (order[84], order[84]),
+        (order[150], order[150]),
+        (order[199], order[199]),
+    ]
+    # One that nobody rated in the period has a place all the same.
+    assert staffing._runs([f"{HERE}-a003/02"], order) == [(f"{HERE}-a003/02",) * 2]
