@@ -7,6 +7,8 @@ Cell = str | int | float | None
 
 # How a spreadsheet shows numbers that it is told nothing about.
 GENERAL = "General"
+# A spreadsheet takes what begins with one of these for a formula, and would run it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Column(NamedTuple):
@@ -23,6 +25,11 @@ class Sheet(NamedTuple):
     facts: Sequence[Sequence[Cell]]
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+
+
+def harmless(cell: Cell) -> Cell:
+    """Return `cell`, with an apostrophe before a text that a spreadsheet would run."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def pairs(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[int, str, str]]:
