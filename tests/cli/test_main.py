@@ -67,6 +67,19 @@ def test_a_gateway_loads_nothing_of_the_city() -> None:
     assert not loaded & {*HEAVY, "cloud", "edge", "firmware_sim", "gpiozero"}
 
 
+def test_a_score_loads_no_more_than_it_needs() -> None:
+    """Certificates are for audits, and a workbook's libraries for workbooks."""
+    loaded = loaded_by("score", "--help")
+    assert "proof" in loaded
+    assert not loaded & {*HEAVY, "cloud", "edge", "gateway", "openpyxl", "xlsxwriter"}
+
+
+def test_an_outsiders_words_are_told_together() -> None:
+    run = subprocess.run([sys.executable, "-m", "proof", "--help"], capture_output=True, text=True, check=True)
+    for word in command.OUTSIDERS:
+        assert f"\n    {word} " in run.stdout
+
+
 @pytest.mark.parametrize("house", ["edge", "gateway", "cloud"])
 def test_each_house_answers_for_itself(house: str) -> None:
     run = manyi(house, "--help")
