@@ -7,7 +7,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from contract.errors import SettingsError
-from proof.sheet import Column, Sheet
+from proof.sheet import Cell, Column, Sheet
 from proof.spreadsheet import read, write
 
 PLACES = Sheet(
@@ -93,7 +93,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_column_is_as_wide_as_its_widest_cell_and_sixty_at_most(tmp_path: Path) -> None:
     """A Chinese letter takes two columns, and the frame of a cell takes two more."""
     file = tmp_path / "r.xlsx"
-    rows = [["曹城街道", 1234567, None], ["Caocheng", 0, "a" * 20 + "满意" * 30]]
+    rows: list[list[Cell]] = [["曹城街道", 1234567, None], ["Caocheng", 0, "a" * 20 + "满意" * 30]]
     write(file, [Sheet("s", [["not measured: " + "x" * 40]], [Column("单位"), Column("n"), Column("Why")], rows)])
     page = load_workbook(file)["s"]
     assert [page.column_dimensions[letter].width for letter in "ABC"] == [
