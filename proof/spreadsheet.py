@@ -3,8 +3,11 @@
 import csv
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from contract.errors import SettingsError
 from proof.sheet import Cell, Column, Sheet, harmless
@@ -15,22 +18,19 @@ _SUFFIXES = (".csv", ".xlsx")
 
 
 def read(file: Path) -> list[Sequence[Cell]]:
-    """Return the rows of a CSV file, or of the first sheet of an Excel one, by its suffix; raises `SettingsError`."""
-    try:
-        match file.suffix.lower():
-            case ".csv":
-                return list(csv.reader(_text(file).splitlines()))
-            case ".xlsx":
-                from openpyxl import load_workbook  # noqa: PLC0415  (takes longer to load than many a table to read)
+    """Return the rows of a CSV file, or of the first sheet of an Excel one, by its suffix; there is at least one.
 
-                book = load_workbook(file, read_only=True, data_only=True)
-                return [[_plain(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)]
-            case _:
-                raise SettingsError(f"{file}: expected a table called .csv or .xlsx")
+    Raises `SettingsError`.
+    """
+    try:
+        rows = _rows_of(file)
     except OSError as bad:
         raise SettingsError(f"{file} cannot be read: {bad.strerror or bad}") from bad
-    except (zipfile.BadZipFile, KeyError, ValueError) as bad:
+    except (zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError) as bad:
         raise SettingsError(f"{file} is no table that can be read: {bad}") from bad
+    if not rows:
+        raise SettingsError(f"{file}: there is no row in it")
+    return rows
 
 
 def check(file: Path) -> None:
@@ -55,7 +55,29 @@ def write(file: Path, sheets: Sequence[Sheet]) -> None:
     except OSError as bad:
         raise SettingsError(f"{file} cannot be written: {bad.strerror or bad}") from bad
     finally:
-        half.unlink(missing_ok=True)
+        # Where it could not even be begun, because its folder is none, there is none to take away either.
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
+
+
+def _rows_of(file: Path) -> list[Sequence[Cell]]:
+    match file.suffix.lower():
+        case ".csv":
+            rows = csv.reader(_text(file).splitlines(), strict=True)
+            try:
+                return list(rows)
+            except csv.Error as bad:
+                raise ValueError(f"line {rows.line_num}: {bad}") from bad
+        case ".xlsx":
+            from openpyxl import load_workbook  # noqa: PLC0415  (takes longer to load than many a table to read)
+
+            with file.open("rb") as book:
+                page = load_workbook(book, read_only=True, data_only=True).worksheets[0]
+                # A program that writes rows as they come cannot say how many there will be, and says A1.
+                page.reset_dimensions()
+                return [[_plain(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+        case _:
+            raise SettingsError(f"{file}: expected a table called .csv or .xlsx")
 
 
 def _text(file: Path) -> str:

@@ -1,5 +1,8 @@
 """Tables as files: what is written is read back, in both formats; what cannot be read says so."""
 
+import re
+import zipfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -32,7 +35,7 @@ def test_excel(tmp_path: Path) -> None:
     assert [page.cell(3, at).number_format for at in (1, 2, 3)] == ["General", "#,##0", "0.0000"]
     # What looks like a formula is text.
     assert page.cell(4, 1).value == "'=1+1"
-    assert read(file) == [["facts", None, None], ["单位", "评价数", "K"], ["曹城", 1234, 1.032], ["'=1+1", 0, None]]
+    assert read(file) == [["facts"], ["单位", "评价数", "K"], ["曹城", 1234, 1.032], ["'=1+1", 0]]
 
 
 def test_csv_holds_the_rows_of_all(tmp_path: Path) -> None:
@@ -60,9 +63,39 @@ def test_a_date_is_read_as_its_text(tmp_path: Path) -> None:
     assert read(tmp_path / "a.xlsx") == [["371721", "2026-11-27 00:00:00"]]
 
 
+def remade(file: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+    """Save a small table as `file`, with one `part` of the archive changed."""
+    made = file.with_name("made.xlsx")
+    book = Workbook()
+    for row in (["code", "score"], ["371721121", 92.5], ["371721", 88]):
+        book.worksheets[0].append(row)
+    book.save(made)
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(old.read(name)) if name == part else old.read(name))
+
+
+def test_what_a_sheet_says_of_its_own_size_is_not_believed(tmp_path: Path) -> None:
+    """A program that writes rows as they come writes A1, and knows no better."""
+    first = "xl/worksheets/sheet1.xml"
+    remade(tmp_path / "a.xlsx", first, lambda text: re.sub(b'<dimension ref="[^"]*"', b'<dimension ref="A1"', text))
+    assert read(tmp_path / "a.xlsx") == [["code", "score"], ["371721121", 92.5], ["371721", 88]]
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "[Content_Types].xml"])
+def test_a_damaged_archive(tmp_path: Path, part: str) -> None:
+    remade(tmp_path / "a.xlsx", part, lambda text: text[:150])
+    with pytest.raises(SettingsError, match=r"a\.xlsx is no table that can be read"):
+        read(tmp_path / "a.xlsx")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        # A quote that nobody closed would take the rows behind it into one cell.
+        ("a.csv", b'371721,90,"a\n371722,88\n', "line 2: unexpected end of data"),
+        ("a.csv", b'371721,90,"' + b"x" * 150_000, "line 1: field larger than field limit"),
+        ("a.csv", b"", "there is no row in it"),
         ("a.csv", None, "cannot be read: No such file"),
         ("a.xlsx", None, "cannot be read: No such file"),
         ("a.csv", b"\xff\xff\xff", "neither UTF-8 nor GB 18030"),
@@ -88,6 +121,10 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written"):
         write(tmp_path / "r.xlsx", [PLACES])
     assert [path.name for path in tmp_path.iterdir()] == ["r.xlsx"]
+    (tmp_path / "a.csv").touch()
+    for name in ("x.csv", "x.xlsx"):
+        with pytest.raises(SettingsError, match="cannot be written"):
+            write(tmp_path / "a.csv" / name, [PLACES])
 
 
 def test_a_column_is_as_wide_as_its_widest_cell_and_sixty_at_most(tmp_path: Path) -> None:
