@@ -40,6 +40,14 @@ def pairs(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[int, str, str]]:
             yield number, first, second
 
 
+def named(first: str) -> bool:
+    """Whether the `first` cell of a row is meant for a code or a node's name, and so for no heading: these have digits.
+
+    Also one that is misspelt: an error in the first row must not pass for a heading.
+    """
+    return any(letter.isdigit() for letter in first)
+
+
 def _text(cell: Cell) -> str:
     """What the cell shows: a spreadsheet keeps 371721121 as a number, and hands it over as 371721121.0 at times."""
     if cell is None:

@@ -33,6 +33,26 @@ def test_a_table_without_a_heading() -> None:
 
 
 @pytest.mark.parametrize(
+    "code", ["371721121", "371721", "city", "371721121-a1/01", "371721121:zw", "371721121;1", "３７"]
+)
+def test_an_error_in_the_first_row_is_no_heading(code: str) -> None:
+    with pytest.raises(SettingsError) as bad:
+        assessments([[code, "92.5分"], ["371722", 80]], "a.csv")
+    assert str(bad.value).startswith(f"a.csv: row 1: score '92.5分' of '{code}': expected a number")
+
+
+@pytest.mark.parametrize("heading", ["代码", "code", "Code", "unit", "单位", ""])
+def test_what_a_heading_may_be_called(heading: str) -> None:
+    assert assessments([[heading, "2026Q4 分"], ["371722", 80]], "a.csv") == {"371722": (Decimal(80), 2)}
+
+
+@pytest.mark.parametrize("rows", [[["code", "score"]], [[None, None]], [[]]])
+def test_a_table_without_a_figure(rows: list[list[Cell]]) -> None:
+    with pytest.raises(SettingsError, match=r"a\.csv: there is no score in it: expected a code and a number of"):
+        assessments(rows, "a.csv")
+
+
+@pytest.mark.parametrize(
     ("row", "said"),
     [
         (["371721", "ninety"], "row 3: score 'ninety' of '371721': expected a number"),
@@ -41,6 +61,11 @@ def test_a_table_without_a_heading() -> None:
         (["371721", "-1"], "row 3: score '-1'"),
         (["371721", "NaN"], "row 3: score 'NaN'"),
         (["371721", "Infinity"], "row 3: score 'Infinity'"),
+        (["371721", "1e30"], "row 3: score '1e30'"),
+        (["371721", "9_2.5"], "row 3: score '9_2.5'"),
+        (["371721", "９２"], "row 3: score '９２'"),
+        (["371721", "1234567"], "row 3: score '1234567'"),
+        (["371721", 278 / 3], "expected a number of at most 4 decimals, e.g. 92.5"),
         (["", "80"], "row 3: a score of 80 without a code"),
         (["371722", "81"], "row 3: 371722 was given a score before"),
     ],
