@@ -8,6 +8,8 @@ from contract.errors import SettingsError
 
 _FORMS = "expected a year (2026), half (2026H2), quarter (2026Q4), month (2026-11), week (2026W47) or day (2026-11-27)"
 _MONTHS = {"H": 6, "Q": 3, "-": 1}
+# Numbers have so many digits, so that each period has one name, and one chain of editions.
+_DIGITS = {"H": 1, "Q": 1, "W": 2, "-": 2}
 _NAME = re.compile(r"([0-9]{4})(?:([HQW-])([0-9]{1,2}))?")
 
 
@@ -30,6 +32,8 @@ def period(name: str) -> Period:
         last + timedelta(days=1)
     except (ValueError, OverflowError) as bad:
         raise ValueError(f"period {name!r}: {_FORMS}") from bad
+    if (right := _rightly(name)) != name:
+        raise ValueError(f"period {name!r}: it is written {right}")
     return Period(name, first, last)
 
 
@@ -39,6 +43,14 @@ def asked(name: str) -> Period:
         return period(name)
     except ValueError as bad:
         raise SettingsError(f"--period: {bad}") from bad
+
+
+def _rightly(name: str) -> str:
+    """How the period that is called `name` is written."""
+    found = _NAME.fullmatch(name)
+    if found is None or found[2] is None:
+        return name
+    return f"{found[1]}{found[2]}{int(found[3]):0{_DIGITS[found[2]]}}"
 
 
 def _days(name: str) -> tuple[date, date]:

@@ -44,3 +44,13 @@ def test_what_is_no_period_says_what_would_be(name: str) -> None:
     with pytest.raises(ValueError, match="expected a year") as bad:
         period(name)
     assert repr(name) in str(bad.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("2026Q04", "2026Q4"), ("2026H01", "2026H1"), ("2026-1", "2026-01"), ("2026W5", "2026W05")],
+)
+def test_a_period_has_one_name(name: str, right: str) -> None:
+    """Else it could be published twice, in two chains of editions."""
+    with pytest.raises(ValueError, match=f"period '{name}': it is written {right}$"):
+        period(name)
