@@ -19,10 +19,15 @@ from contract.seal import NOTHING, Sum
 from contract.signing import public_key, verify
 from proof.coefficient import coefficient, corrected
 from proof.period import Period, period
-from proof.policy import Policy
+from proof.policy import Policy, impostor
 from proof.report import Line, Report, Stage
 from proof.scores import Counts
+from proof.span import bounds_of
 from proof.units import NONE, STAFFED, Kind, Unit, counted
+from proof.zone import zone_of
+
+# For so long at least an edition is open to appeals: a day.
+APPEAL_MS = 86_400_000
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -162,6 +167,16 @@ def misfit(before: Published | None, one: Edition) -> str | None:
     if one.stage == "final" and before is not None and one.at < before.edition.until:
         return "it is final, and was made before the time for appeals was over"
     return None
+
+
+def unsound(one: Edition) -> Iterator[str]:
+    """What is wrong with `one`, whatever came before it and whatever was rated; raises `SettingsError` as `zone_of`."""
+    if one.at < bounds_of(one.span, zone_of(one.zone)).behind:
+        yield f"it was made before {one.period} was over"
+    if one.stage == "appeal" and one.until < one.at + APPEAL_MS:
+        yield "it may be appealed against for less than a day"
+    if (said := impostor(one.policy)) is not None:
+        yield said
 
 
 def written(one: Published) -> str:

@@ -53,6 +53,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return points_of(self.weights)
 
 
+def impostor(policy: Policy) -> str | None:
+    """Why `policy` is not what it says it is: it has a shipped one's name and version, and other figures."""
+    if policy.name not in SHIPPED or policy.version != shipped(policy.name).version or policy == shipped(policy.name):
+        return None
+    called = f"{policy.name} {policy.version}"
+    return f"its policy calls itself {called}, and has other figures than the one that is shipped under this name"
+
+
 @cache
 def shipped(name: str) -> Policy:
     """Return one of the `SHIPPED` policies."""
@@ -64,12 +72,15 @@ def named(name: str) -> Policy:
     if name in SHIPPED:
         return shipped(name)
     try:
-        return read(Path(name).read_text(encoding="utf-8"))
+        own = read(Path(name).read_text(encoding="utf-8"))
     except OSError as bad:
         ours = " and ".join(SHIPPED)
         raise SettingsError(f"policy {name}: {bad.strerror}; shipped are {ours}, else name a TOML file") from bad
     except (msgspec.DecodeError, UnicodeDecodeError) as bad:
         raise SettingsError(f"policy {name}: {bad}") from bad
+    if (said := impostor(own)) is not None:
+        raise SettingsError(f"policy {name}: {said}; give it a name of its own")
+    return own
 
 
 def read(text: str) -> Policy:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from contract.batch import StreamKey
 from contract.errors import Refused, SettingsError
 from contract.signing import public_key
-from proof.edition import Edition, Published, faults, misfit, objection, opened
+from proof.edition import Edition, Published, faults, misfit, objection, opened, unsound
 from proof.findings import Finding, Rule
 from proof.ledger import Rating
 from proof.scores import Counts
@@ -15,6 +15,10 @@ from proof.span import bounds_of
 from proof.upheld import Upheld
 from proof.zone import zone_of
 
+# So long before an edition was made, what stands before it was there to be counted: clocks differ, and the last entries
+# were still on their way when it was.
+_SLACK_MS = 3_600_000
+_OVERLOOKED = "SELECT min(position) FROM ledger_entry WHERE position > ? AND position < ? AND received_at < ?"
 _REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'report' ORDER BY position"
 
 
@@ -58,18 +62,20 @@ class Reports:
 
         `upheld` says what each of them counts without.
         """
+        self._ledger = ledger
         self._find = find
         self._key = key
         self._editions: list[_Recounted] = []
-        newest: dict[str, Published] = {}
+        newest: dict[str, tuple[int, Published]] = {}
         for position, name, number, raw in ledger.execute(_REPORTS):
             one = self._read(f"position {position}", name, number, raw)
             if one is None:
                 continue
-            before = newest.get(one.edition.period)
-            if (said := misfit(before, one.edition)) is not None:
-                self._tell(f"position {position}, {_name(one.edition)}", said)
-            newest[one.edition.period] = one
+            since, before = newest.get(one.edition.period, (0, None))
+            said = (misfit(before, one.edition), self._misplaced(position, one.edition, since), *unsound(one.edition))
+            for wrong in filter(None, said):
+                self._tell(f"position {position}, {_name(one.edition)}", wrong)
+            newest[one.edition.period] = position, one
             self._editions.append(_Recounted(position, one.edition, zone_of(one.edition.zone), upheld))
 
     def __len__(self) -> int:
@@ -92,6 +98,15 @@ class Reports:
             said = f"it stands as edition {number} of {name}, and says {one.edition.number} of {one.edition.period}"
             self._find(Finding(Rule.ALTERED, where, said))
         return one
+
+    def _misplaced(self, position: int, edition: Edition, since: int) -> str | None:
+        """Why `edition`, at `position`, is not of the ledger as it was then, where the one before it is at `since`."""
+        upto = f"it is of the ledger up to position {edition.position}, and"
+        if not since <= edition.position < position:
+            return f"{upto} that is not between the edition before it and itself"
+        asked = (edition.position, position, edition.at - _SLACK_MS)
+        (overlooked,) = self._ledger.execute(_OVERLOOKED, asked).fetchone()
+        return None if overlooked is None else f"{upto} position {overlooked} stood there an hour before it was made"
 
     def add(self, rating: Rating, since: int) -> None:
         """Take in `rating`, which counts since ledger position `since`."""

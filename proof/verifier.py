@@ -102,7 +102,7 @@ def _seals(seals: list[Sealed], city: bytes | None) -> Verdict:
 def _report(one: Published, city: bytes | None) -> Verdict:
     told = one.edition
     said = edition.objection(one, city)
-    faults = [] if said is None else [said]
+    faults = [*([] if said is None else [said]), *edition.unsound(told)]
     windows, upheld = edition.own_windows(told), edition.own_upheld(told)
     faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, windows, upheld)]
     says = {name: getattr(told, name) for name in ("period", "number", "stage", "until", "position", "at", "by")}

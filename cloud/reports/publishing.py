@@ -11,12 +11,13 @@ from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry, enter
 from cloud.reports import store
 from cloud.reports.rules import due
+from contract.errors import SettingsError
 from contract.signing import Signer
 from proof.edition import Published, edition_of, encoded, number_after, opened
 from proof.given import Given
 from proof.period import Period
 from proof.places import QUERIES, city, units_of
-from proof.policy import Policy
+from proof.policy import Policy, impostor
 from proof.report import Report, check_known, lines
 from proof.scores import Counts
 from proof.span import Bounds, bounds_of
@@ -44,9 +45,11 @@ class Wish(NamedTuple):
 async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, at: int) -> tuple[Published, Report]:
     """Publish what is wished at city time `at` (ms), its days those of `zone`; the edition, and the report it freezes.
 
-    Raises `SettingsError` where that is not due, and `Unavailable`, also where somebody published it meanwhile, since
-    no two editions have one number; then nothing has happened.
+    Raises `SettingsError` where that is not due, or its policy not what it is called, and `Unavailable`, also where
+    somebody published it meanwhile, since no two editions have one number; then nothing has happened.
     """
+    if (said := impostor(wish.policy)) is not None:
+        raise SettingsError(said)
     bounds = bounds_of(wish.span, zone_of(zone))
     with unavailable():
         # One moment of the database: tallies are of exactly the entries up to its head.

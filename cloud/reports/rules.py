@@ -1,7 +1,7 @@
 """Which stage of a period's report is due. Pure."""
 
 from contract.errors import SettingsError
-from proof.edition import Published
+from proof.edition import APPEAL_MS, Published
 from proof.period import Period
 from proof.report import Stage
 
@@ -20,6 +20,8 @@ def due(
     if now < behind:
         raise SettingsError(f"{name} is not over: until then `manyi score` makes provisional reports of it")
     if not final:
+        if appeal_days * DAY_MS < APPEAL_MS:
+            raise SettingsError(f"{name}: an edition may be appealed against for a day at least")
         return "appeal", now + appeal_days * DAY_MS
     if before is None or before.edition.stage != "appeal":
         raise SettingsError(f"{name}: nobody could appeal yet: publish it without --final first")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import httpx
+import msgspec
 import pytest
 
 from cloud.app import create_app
@@ -27,6 +28,7 @@ from tests.cloud.conftest import NODE, NOW, SIGNERS, Desk, entry
 CITY = Signer(b"9" * 32)
 ZONE = "Asia/Shanghai"
 MONTH = period("2026-11")
+NOT_GUARDED = msgspec.structs.replace(shipped("guarded"), weights=(1.0, 0.9, 0.0))
 
 
 def at(text: str) -> int:
@@ -115,6 +117,8 @@ async def test_what_comes_late_changes_the_next_edition_and_none_that_is_out(rat
     [
         (BEHIND - 1, wish(), "2026-11 is not over: until then `manyi score` makes provisional reports"),
         (BEHIND, wish(final=True), "nobody could appeal yet"),
+        (BEHIND, wish(days=0), "2026-11: an edition may be appealed against for a day at least"),
+        (BEHIND, wish()._replace(policy=NOT_GUARDED), "its policy calls itself guarded 1, and has other figures"),
         (BEHIND, wish(_371721999="5"), r"scores.csv: no unit of 2026-11 has a code such as 371721999 \(row 1\)"),
     ],
 )

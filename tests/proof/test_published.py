@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pytest
 
 from contract.signing import Signer
 from proof.__main__ import main
+from proof.coefficient import coefficient, corrected
 from proof.edition import Edition, Published, encoded, opened, written
+from proof.policy import Policy, shipped
 from tests.proof.ledgers import (
     A1,
     CITY,
     MALLORY,
     NEW,
+    NOW,
     TOWNSHIP,
     batch,
     close_day,
@@ -119,6 +123,61 @@ def test_an_edition_of_another_position_has_other_figures(ledger: Path, capsys: 
     assert any(one.startswith("position 8, edition 2 of 2026-11-22, city: ratings") for one in said)
 
 
+def of_policy(policy: Policy) -> Callable[[Edition], Edition]:
+    """The same ratings, judged by `policy`."""
+
+    def change(told: Edition) -> Edition:
+        lines = []
+        for one in told.lines:
+            k = coefficient(one.counts, policy).k
+            after = None if one.assessment is None else str(corrected(Decimal(one.assessment), k))
+            lines.append(msgspec.structs.replace(one, k=str(k), corrected=after))
+        return msgspec.structs.replace(told, policy=policy, lines=lines)
+
+    return change
+
+
+def of_nothing(told: Edition) -> Edition:
+    """As if the ledger had been empty."""
+    lines = [msgspec.structs.replace(one, counts=(0, 0, 0)) for one in told.lines]
+    return of_policy(PLAIN)(msgspec.structs.replace(told, position=0, lines=lines))
+
+
+PLAIN = shipped("plain")
+MILD = msgspec.structs.replace(PLAIN, weights=(1.0, 0.9, 0.0))
+NOT_PLAIN = "its policy calls itself plain 1, and has other figures than the one that is shipped under this name"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (of_nothing, "it is of the ledger up to position 0, and position 1 stood there an hour before it was made"),
+        (lambda told: msgspec.structs.replace(told, position=6), "it is of the ledger up to position 6, and that is"),
+        (lambda told: msgspec.structs.replace(told, until=told.at), "it may be appealed against for less than a day"),
+        (lambda told: msgspec.structs.replace(told, until=told.at + DAY_MS - 1), "for less than a day"),
+        (lambda told: msgspec.structs.replace(told, at=NOW, until=NOW + DAY_MS), "made before 2026-11-22 was over"),
+        (of_policy(MILD), NOT_PLAIN),
+    ],
+)
+def test_an_edition_that_publishing_never_makes(
+    ledger: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Edition], Edition], said: str
+) -> None:
+    put(ledger, 6, change)
+    found = named(audited(capsys, ledger), "report")
+    assert any(one.startswith("position 6, edition 1 of 2026-11-22: ") and said in one for one in found), found
+
+
+def test_an_edition_does_not_go_back_behind_the_one_before_it(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(ledger, 8, lambda told: msgspec.structs.replace(told, position=5))
+    found = named(audited(capsys, ledger), "report")
+    assert any("edition 2 of 2026-11-22: it is of the ledger up to position 5, and that is" in one for one in found)
+
+
+def test_a_policy_of_another_version_may_have_other_figures(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(ledger, 8, of_policy(msgspec.structs.replace(MILD, version=2)))
+    assert named(audited(capsys, ledger), "report") == []
+
+
 def test_what_was_admitted_later_did_not_count_yet(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Number 3, pressed on that day, is held until an entry behind both editions; and both count it."""
     tampered(
@@ -183,6 +242,10 @@ def test_a_report_is_verified_by_itself(
     file.write_text(written(opened(CITY.entry(encoded(wrong)))), encoding="utf-8")
     assert main(["verify", str(file)]) == 1
     assert f"WRONG: {TOWNSHIP}: K 1.0000 where 0." in capsys.readouterr().out
+    # It signs figures of its own under the name of a policy that everybody knows.
+    file.write_text(written(opened(CITY.entry(encoded(of_policy(MILD)(made[1][1].edition))))), encoding="utf-8")
+    assert main(["verify", str(file)]) == 1
+    assert f"WRONG: {NOT_PLAIN}" in capsys.readouterr().out
     file.write_text('{"kind":"report","v":1}\nsignature', encoding="utf-8")
     assert main(["verify", str(file)]) == 2
     assert "report.txt: report: " in capsys.readouterr().err

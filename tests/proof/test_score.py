@@ -217,6 +217,7 @@ async def test_a_policy_of_ones_own(ledger: Path, capsys: pytest.CaptureFixture[
         (["--period", "2026Q5"], "--period: period '2026Q5': expected a year"),
         (["--zone", "Mars"], "zone 'Mars': expected an IANA name"),
         (["--policy", "nowhere.toml"], "policy nowhere.toml: No such file or directory; shipped are guarded and plain"),
+        (["--policy", "{folder}/mild.toml"], "mild.toml: its policy calls itself plain 1, and has other figures than"),
         (["--policy", "{folder}/bad.toml"], "bad.toml: Object missing required field"),
         (["--assessment", "{folder}/none.csv"], "none.csv cannot be read"),
         (["--assessment", "{folder}/bad.csv"], "bad.csv: no unit of 2026Q4 has a code such as 371799 (row 2)"),
@@ -238,6 +239,7 @@ async def test_what_cannot_be_used_is_one_line_and_code_2(
     (ledger.parent / "half.csv").write_text("code,served\n371721,80.5\n", encoding="utf-8")
     (ledger.parent / "less.csv").write_text("371721,80\n", encoding="utf-8")
     (ledger.parent / "bad.toml").write_text("version = 1\n", encoding="utf-8")
+    (ledger.parent / "mild.toml").write_text('name = "plain"\nversion = 1\nweights = [1, 0.9, 0]\n', encoding="utf-8")
     before = digest(ledger)
     named = [word.format(folder=ledger.parent) for word in words]
     assert score("--database", ledger, "--period", "2026Q4", *named) == 2
