@@ -167,7 +167,13 @@ def objection(one: Filed, keys: Keys) -> str | None:
 
 
 def misfit(before: Filed | None, one: Filed) -> str | None:
-    """Why `one` cannot follow `before`, the newest judgement of its flag so far (None: there is none), if it cannot."""
+    """Why `one` cannot be the judgement that follows `before`, the newest of its flag so far (None: there is none).
+
+    None where it can.
+    """
+    # A key that ended signs nothing of what happened since, however its holder dates it.
+    if one.judgement.at < one.judgement.ended:
+        return "it is dated before the flag that it judges was over"
     if one.judgement.prev == (NOTHING if before is None else before.digest):
         return None
     if before is None:

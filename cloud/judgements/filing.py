@@ -2,7 +2,7 @@
 
 from cloud.database import Database, unavailable
 from cloud.judgements import store
-from cloud.judgements.rules import objection
+from cloud.judgements.rules import lapsed, objection
 from cloud.ledger.store import Entry, enter
 from cloud.misuse import store as misuse
 from cloud.registry import auditors
@@ -30,6 +30,7 @@ async def file(database: Database, one: Filed, *, at: int) -> tuple[int, int]:
             before = await store.of_day(connection, told.node, told.day)
             against = (
                 judgement.objection(one, keys)
+                or lapsed(one, keys, at)
                 or judgement.misfit(store.newest(before).get(told.flag), one)
                 or objection(told, flags.get(told.day, ()), now=at)
             )

@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 
 from cloud.misuse.rules import Flag
+from contract.bundle import Signed
 from contract.identity import window_id
-from proof.judgement import FlagKey, Judgement, Verdict
+from contract.keys import Keys, signed
+from proof.judgement import Filed, FlagKey, Judgement, Verdict
 
 # As `/api/flags` calls the last one of a page; no name has this sign in it.
 _NAME = re.compile(r"(\d{1,15})~([0-9a-z/-]{1,40})~([a-z]{1,16})", re.ASCII)
@@ -40,6 +42,17 @@ def judgement_of(flag: Flag, verdict: Verdict, why: str, *, at: int, prev: str) 
 def key_of(flag: Flag) -> FlagKey:
     """What names `flag`."""
     return FlagKey(flag.node, flag.day, flag.rule, flag.window, flag.begin)
+
+
+def lapsed(one: Filed, keys: Keys, now: int) -> str | None:
+    """Which signer of `one` has no key at `now` (ms), of those in `keys`, that signed it; None where each has.
+
+    The date in a judgement is its signers' own word: it alone must not bring back a key that has ended.
+    """
+    for name, signature in one.signatures:
+        if not signed(Signed(one.body, signature), keys.get(name, ()), now):
+            return f"the key that {name} signed with has ended: judge it again"
+    return None
 
 
 def objection(judgement: Judgement, flags: Sequence[Flag], *, now: int) -> str | None:

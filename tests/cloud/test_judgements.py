@@ -126,6 +126,7 @@ async def test_what_cannot_be_filed(flagged: Database) -> None:
         (judged(burst._replace(ratings=[])), "the flag has other ratings"),
         (judged(burst._replace(version="9")), "the flag has other version"),
         (judged(burst, at=AT + 1), "dated into the future"),
+        (judged(burst, at=burst.end - 1), "dated before the flag that it judges was over"),
     ):
         with pytest.raises(SettingsError, match=said):
             await file(flagged, one, at=AT)
@@ -133,7 +134,11 @@ async def test_what_cannot_be_filed(flagged: Database) -> None:
         await write(connection, "UPDATE auditor SET valid_to = :at WHERE name = 'li'", [(AT,)])
     with pytest.raises(SettingsError, match="no key that li had then signed this"):
         await file(flagged, judged(burst), at=AT)
+    # Signed while the key held, or dated so, and brought when it holds no more.
+    with pytest.raises(SettingsError, match="the key that li signed with has ended: judge it again"):
+        await file(flagged, judged(burst, at=AT - 1), at=AT)
     assert await kept(flagged) == []
+    await file(flagged, judged(burst, at=AT - 1), at=AT - 1)
 
 
 async def test_a_rating_that_does_not_count_is_not_judged(flagged: Database) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cloud.database import open_database, write
@@ -185,8 +186,9 @@ def test_the_same_ratings_in_another_order_are_the_same_in_the_end(
         (judgement(A1, DAY, [(OTHER, 1, 1)], span=SPAN), f"number 1 of {A1}/{OTHER} is not in the ledger"),
         (judgement(A1, DAY, [(OLD, 3, 3)], span=SPAN, window="02"), f"number 3 is of {A1}/01 at {ELSE}"),
         (judgement(A1, DAY, [(OLD, 6, 6)], span=(NOW, NOW + 39_999)), f"number 6 is of {A1}/01 at {ELSE}"),
+        (msgspec.structs.replace(FIRST.judgement, at=NOW), "it is dated before the flag that it judges was over"),
     ],
-    ids=["numbers that nobody gave", "another node's", "another window's", "another time's"],
+    ids=["numbers that nobody gave", "another node's", "another window's", "another time's", "dated before"],
 )
 def test_two_auditors_cannot_uphold_what_is_not_there(
     ledger: Path, capsys: pytest.CaptureFixture[str], one: Judgement, said: str

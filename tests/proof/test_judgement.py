@@ -85,6 +85,13 @@ def test_one_follows_the_other_of_its_flag() -> None:
     assert misfit(None, after) == "it names a judgement before it, and the flag has none"
 
 
+def test_none_is_made_before_its_flag_is_over() -> None:
+    """Else a key that ended long ago could sign what happened since."""
+    early = signed(msgspec.structs.replace(ONE.judgement, at=ONE.judgement.ended - 1))
+    assert objection(early, KEYS) is None
+    assert misfit(None, early) == "it is dated before the flag that it judges was over"
+
+
 def test_a_judgement_counts_from_its_position_until_a_newer_one() -> None:
     away = judgement(NODE, DAY, RATINGS, span=SPAN, verdict="dismissed")
     again = judgement(NODE, DAY, [(EPOCH, 4, 6)], span=SPAN)
