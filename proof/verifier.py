@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -86,17 +86,26 @@ def _kind(text: str) -> str | None:
 
 
 def _seals(seals: list[Sealed], city: bytes | None) -> Verdict:
-    faults = []
-    for before, one in zip([None, *seals], seals, strict=False):
-        if (said := objection(one, city)) is not None:
-            faults.append(f"seal {one.seal.number}: {said}")
-        if before is not None and one.seal.number == before.seal.number + 1:
-            said = misfit(before, one)
-            if said is not None:
-                faults.append(f"seal {one.seal.number}: {said}")
+    faults = [f"seal {one.seal.number}: {said}" for one in seals if (said := objection(one, city)) is not None]
+    faults += _unchained(seals)
     lines = [line for one in seals for line in _told(one)]
     says = [{"number": one.seal.number, "day": one.seal.day, "root": one.seal.root, "by": one.seal.by} for one in seals]
     return Verdict({"seals": says}, [*lines, *_trusting(city)], faults)
+
+
+def _unchained(seals: list[Sealed]) -> Iterator[str]:
+    """What is wrong between `seals`, in whichever order: two of one number, or one that does not follow its own."""
+    numbered: dict[int, dict[bytes, Sealed]] = {}
+    for one in seals:
+        numbered.setdefault(one.seal.number, {})[one.raw] = one
+    for number, ones in sorted(numbered.items()):
+        if len(ones) > 1:
+            yield f"seal {number}: there are {len(ones)} that differ: the city signed two stories"
+        for one in ones.values():
+            said = [misfit(before, one) for before in numbered.get(number - 1, {}).values()]
+            # Of several before it, which was named above, it follows one at most.
+            if said and None not in said:
+                yield f"seal {number}: {said[0]}"
 
 
 def _report(one: Published, city: bytes | None) -> Verdict:
