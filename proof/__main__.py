@@ -2,13 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from contract.errors import SettingsError
 
 # Each word, and the module that is loaded when it is asked for: a score needs no certificates, and their library.
 _WORDS = {"score": "score", "audit": "auditor", "prove": "prover", "verify": "verifier"}
+
+# Their values are of letters, digits, "-" and "_", and may begin with what argparse takes for an option.
+_TAKING = ("--city", "--epoch")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,13 +22,21 @@ def main(argv: Sequence[str]) -> int:
         command = import_module(f"proof.{_WORDS[word]}")
         # What is verified stands by itself; the others read a ledger.
         command.offer(words, *([] if word == "verify" else [_common()]))
-    options = parser.parse_args(argv)
+    options = parser.parse_args([*_joined(argv)])
     try:
         code: int = options.run(options)
     except SettingsError as bad:
         sys.stderr.write(f"{bad}\n")
         return 2
     return code
+
+
+def _joined(argv: Sequence[str]) -> Iterator[str]:
+    """The words of a command line, each of `_TAKING` with its value in one word."""
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if word in _TAKING else None
+        yield word if value is None else f"{word}={value}"
 
 
 def _common() -> argparse.ArgumentParser:

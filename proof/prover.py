@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from contract.batch import MAX_ROWS
-from contract.errors import SettingsError
+from contract.batch import MAX_NUMBER, MAX_ROWS
+from contract.errors import Refused, SettingsError, StoreDamaged
 from proof.inclusion import Inclusion, proved
-from proof.ledger import snapshot
+from proof.ledger import batch_at, snapshot
 from proof.seals import Sealed, leaf, opened
 from proof.source import located
 
@@ -18,7 +18,7 @@ _GIVING = """
 SELECT epoch, min(position), raw FROM ledger_entry
 WHERE kind = 'batch' AND node = ? AND first > ? - ? AND first <= ? AND last >= ? GROUP BY epoch ORDER BY 2
 """
-_SEAL = "SELECT raw FROM ledger_entry WHERE kind = 'seal' AND last >= ? ORDER BY last LIMIT 1"
+_SEAL = "SELECT position, raw FROM ledger_entry WHERE kind = 'seal' AND last >= ? ORDER BY last LIMIT 1"
 _LEAVES = "SELECT position, kind, raw FROM ledger_entry WHERE position BETWEEN ? AND ? ORDER BY position"
 
 
@@ -55,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _prove(ledger: sqlite3.Connection, node: str, number: int, epoch: str | None) -> Inclusion:
-    found = ledger.execute(_GIVING, (node, number, MAX_ROWS, number, number)).fetchall()
+    asked = (node, number, MAX_ROWS, number, number)
+    # SQLite takes no number that is longer than any rating's.
+    found = ledger.execute(_GIVING, asked).fetchall() if 1 <= number <= MAX_NUMBER else []
     giving = [one for one in found if epoch in (None, one[0])]
     if not giving:
         raise SettingsError(f"number {number} of {node}{f'/{epoch}' if epoch else ''} is not in this ledger")
@@ -63,18 +65,34 @@ def _prove(ledger: sqlite3.Connection, node: str, number: int, epoch: str | None
         epochs = ", ".join(one[0] for one in giving)
         raise SettingsError(f"{len(giving)} runs of {node} have a number {number}; --epoch says which: {epochs}")
     ((epoch, position, raw),) = giving
-    sealed = _seal_over(ledger, position)
+    try:
+        batch_at(position, raw)
+        sealed = _seal_over(ledger, position)
+    except StoreDamaged as bad:
+        raise SettingsError(f"{bad}; `manyi audit` names what is wrong") from bad
     return proved(node, epoch, number, position=position, entry=raw, sealed=sealed)
 
 
 def _seal_over(ledger: sqlite3.Connection, position: int) -> Sealed:
-    """The seal that closed `position`, with its leaves as the ledger has them now."""
+    """The seal that closed `position`, with its leaves as the ledger has them now.
+
+    Raises `SettingsError`, and `StoreDamaged` where an entry cannot be read.
+    """
     row = ledger.execute(_SEAL, (position,)).fetchone()
     if row is None:
         raise SettingsError(f"position {position} is not sealed yet: its day is closed at midnight")
-    sealed = opened(row[0])
+    try:
+        sealed = opened(_bytes(*row))
+    except Refused as bad:
+        raise StoreDamaged(f"ledger position {row[0]} cannot be read: {bad.detail}") from bad
     entries = ledger.execute(_LEAVES, (sealed.seal.first, sealed.seal.last)).fetchall()
-    leaves = tuple(leaf(kind, raw) for _, kind, raw in entries)
+    leaves = tuple(leaf(kind, _bytes(place, raw)) for place, kind, raw in entries)
     if len(leaves) != sealed.seal.last - sealed.seal.first + 1:
         raise SettingsError(f"entries that seal {sealed.seal.number} closed are missing; `manyi audit` names them")
     return sealed._replace(leaves=leaves)
+
+
+def _bytes(position: int, raw: object) -> bytes:
+    if not isinstance(raw, bytes):
+        raise StoreDamaged(f"ledger position {position} cannot be read: {type(raw).__name__} in place of bytes")
+    return raw

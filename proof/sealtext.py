@@ -15,7 +15,8 @@ def read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _LONGEST:
             raise SettingsError(f"{file}: {_LONGEST >> 20} MiB are more than any seal or proof has")
-        return file.read_text(encoding="utf-8")
+        # Notepad puts a mark before the first letter.
+        return file.read_text(encoding="utf-8-sig")
     except OSError as bad:
         raise SettingsError(f"{file} cannot be read: {bad.strerror or bad}") from bad
     except UnicodeDecodeError as bad:

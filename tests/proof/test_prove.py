@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from contract.codec import encode
 from contract.signing import Signer
 from proof.__main__ import main
-from proof.seals import Sealed, written
+from proof.seals import Sealed, opened, written
 from tests.proof.ledgers import (
     A1,
     B2,
@@ -183,6 +185,67 @@ def test_seals_are_verified(
     raw = CITY.entry(made[1][1].raw.partition(b"\n")[0].replace(stray.prev.encode(), b"1a" * 32))
     file.write_text(written(made[1][0]) + raw.decode(), encoding="utf-8")
     assert verified(capsys, file)["faults"] == ["seal 2: it names another seal 1 than the one before it"]
+
+
+def test_two_seals_of_one_number_are_named(
+    made: tuple[Path, list[Sealed]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is the city's, and it told two stories."""
+    file, (one, two) = tmp_path / "seals.txt", made[1]
+    other = opened(CITY.entry(encode(msgspec.structs.replace(one.seal, root="1a" * 32))))
+    said = "seal 1: there are 2 that differ: the city signed two stories"
+    for fork in ([one, other], [one, two, other], [other, one._replace(leaves=()), one]):
+        file.write_text("".join(map(written, fork)), encoding="utf-8")
+        assert said in verified(capsys, file)["faults"]
+    # The same one twice, once in its short form, is one; and in which order they stand does not matter.
+    file.write_text("".join(map(written, [two, one._replace(leaves=()), one])), encoding="utf-8")
+    assert verified(capsys, file)["good"]
+    stray = opened(CITY.entry(encode(msgspec.structs.replace(two.seal, prev="1a" * 32))))
+    file.write_text("".join(map(written, [stray, one])), encoding="utf-8")
+    assert verified(capsys, file)["faults"] == ["seal 2: it names another seal 1 than the one before it"]
+
+
+def test_a_text_that_notepad_saved(made: tuple[Path, list[Sealed]], tmp_path: Path) -> None:
+    file = tmp_path / "seals.txt"
+    file.write_text("".join(map(written, made[1])), encoding="utf-8-sig")
+    assert main(["verify", str(file)]) == 0
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "-99999999999999999999", "0"])
+def test_a_number_that_no_rating_can_have(ledger: Path, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "--database", str(ledger), A1, number]) == 2
+    assert capsys.readouterr().err == f"number {number} of {A1} is not in this ledger\n"
+
+
+@pytest.mark.parametrize("raw", [b"{}", "text"])
+@pytest.mark.parametrize("position", [1, 6])
+def test_what_is_damaged_is_not_proved(
+    ledger: Path, position: int, raw: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tampered(ledger, ("UPDATE ledger_entry SET raw = ? WHERE position = ?", (raw, position)))
+    assert main(["prove", "--database", str(ledger), A1, "2", "--epoch", OLD]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"ledger position {position} cannot be read: ")
+    assert said.endswith("; `manyi audit` names what is wrong\n")
+
+
+def test_a_value_may_begin_like_an_option(ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of keys and epochs one in 64 does."""
+    proof = proof_of(ledger, A1, 2, "--epoch", OLD)
+    city = "-" + CITY.public[1:]
+    assert main(["verify", str(proof), "--city", city]) == 1
+    assert "not by the city's key" in capsys.readouterr().out
+    assert main(["verify", str(proof), f"--city={city}"]) == 1
+    assert main(["audit", "--database", str(ledger), "--city", city]) == 1
+    capsys.readouterr()
+    assert main(["prove", "--database", str(ledger), A1, "2", "--epoch", "-AAAAAAAAA"]) == 2
+    assert capsys.readouterr().err == f"number 2 of {A1}/-AAAAAAAAA is not in this ledger\n"
+    # What is left out is still missed.
+    with pytest.raises(SystemExit) as end:
+        main(["verify", str(proof), "--city"])
+    assert end.value.code == 2
+    assert main(["verify", str(proof), "--city", "--json"]) == 2
+    assert "--city: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
