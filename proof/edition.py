@@ -5,8 +5,9 @@ the ledger as it is then. What comes later changes the next edition, never one t
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from contract.config import KeyText
 from contract.errors import Reason, Refused, SettingsError
 from contract.seal import NOTHING, Sum
 from contract.signing import public_key, verify
+from proof.assessment import score_of
 from proof.coefficient import coefficient, corrected
 from proof.period import Period, period
 from proof.policy import Policy, impostor
@@ -28,6 +30,8 @@ from proof.zone import zone_of
 
 # For so long at least an edition is open to appeals: a day.
 APPEAL_MS = 86_400_000
+# K, which is below 2, and a score times that.
+_PRODUCT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,4})?")
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -81,9 +85,11 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
             # Editions are for everybody: people's ratings are not, and who had which window is not in one.
             if line.kind in STAFFED:
                 raise ValueError(f"{line.code}: the ratings of an office or a person are not published")
-            for text in (line.k, line.assessment, line.corrected):
-                if text is not None:
-                    _decimal(text)
+            if line.assessment is not None and score_of(line.assessment) is None:
+                raise ValueError(f"{line.assessment!r} is no score")
+            for text in (line.k, line.corrected):
+                if text is not None and not _PRODUCT.fullmatch(text):
+                    raise ValueError(f"{text!r} is no number")
 
     @property
     def span(self) -> Period:
@@ -105,13 +111,6 @@ class Published(NamedTuple):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Edition).decode
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as bad:
-        raise ValueError(f"{text!r} is no number") from bad
 
 
 def edition_of(

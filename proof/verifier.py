@@ -100,7 +100,7 @@ def _unchained(seals: list[Sealed]) -> Iterator[str]:
         numbered.setdefault(one.seal.number, {})[one.raw] = one
     for number, ones in sorted(numbered.items()):
         if len(ones) > 1:
-            yield f"seal {number}: there are {len(ones)} that differ: the city signed two stories"
+            yield f"seal {number}: there are {len(ones)} different ones of this number"
         for one in ones.values():
             said = [misfit(before, one) for before in numbered.get(number - 1, {}).values()]
             # Of several before it, which was named above, it follows one at most.

@@ -106,6 +106,12 @@ def test_editions_follow_each_other_as_appeals_allow() -> None:
     assert misfit(edition(at=101), final.edition) == "it does not follow edition 1"
 
 
+def test_the_greatest_score_times_the_greatest_k() -> None:
+    made = report(counted(WINDOWS, []), {"371721": Decimal("999999.9999")})
+    told = signed(edition_of(made, None, stage="appeal", until=2, at=1, zone="Asia/Shanghai", by=CITY.public)).edition
+    assert {line.corrected for line in told.lines} == {None, "1050000.00"}
+
+
 def test_who_signed_it() -> None:
     assert objection(Published(ONE.edition, ONE.raw.replace(b'"number":1', b'"number":2'))) is not None
     assert "not by the city's key" in (objection(ONE, public_key(MALLORY.public)) or "")
@@ -120,6 +126,10 @@ def test_who_signed_it() -> None:
         {"stage": "draft"},
         {"lines": [["window", W1, W1, W1, [1, 2], "1.0000", None, None]]},
         {"lines": [["window", W1, W1, W1, [1, 2, 3], "one", None, None]]},
+        {"lines": [["window", W1, W1, W1, [1, 2, 3], "NaN", None, None]]},
+        {"lines": [["window", W1, W1, W1, [1, 2, 3], "1.0000", "Infinity", "1.00"]]},
+        {"lines": [["window", W1, W1, W1, [1, 2, 3], "1.0000", "1e30", "1.00"]]},
+        {"lines": [["window", W1, W1, W1, [1, 2, 3], "1.0000", "90", "1_00"]]},
         {"lines": [["hall", W1, W1, W1, [1, 2, 3], "1.0000", None, None]]},
         # Everybody may read it.
         {"lines": [["office", "371721121:zw", "厅", "Hall", [1, 2, 3], "1.0000", None, None]]},

@@ -193,7 +193,7 @@ def test_two_seals_of_one_number_are_named(
     """Each is the city's, and it told two stories."""
     file, (one, two) = tmp_path / "seals.txt", made[1]
     other = opened(CITY.entry(encode(msgspec.structs.replace(one.seal, root="1a" * 32))))
-    said = "seal 1: there are 2 that differ: the city signed two stories"
+    said = "seal 1: there are 2 different ones of this number"
     for fork in ([one, other], [one, two, other], [other, one._replace(leaves=()), one]):
         file.write_text("".join(map(written, fork)), encoding="utf-8")
         assert said in verified(capsys, file)["faults"]

@@ -246,6 +246,10 @@ def test_a_report_is_verified_by_itself(
     file.write_text(written(opened(CITY.entry(encoded(of_policy(MILD)(made[1][1].edition))))), encoding="utf-8")
     assert main(["verify", str(file)]) == 1
     assert f"WRONG: {NOT_PLAIN}" in capsys.readouterr().out
+    for score in ("Infinity", "1e30", "NaN"):
+        file.write_text(written(made[1][1]).replace('"88.5"', f'"{score}"'), encoding="utf-8")
+        assert main(["verify", str(file)]) == 2
+        assert f"report.txt: report: '{score}' is no score" in capsys.readouterr().err
     file.write_text('{"kind":"report","v":1}\nsignature', encoding="utf-8")
     assert main(["verify", str(file)]) == 2
     assert "report.txt: report: " in capsys.readouterr().err
