@@ -20,6 +20,8 @@ ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY 
 UNCOUNTED = "SELECT position, row FROM uncounted WHERE admitted IS NULL"
 HELLOS = "SELECT raw FROM hello"
 GIVEN = "SELECT node, epoch, first, last FROM ledger_entry WHERE kind = 'batch' AND node = ? AND epoch = ?"
+# The newest position; 0 where there is nothing.
+HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
 
 

@@ -10,7 +10,7 @@ from contract.errors import SettingsError
 from proof import policy as policies
 from proof import spreadsheet, table
 from proof.assessment import assessments
-from proof.ledger import snapshot
+from proof.ledger import HEAD, snapshot
 from proof.period import asked
 from proof.places import units
 from proof.report import Line, Report, check_known, lines
@@ -31,7 +31,6 @@ _SHEETS: tuple[tuple[dict[Language, str], tuple[Kind, ...]], ...] = (
     ({"zh": "办事机构", "en": "Offices"}, (Kind.OFFICE,)),
     ({"zh": "工作人员", "en": "People"}, (Kind.PERSON,)),
 )
-_POSITION = "SELECT coalesce(max(position), 0) FROM ledger_head"
 
 
 def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
@@ -73,7 +72,7 @@ def _report(options: argparse.Namespace) -> Report:
     scores = assessments(_rows(options.assessment), str(options.assessment))
     people = served(_rows(options.served), str(options.served))
     with located(options.database) as file, snapshot(file) as ledger:
-        (position,) = ledger.execute(_POSITION).fetchone()
+        (position,) = ledger.execute(HEAD).fetchone()
         known = list(units(ledger, bounds))
         taken = upheld_by_window(ledger, bounds.begin, bounds.behind)
         windows = without(by_window(ledger, span.first, span.last), taken)

@@ -1,10 +1,11 @@
 """The tallies that a city keeps beside its ledger: reading them, and whether they follow from it."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from contract.errors import Refused, StoreDamaged
@@ -40,17 +41,18 @@ def total(path: Path) -> int:
 def by_window(connection: sqlite3.Connection, first: date, last: date) -> dict[str, Counts]:
     """By window, what the city keeps of its days from `first` to `last`: (satisfied, basic, dissatisfied)."""
     asked = {"channel": BUTTON, "first": first.isoformat(), "last": last.isoformat()}
-    return _counts(connection.execute(BY_WINDOW, asked))
+    return counts_of(connection.execute(BY_WINDOW, asked))
 
 
 def upheld_by_window(connection: sqlite3.Connection, begin: int, behind: int) -> dict[str, Counts]:
     """By window, the ratings from `begin` to before `behind` (full minutes, ms) that are upheld as misuse."""
     asked = {"channel": BUTTON, "first": begin // MINUTE_MS, "behind": behind // MINUTE_MS}
-    return _counts(connection.execute(UPHELD_BY_WINDOW, asked))
+    return counts_of(connection.execute(UPHELD_BY_WINDOW, asked))
 
 
-def _counts(rows: Iterable[tuple[str, int, int, int]]) -> dict[str, Counts]:
-    return {str(window): (satisfied, basic, dissatisfied) for window, satisfied, basic, dissatisfied in rows}
+def counts_of(rows: Iterable[Sequence[Any]]) -> dict[str, Counts]:
+    """By window, the counts in `rows` of `BY_WINDOW` or `UPHELD_BY_WINDOW`, whichever database gave them."""
+    return {str(window): (int(good), int(basic), int(bad)) for window, good, basic, bad in rows}
 
 
 def without(windows: Mapping[str, Counts], upheld: Mapping[str, Counts]) -> dict[str, Counts]:

@@ -35,6 +35,7 @@ from cloud.recount.tally import (
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 from contract.errors import Refused
 from proof.judgement import Judgement, opened
+from proof.ledger import HEAD
 from proof.scores import Counts
 from proof.upheld import Upheld
 
@@ -46,7 +47,6 @@ PAGE = 5_000
 _EVER = 1 << 53
 
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM ledger_entry"
-HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
 # Takes the ledger's lock until the commit, and the number of a commit that nobody is told of: whoever follows the
 # numbers misses one, and loads anew what it made of the tallies.
 LOCK = "UPDATE ledger_head SET commits = commits + 1"

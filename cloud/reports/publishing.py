@@ -15,17 +15,16 @@ from contract.errors import SettingsError
 from contract.signing import Signer
 from proof.edition import Published, edition_of, encoded, number_after, opened
 from proof.given import Given
+from proof.ledger import HEAD
 from proof.period import Period
 from proof.places import QUERIES, city, units_of
 from proof.policy import Policy, impostor
 from proof.report import Report, check_known, lines
 from proof.scores import Counts
 from proof.span import Bounds, bounds_of
-from proof.tallies import BY_WINDOW, MINUTE_MS, UPHELD_BY_WINDOW, without
+from proof.tallies import BY_WINDOW, MINUTE_MS, UPHELD_BY_WINDOW, counts_of, without
 from proof.units import Unit, counted
 from proof.zone import zone_of
-
-HEAD = "SELECT coalesce(max(position), 0) FROM ledger_head"
 
 
 class Wish(NamedTuple):
@@ -81,11 +80,6 @@ async def _counts(
         units += units_of(kind, [tuple(row) for row in await fetch(connection, query, (bounds.behind,))], bounds)
     days = (BUTTON, span.first.isoformat(), span.last.isoformat())
     minutes = (BUTTON, bounds.begin // MINUTE_MS, bounds.behind // MINUTE_MS)
-    whole, upheld = [
-        {
-            str(window): (int(good), int(basic), int(bad))
-            for window, good, basic, bad in await fetch(connection, query, asked)
-        }
-        for query, asked in ((BY_WINDOW, days), (UPHELD_BY_WINDOW, minutes))
-    ]
+    whole = counts_of(await fetch(connection, BY_WINDOW, days))
+    upheld = counts_of(await fetch(connection, UPHELD_BY_WINDOW, minutes))
     return counted(without(whole, upheld), units), counted(upheld, units)
