@@ -1,16 +1,32 @@
 """A small file put on disk whole: there with all that is in it when the call returns, or not there at all."""
 
+import errno
 import os
 from pathlib import Path
+from secrets import token_hex
 
 SECRET = 0o600
 PUBLIC = 0o644
 
 
 def create(path: Path, content: bytes, mode: int = SECRET) -> None:
-    """Write the new file `path`; raises `FileExistsError`, then nothing has changed, or another `OSError`."""
-    _write(path, content, mode)
-    _sync(path.parent)
+    """Write the new file `path`; raises `FileExistsError` or another `OSError`, and then nothing has changed."""
+    # Of a file that is there, a full disk must not be what is told.
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    # A name of its own, since two may create one file at once. What a power cut leaves there, nobody reads.
+    beside = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        _write(beside, content, mode)
+        # Unlike a renaming this takes the place of nothing.
+        os.link(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    try:
+        _sync(path.parent)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def replace(path: Path, content: bytes, mode: int = SECRET) -> None:

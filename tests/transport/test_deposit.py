@@ -2,6 +2,10 @@
 
 import os
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,11 +45,12 @@ def test_a_file_is_replaced_with_its_mode_and_nothing_is_left_beside_it(tmp_path
     assert [found.name for found in tmp_path.iterdir()] == ["a"]
 
 
+def full(_descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_replacement_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deposit.replace(tmp_path / "a", b"first")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
@@ -53,6 +58,53 @@ def test_a_replacement_that_fails_leaves_what_was_there(tmp_path: Path, monkeypa
             deposit.replace(tmp_path / "a", b"second")
 
     assert (tmp_path / "a").read_bytes() == b"first"
+
+
+def test_a_new_file_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def full_folder(descriptor: int) -> None:
+        (full if stat.S_ISDIR(os.fstat(descriptor).st_mode) else fsync)(descriptor)
+
+    for failing in (full, full_folder):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", failing)
+            with pytest.raises(OSError, match="No space left"):
+                deposit.create(tmp_path / "a", b"first")
+        assert list(tmp_path.iterdir()) == []
+
+    deposit.create(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"second"
+
+
+def test_of_a_new_file_that_the_system_cuts_short_nothing_is_left(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from transport import deposit; import resource\n"
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (3, 3))\n"
+    script += "deposit.create(Path(sys.argv[1]), b'more than three')"
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a"], capture_output=True, text=True, check=False)
+
+    assert "File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_does_not_hide_that_a_file_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deposit.create(tmp_path / "a", b"first")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileExistsError):
+        deposit.create(tmp_path / "a", b"second")
+
+
+def test_one_of_many_creates_a_file_and_whoever_is_late_reads_it_whole(tmp_path: Path) -> None:
+    def attempt(content: bytes) -> bytes:
+        with suppress(FileExistsError):
+            deposit.create(tmp_path / "a", content)
+        return (tmp_path / "a").read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(attempt, [bytes([letter]) * 1000 for letter in b"abcdefgh"]))
+
+    assert len(seen) == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["a"]
 
 
 def test_content_and_name_are_on_the_disk_when_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,4 +119,7 @@ def test_content_and_name_are_on_the_disk_when_it_returns(tmp_path: Path, monkey
     deposit.create(tmp_path / "a", b"x")
     deposit.replace(tmp_path / "a", b"y")
 
-    assert synced == [str(tmp_path / "a"), str(tmp_path), str(tmp_path / ".a.new"), str(tmp_path)]
+    first, *others = synced
+    assert Path(first).parent == tmp_path
+    assert Path(first).name.startswith(".a.")
+    assert others == [str(tmp_path), str(tmp_path / ".a.new"), str(tmp_path)]
