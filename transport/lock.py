@@ -8,18 +8,22 @@ Whatever ends a process ends its lock, `kill -9` and a power cut too. Who only r
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from contract.errors import SettingsError, StoreFull
 
+_AGAIN_S = 0.02
+
 
 @contextmanager
-def locked(store: Path) -> Iterator[None]:
+def locked(store: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the file `store`, which need not exist yet, against every other process and every other holder in this one.
 
-    Raises `SettingsError` where it is held, and `StoreFull` where there is no room for a lock, or no right to one.
+    Where it is held this waits up to `patience_s`, and blocks its thread, and then raises `SettingsError`. Raises
+    `StoreFull` where there is no room for a lock, or no right to one.
     """
     # A link to a store is the same store.
     whole = store.resolve()
@@ -29,19 +33,25 @@ def locked(store: Path) -> Iterator[None]:
     except OSError as bad:
         raise StoreFull(f"{store}: unable to open its lock {beside}: {bad.strerror}") from bad
     try:
-        _take(lock, store, beside)
+        latest = time.monotonic() + patience_s
+        while not _take(lock, store, beside, last=time.monotonic() >= latest):
+            time.sleep(_AGAIN_S)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, store: Path, beside: Path) -> None:
+def _take(lock: int, store: Path, beside: Path, *, last: bool) -> bool:
+    """Take the lock now; False where it is held, and `SettingsError` at the `last` attempt."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
+        if not last:
+            return False
         raise SettingsError(
             f"{store} is in use by another process (`fuser {beside}` names it); "
             "stop that one, or give this one a store of its own"
         ) from held
     except OSError as bad:
         raise StoreFull(f"{store}: its lock {beside} cannot be taken: {bad.strerror}") from bad
+    return True

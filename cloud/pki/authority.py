@@ -11,7 +11,9 @@ The folder is the truth. It is copied by copying files; what an older copy has f
 but serial numbers are 159 random bits, so it never gives one a second time.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -22,14 +24,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloud.pki import access, names, rules
 from cloud.pki.rules import Issued, Reason
-from contract.errors import SettingsError
+from contract.errors import Reason as Refusal
+from contract.errors import Refused, SettingsError, StoreFull
 from contract.signing import public_key
 from proof import certificates
 from transport.deposit import PUBLIC, create, replace
 from transport.keys import new_key, read_seed
 from transport.lock import locked
 
+logger = logging.getLogger(__name__)
+
 _ISSUED = "issued"
+# Whoever revokes or certifies is done in milliseconds; with many certificates, in a second.
+PATIENCE_S = 10.0
 
 
 class Authority:
@@ -100,12 +107,12 @@ class Authority:
 
     def renew_list(self, at: int) -> bytes:
         """Sign the revocation list anew, with the same on it, so that it lives its ten years from now (PEM)."""
-        with locked(self._folder / access.REVOKED):
+        with self._alone():
             return self._revoke([], "retired", at)
 
     def revoke(self, wanted: str, reason: Reason, at: int) -> list[Issued]:
         """Revoke every certificate of the name `wanted`, or the one with that serial number; return what is new."""
-        with locked(self._folder / access.REVOKED):
+        with self._alone():
             before = self.revoked()
             meant = [one for one in self.issued() if wanted.lower() in {one.name, one.serial}]
             if not meant:
@@ -114,11 +121,31 @@ class Authority:
             self._revoke([one.serial for one in fresh], reason, at)
         return fresh
 
-    def of(self, name: str, key: str) -> list[Issued]:
-        """Every certificate of the device `name` for the public `key`, the newest last."""
+    def held(self, name: str, key: str) -> list[Issued]:
+        """Every certificate of the device `name` for the public `key`, the newest last.
+
+        Raises `Refused` where one was revoked: the key is in other hands, or to be in nobody's.
+        """
         raw = public_key(key)
         found = self._read(f"{names.device(name)}.*.pem")
-        return sorted((one for one in found if one.key == raw), key=lambda one: one.until)
+        held = sorted((one for one in found if one.key == raw), key=lambda one: one.until)
+        revoked = self.revoked()
+        if any(one.serial in revoked for one in held):
+            raise Refused(Refusal.WRONG_SIGNATURE, f"{name}: a certificate of this key was revoked")
+        return held
+
+    def current(self, name: str, key: str, at: int) -> bytes:
+        """The newest certificate that the device `name` holds for the public `key` (PEM).
+
+        A new one where it holds none, or one that wants renewal or expired. Raises as `held`.
+        """
+        # Who revokes meanwhile would not see the new one, and leave it valid.
+        with self._alone():
+            held = self.held(name, key)
+            if held and held[-1].state(at) == "valid":
+                return self.text(held[-1])
+            logger.info("%s: certified anew" if held else "%s: certified", name)
+            return self.issue(name, key, at)
 
     def text(self, issued: Issued) -> bytes:
         """A certificate itself (PEM)."""
@@ -153,6 +180,15 @@ class Authority:
         if not revoked.is_signature_valid(self._authority.key.public_key()):
             raise SettingsError(f"{file}: this CA did not sign it; a copy of this folder has the right one")
         return revoked
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else revokes, or looks and certifies, meanwhile."""
+        try:
+            with locked(self._folder / access.REVOKED, patience_s=PATIENCE_S):
+                yield
+        except StoreFull as bad:
+            raise SettingsError(str(bad)) from bad
 
     def _revoke(self, serials: Sequence[str], reason: Reason, at: int) -> bytes:
         made = rules.revocations(self._authority, self._list(), serials, reason, at).public_bytes(Encoding.PEM)

@@ -37,19 +37,17 @@ class Enrolment:
     async def enrol(self, raw: bytes) -> Enrolled:
         """Answer the signed request `raw`; raises `Refused`, and then nothing has changed.
 
-        A device whose answer was lost asks again with the same key and gets the same certificate. Who registers and
-        certifies stops half way is asked again too: the invitation stays with the key that came first.
+        A device whose answer was lost asks again with the same key and gets the same certificate, or a new one where
+        that is old. Who registers and certifies stops half way is asked again too: the invitation stays with the key
+        that came first.
         """
         request = opened(raw, Enrol, what="enrolment")
         async with self._one:
             invited = await asyncio.to_thread(self._invited, request)
-            held = await asyncio.to_thread(self._authority.of, invited.name, request.key)
-            if held:
-                certificate = await asyncio.to_thread(self._authority.text, held[-1])
-            else:
+            if not await asyncio.to_thread(self._authority.held, invited.name, request.key):
                 await self._register(request, invited)
-                certificate = await asyncio.to_thread(self._authority.issue, invited.name, request.key, self._now())
                 logger.info("%s enrolled with the key %s", request.node, request.key)
+            certificate = await asyncio.to_thread(self._authority.current, invited.name, request.key, self._now())
             async with self._engine.begin() as connection:
                 await certificates.keep(connection, invited.name, certificate, self._now())
         text, ca = certificate.decode(), self._authority.certificate.decode()
@@ -70,9 +68,6 @@ class Enrolment:
             raise Refused(Reason.UNKNOWN_NODE, f"{request.node}: the invitation is over")
         if not self._invitations.claim(request.invitation, request.key):
             raise Refused(Reason.CONFLICT, f"{request.node}: the invitation was used with another key, {holder}")
-        revoked = self._authority.revoked()
-        if any(one.serial in revoked for one in self._authority.of(invited.name, request.key)):
-            raise Refused(Reason.WRONG_SIGNATURE, f"{request.node}: a certificate of this key was revoked")
         return invited
 
     async def _register(self, request: Enrol, invited: Invited) -> None:

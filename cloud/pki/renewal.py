@@ -1,7 +1,6 @@
 """A device gets the newest certificate of its key, a new one where that is old enough."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from cloud.pki.request import opened
 from contract.enrolment import Renew, Renewed
 from contract.errors import Reason, Refused
 from contract.signing import Signer
-
-logger = logging.getLogger(__name__)
 
 
 class Renewal:
@@ -34,18 +31,11 @@ class Renewal:
         """
         request = opened(raw, Renew, what="renewal")
         async with self._one:
-            certificate = await asyncio.to_thread(self._newest, request.name, request.key)
+            certificate = await asyncio.to_thread(self._renewed, request.name, request.key)
         answer = Renewed(request.name, request.key, request.nonce, certificate.decode())
         return self._signer.entry(msgspec.json.encode(answer))
 
-    def _newest(self, name: str, key: str) -> bytes:
-        now, revoked = self._now(), self._authority.revoked()
-        held = self._authority.of(name, key)
-        if not held:
+    def _renewed(self, name: str, key: str) -> bytes:
+        if not self._authority.held(name, key):
             raise Refused(Reason.UNKNOWN_NODE, f"{name}: no certificate was ever issued for this key")
-        if any(one.serial in revoked for one in held):
-            raise Refused(Reason.WRONG_SIGNATURE, f"{name}: a certificate of this key was revoked")
-        if held[-1].state(now) == "valid":
-            return self._authority.text(held[-1])
-        logger.info("%s: renewed", name)
-        return self._authority.issue(name, key, now)
+        return self._authority.current(name, key, self._now())

@@ -258,7 +258,7 @@ async def test_a_house_that_knows_the_citys_address_renews_by_itself(house: str,
             child.terminate()
             assert await child.wait() == 0
     key = read_key(next(config.parent.glob("*.key"))).public
-    assert len(town.office.authority.of(NODE if house == "edge" else TOWNSHIP, key)) == 2
+    assert len(town.office.authority.held(NODE if house == "edge" else TOWNSHIP, key)) == 2
 
 
 @pytest.mark.timeout(240)
@@ -277,7 +277,7 @@ async def test_a_node_with_a_new_key_goes_on_in_a_new_epoch(town: Town, tmp_path
         assert await asyncio.to_thread(edge, words) == 0
         new = read_key(key).public
         assert new != old
-        (replaced,) = town.office.authority.of(NODE, old)
+        (replaced,) = town.office.authority.held(NODE, old)
         town.office.revoke(replaced.serial, town.office.folder / f"broker-{TOWNSHIP}")
         await town.nodes.restart()
         async with at_work(town, tmp_path / "fingers") as work:

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from cloud.pki import authority as authorities
 from cloud.pki import rules
 from cloud.pki.authority import Authority
 from cloud.pki.broker import furnish
@@ -114,7 +115,10 @@ def test_a_certificate_issued_after_a_revocation_is_valid(authority: Authority) 
     assert sorted(states(authority)[A1]) == ["revoked", "valid"]
 
 
-def test_two_who_revoke_at_once_do_not_undo_each_other(authority: Authority, folder: Path) -> None:
+def test_two_who_revoke_at_once_do_not_undo_each_other(
+    authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorities, "PATIENCE_S", 0.05)
     authority.issue(A1, KEY, AT)
     with locked(folder / "crl.pem"), pytest.raises(SettingsError, match="in use by another process"):
         authority.revoke(A1, "stolen", AT)

@@ -16,6 +16,7 @@ from cloud.database import open_database, reading
 from cloud.pki import routes
 from cloud.pki.allowance import Allowance
 from cloud.pki.authority import Authority
+from cloud.pki.enrolment import Enrolment
 from cloud.pki.invitations import Invitations
 from cloud.registry.load import register
 from cloud.registry.store import nodes
@@ -114,6 +115,36 @@ async def test_who_asks_again_gets_the_same_certificate_even_when_the_invitation
     again = await asyncio.gather(*(desk.ask(invited) for _ in range(5)))
     assert {reply.content for reply in again} == {first.content}
     assert len(list(desk.authority.issued())) == 1
+
+
+@pytest.mark.parametrize("days", [400, 800])
+async def test_a_key_that_comes_with_a_new_invitation_gets_a_certificate_that_is_valid(desk: Desk, days: int) -> None:
+    """Whoever was away for years has no other way back than a new invitation."""
+    old = desk.authority.issue(A1, DEVICE.public, NOW - days * DAY_MS)
+    reply = await desk.ask(desk.invite())
+    given = msgspec.json.decode(reply.content, type=Enrolled).certificate.encode()
+    assert given != old
+    (newest,) = [one for one in desk.authority.issued() if one.state(NOW) == "valid"]
+    assert desk.authority.text(newest) == given
+
+
+async def test_who_revokes_while_a_device_enrols_revokes_its_certificate_or_prevents_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever is first: no certificate of a revoked name is left valid that was asked for before."""
+    desk.authority.issue(A1, DEVICE.public, NOW - 800 * DAY_MS)
+    invited = desk.invite()
+    look = Enrolment._invited
+
+    def revoked_then(self: Enrolment, request: Enrol) -> object:
+        found = look(self, request)
+        desk.authority.revoke(A1, "stolen", NOW)
+        return found
+
+    monkeypatch.setattr(Enrolment, "_invited", revoked_then)
+    assert (await desk.ask(invited)).status_code == 403
+    revoked = desk.authority.revoked()
+    assert [one.state(NOW, revoked) for one in desk.authority.issued()] == ["revoked"]
 
 
 async def test_two_who_ask_at_once_with_one_invitation_are_one_device_and_one_refusal(desk: Desk) -> None:

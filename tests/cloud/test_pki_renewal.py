@@ -3,7 +3,9 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -71,6 +73,28 @@ async def test_a_new_key_of_a_revoked_name_is_renewed(desk: Desk) -> None:
     first = desk.authority.issue(A1, DEVICE.public, NOW)
     assert certificate(await ask(desk)) == first
     assert (await ask(desk, signer=THIEF)).status_code == 403
+
+
+async def test_who_revokes_while_a_certificate_is_renewed_revokes_the_new_one_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.authority.issue(A1, DEVICE.public, NOW - 800 * DAY_MS)
+    certify = rules.for_device
+    with ThreadPoolExecutor(1) as administrator:
+        revoking: list[Future[list[rules.Issued]]] = []
+
+        def slowly(*rest: Any, **named: Any) -> x509.Certificate:  # noqa: ANN401  (whatever it takes)
+            revoking.append(administrator.submit(desk.authority.revoke, A1, "stolen", NOW))
+            wait(revoking, timeout=0.2)
+            return certify(*rest, **named)
+
+        monkeypatch.setattr(rules, "for_device", slowly)
+        assert (await ask(desk)).status_code == 200
+        assert len(revoking[0].result()) == 2
+
+    revoked = desk.authority.revoked()
+    assert [one.state(NOW, revoked) for one in desk.authority.issued()] == ["revoked"] * 2
+    assert (await ask(desk)).status_code == 403
 
 
 @pytest.mark.parametrize("wrong", ["stranger", "name", "unsigned", "signer"])

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,25 @@ async def test_whoever_only_reads_is_not_hindered(tmp_path: Path) -> None:
         assert len(salvage(store).rows["batch"]) == 1
         with pytest.raises(SettingsError):
             await Outbox.open(store, reserve=0)
+
+
+def test_who_has_patience_gets_a_lock_that_is_let_go_meanwhile(tmp_path: Path) -> None:
+    store = tmp_path / "crl.pem"
+    held = ExitStack()
+    held.enter_context(locked(store))
+    with pytest.raises(SettingsError, match="in use by another process"), locked(store, patience_s=0.05):
+        pass
+    with ThreadPoolExecutor(1) as other:
+
+        def take() -> bool:
+            with locked(store, patience_s=30.0):
+                return True
+
+        waiting = other.submit(take)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        held.close()
+        assert waiting.result(30)
 
 
 def test_where_no_lock_can_be_made(tmp_path: Path) -> None:
