@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 
 db = typer.Typer(help="The city's database.", no_args_is_help=True)
@@ -85,19 +86,13 @@ def recount(
     """
     from cli.progress import telling
     from cli.report import recounted
-    from cloud.address import url_of
     from cloud.calendar import Calendar
-    from cloud.copy.source import open_source
-    from cloud.database import open_database
     from cloud.recount import recount as recounting
     from cloud.settings import read
 
     async def run() -> tuple[recounting.Account, recounting.Account | None]:
         calendar = Calendar(settings.zone)
-        # A whole city of this program's schema is there already: opening would make an empty one, or upgrade it.
-        async with open_source(url_of(settings.database, settings.database_password_file)):
-            pass
-        async with await open_database(settings.database, password_file=settings.database_password_file) as database:
+        async with opened(settings) as database:
             if repair:
                 before, account = await recounting.mend(database, calendar, count)
                 return account, before

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 from contract.errors import SettingsError
 
@@ -82,10 +83,7 @@ async def _rows(settings: "Settings", low: int, high: int) -> "list[Row]":
 async def _ruled(
     ruling: "Ruling", positions: Sequence[int], settings: "Settings", by: str, why: str
 ) -> tuple[int, int]:
-    from cloud.address import shown, url_of
     from cloud.calendar import Calendar
-    from cloud.copy.target import check_finished
-    from cloud.database import open_database, unavailable
     from cloud.held import store
     from cloud.held.rules import objection
     from cloud.registry.worker import RegistryHolder
@@ -94,19 +92,16 @@ async def _ruled(
     rows = [row for position in sorted(set(positions)) for row in await _rows(settings, position, position)]
     if not rows:
         raise SettingsError(f"held: nothing waits for a decision at position {', '.join(map(str, positions))}")
-    opened = await open_database(settings.database, password_file=settings.database_password_file)
-    async with opened as database:
-        with unavailable():
-            await check_finished(database, shown(url_of(settings.database)))
-            holder = RegistryHolder(database.reader, now=wall_ms)
-            await holder.refresh()
-            has_window, now, future_ms = holder.current.has_window, wall_ms(), settings.future_s * 1000
-            for row in rows:
-                against = objection(ruling, row, has_window, now=now, future_ms=future_ms)
-                if against is not None:
-                    raise SettingsError(f"held: {against}")
-            calendar = Calendar(settings.zone)
-            return await store.rule(database, ruling, rows, by=by, why=why, at=now, calendar=calendar)
+    async with opened(settings) as database:
+        holder = RegistryHolder(database.reader, now=wall_ms)
+        await holder.refresh()
+        has_window, now, future_ms = holder.current.has_window, wall_ms(), settings.future_s * 1000
+        for row in rows:
+            against = objection(ruling, row, has_window, now=now, future_ms=future_ms)
+            if against is not None:
+                raise SettingsError(f"held: {against}")
+        calendar = Calendar(settings.zone)
+        return await store.rule(database, ruling, rows, by=by, why=why, at=now, calendar=calendar)
 
 
 def _show(found: "Sequence[Row]", zone: str) -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli import city
 from cli.exits import explained
 from contract.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cloud.database import Database
     from cloud.misuse.rules import Flag
     from cloud.settings import Settings
     from contract.signing import Signer
@@ -123,23 +121,10 @@ def _check(day: str, place: str) -> None:
         raise SettingsError(f"--place {place}: expected city, 6 or 9 digits, or a window such as 371721121-a1/01")
 
 
-@asynccontextmanager
-async def _opened(settings: "Settings") -> "AsyncIterator[Database]":
-    from cloud.address import shown, url_of
-    from cloud.copy.target import check_finished
-    from cloud.database import open_database, unavailable
-
-    opened = await open_database(settings.database, password_file=settings.database_password_file)
-    async with opened as database:
-        with unavailable():
-            await check_finished(database, shown(url_of(settings.database)))
-            yield database
-
-
 async def _listed(settings: "Settings", day: str, place: str) -> "list[tuple[Flag, Filed | None]]":
     from cloud.judgements import looking
 
-    async with _opened(settings) as database, database.reader.connect() as connection:
+    async with city.opened(settings) as database, database.reader.connect() as connection:
         return await looking.of_day(connection, day, place)
 
 
@@ -154,7 +139,7 @@ async def _judged(settings: "Settings", name: str, verdict: "Verdict", why: str,
     from transport.boot import wall_ms
 
     at = wall_ms()
-    async with _opened(settings) as database, database.reader.connect() as connection:
+    async with city.opened(settings) as database, database.reader.connect() as connection:
         known = await auditors.known(connection)
         flag, newest = await looking.named(connection, name, Calendar(settings.zone))
     if public_key(signer.public) not in {key.raw for key in known.get(by, ()) if key.holds(at)}:
@@ -167,7 +152,7 @@ async def _filed(settings: "Settings", one: "Filed") -> tuple[int, int]:
     from cloud.judgements.filing import file
     from transport.boot import wall_ms
 
-    async with _opened(settings) as database:
+    async with city.opened(settings) as database:
         return await file(database, one, at=wall_ms())
 
 

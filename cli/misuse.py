@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import judge as judging
+from cli.city import opened
 from cli.exits import explained
 
 misuse = typer.Typer(help="What the city flags as possible misuse of the buttons.", no_args_is_help=True)
@@ -31,10 +32,7 @@ def rebuild(
     Cut off, it goes on with the city. Exit code 0 when the flags are the same as before, 1 when they are not.
     """
     from cli.progress import telling
-    from cloud.address import url_of
     from cloud.calendar import Calendar
-    from cloud.copy.source import open_source
-    from cloud.database import open_database, unavailable
     from cloud.filtered import store as filtered
     from cloud.hours.holder import OfficesHolder
     from cloud.misuse import policy
@@ -45,14 +43,10 @@ def rebuild(
     from transport.boot import wall_ms
 
     async def run() -> rebuilding.Account:
-        # A whole city must be there already: opening would make an empty one.
-        async with open_source(url_of(settings.database, settings.database_password_file)):
-            pass
-        async with await open_database(settings.database, password_file=settings.database_password_file) as database:
+        async with opened(settings) as database:
             calendar = Calendar(settings.zone)
             holder = RegistryHolder(database.reader, now=wall_ms)
-            with unavailable():
-                await holder.refresh()
+            await holder.refresh()
             offices = OfficesHolder(lambda: holder.current.offices, calendar, now=wall_ms)
             judging = Filter(
                 database,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 from transport.boot import wall_ms
 
@@ -102,32 +103,29 @@ def revoke(
     with explained():
         authority = Authority.open(folder)
         fresh = authority.revoke(wanted, reason, wall_ms())
-        # Those that were on the list already may not have ended there.
-        meant = [one for one in authority.issued() if wanted.lower() in {one.name, one.serial}]
-        keys = {key_text(one.key) for one in meant}
-        ended = [] if config is None else asyncio.run(_end(config, keys, authority.revocations))
     for one in fresh:
         typer.echo(f"revoked {one.name} {one.serial}")
-    for node in ended:
-        typer.echo(f"ended the key of {node} in the registry")
     if not fresh:
         typer.echo("nothing new: it was revoked already")
     typer.echo(f"now copy {folder / 'crl.pem'} into the folder of every broker, and restart those (no reload)")
+    if config is None:
+        return
+    with explained():
+        # Those that were on the list already may not have ended there.
+        meant = [one for one in authority.issued() if wanted.lower() in {one.name, one.serial}]
+        ended = asyncio.run(_end(config, {key_text(one.key) for one in meant}, authority.revocations))
+    for node in ended:
+        typer.echo(f"ended the key of {node} in the registry")
+    if not ended:
+        typer.echo("ended no key in the registry: these are not in it, or had ended before")
 
 
 async def _end(config: Path, keys: Iterable[str], revoked: bytes) -> list[str]:
-    from cloud.address import shown, url_of
-    from cloud.copy.target import check_finished
-    from cloud.database import open_database, unavailable
     from cloud.registry.load import end_keys
     from cloud.settings import read
 
-    settings = read(config)
-    opened = await open_database(settings.database, password_file=settings.database_password_file)
-    async with opened as database:
-        with unavailable():
-            await check_finished(database, shown(url_of(settings.database)))
-            return await end_keys(database.writer, keys, revoked, wall_ms())
+    async with opened(read(config)) as database:
+        return await end_keys(database.writer, keys, revoked, wall_ms())
 
 
 @pki.command("list")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 from contract.errors import SettingsError
 
@@ -62,16 +63,10 @@ def publish(
 
 
 async def _published(settings: "Settings", wish: "Wish") -> "tuple[Published, Report]":
-    from cloud.address import shown, url_of
-    from cloud.copy.target import check_finished
-    from cloud.database import open_database, unavailable
     from cloud.reports.publishing import publish as put
     from transport.boot import wall_ms
     from transport.keys import read_key
 
     signer = read_key(Path(settings.key))
-    opened = await open_database(settings.database, password_file=settings.database_password_file)
-    async with opened as database:
-        with unavailable():
-            await check_finished(database, shown(url_of(settings.database)))
+    async with opened(settings) as database:
         return await put(database, signer, wish, zone=settings.zone, at=wall_ms())

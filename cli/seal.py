@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 from contract.errors import SettingsError
 
@@ -49,23 +50,17 @@ def seal(
 
 
 async def _sealed(settings: "Settings", *, now: bool, number: int | None) -> "Sealed":
-    from cloud.address import shown, url_of
     from cloud.calendar import Calendar
-    from cloud.copy.target import check_finished
-    from cloud.database import open_database, unavailable
     from cloud.seals import store
     from cloud.seals.closing import close, leaves_of
     from cloud.seals.rules import day_to_close, yesterday
     from transport.boot import wall_ms
     from transport.keys import read_key
 
-    opened = await open_database(settings.database, password_file=settings.database_password_file)
-    async with opened as database:
-        with unavailable():
-            await check_finished(database, shown(url_of(settings.database)))
-            async with database.reader.connect() as connection:
-                newest = next(iter(await store.newest(connection, 1)), None)
-                found = newest if number is None else await store.numbered(connection, number)
+    async with opened(settings) as database:
+        async with database.reader.connect() as connection:
+            newest = next(iter(await store.newest(connection, 1)), None)
+            found = newest if number is None else await store.numbered(connection, number)
         calendar, at = Calendar(settings.zone), wall_ms()
         day = None if number is not None else day_to_close(newest, at, calendar)
         if now:
@@ -74,7 +69,6 @@ async def _sealed(settings: "Settings", *, now: bool, number: int | None) -> "Se
             found = await close(database, read_key(Path(settings.key)), day=day, at=at) or found
         if found is None:
             raise SettingsError("seal: there is no such seal" if number else "seal: there is nothing in the ledger")
-        with unavailable():
-            async with database.reader.connect() as connection:
-                pages = [page async for page in leaves_of(connection, found.seal.first, found.seal.last)]
+        async with database.reader.connect() as connection:
+            pages = [page async for page in leaves_of(connection, found.seal.first, found.seal.last)]
     return found._replace(leaves=tuple(leaf for page in pages for leaf in page))

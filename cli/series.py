@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.city import opened
 from cli.exits import explained
 from transport.boot import wall_ms
 
 if TYPE_CHECKING:
-    from cloud.database import Database
     from cloud.series.repair import Account
     from cloud.settings import Settings
 
@@ -39,7 +37,7 @@ def rebuild(*, config: Config, as_json: Json = False) -> None:
     from cloud.series.opening import influx_of
 
     async def run() -> Feeder:
-        async with _city(settings) as database, server as influx:
+        async with opened(settings) as database, server as influx:
             calendar = Calendar(settings.zone)
             return await rebuilding.rebuild(database, influx, calendar=calendar, now=wall_ms, tell=tell)
 
@@ -86,7 +84,7 @@ def reconcile(
             named.append((kind, point))
 
     async def run() -> "Account":
-        async with _city(settings) as database, server as influx:
+        async with opened(settings) as database, server as influx:
             calendar = Calendar(settings.zone)
             reconciler = Reconciler(database, influx, calendar=calendar, now=wall_ms, tell=tell, name=name)
             return await reconciler.run(every_point=every_point)
@@ -99,19 +97,6 @@ def reconcile(
     _told(account, named, as_json=as_json)
     if not account.equal:
         raise typer.Exit(1)
-
-
-@asynccontextmanager
-async def _city(settings: "Settings") -> AsyncIterator["Database"]:
-    """The city's database, which must be there: one made for a misspelt name would have every point deleted."""
-    from cloud.address import url_of
-    from cloud.copy.source import open_source
-    from cloud.database import open_database
-
-    async with open_source(url_of(settings.database, settings.database_password_file)):
-        pass
-    async with await open_database(settings.database, password_file=settings.database_password_file) as database:
-        yield database
 
 
 def _told(account: "Account", named: list[tuple[str, str]], *, as_json: bool) -> None:

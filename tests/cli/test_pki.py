@@ -77,9 +77,20 @@ def test_a_revoked_key_ends_in_the_citys_registry(ca: Path, tmp_path: Path, erra
     done = manyi("revoke", ca, NODE, "--reason", "stolen", "--config", config)
     assert f"ended the key of {NODE} in the registry" in done.stdout
     assert "revoked already" in done.stdout
+    again = manyi("revoke", ca, NODE, "--reason", "stolen", "--config", config)
+    assert "ended no key in the registry: these are not in it, or had ended before" in again.stdout
     # Whoever registers it again, knowingly or not, does not bring it back.
     with pytest.raises(SettingsError, match="this key was replaced or revoked: make a new one"):
         errand.run(registered())
+
+
+def test_with_a_misspelt_database_it_is_revoked_and_the_registry_is_not_made(ca: Path, tmp_path: Path) -> None:
+    manyi("issue", ca, NODE, "--key", new_key(tmp_path / "node.key"))
+    done = manyi("revoke", ca, NODE, "--reason", "stolen", "--config", settings(tmp_path, "ctiy.db"))
+    assert done.exit_code == 2
+    assert done.stdout.startswith(f"revoked {NODE} ")
+    assert "there is no such file" in done.stderr
+    assert not (tmp_path / "ctiy.db").exists()
 
 
 def test_all_four_states_are_told(ca: Path) -> None:

@@ -55,6 +55,13 @@ def test_a_period_is_published_for_appeals_and_then_for_good(
     assert str(load_workbook(out).worksheets[0]["A2"].value).endswith("ledger up to position 6; edition 2, final")
 
 
+def test_no_city_is_made_for_a_misspelt_database(config: Path, tmp_path: Path) -> None:
+    ended = manyi("--config", settings(tmp_path, "ctiy.db"), "--period", "2026-11-22", "--policy", "plain")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "there is no such file" in ended.stderr
+    assert not config.with_name("ctiy.db").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -67,9 +67,14 @@ def test_what_cannot_be_done(config: Path, tmp_path: Path) -> None:
         assert said in ended.stderr
 
 
-def test_an_empty_ledger(tmp_path: Path) -> None:
+def test_an_empty_ledger_and_none(tmp_path: Path) -> None:
     made = settings(tmp_path, "city.db")
     new_key(tmp_path / "city.key")
+    missing = manyi("--config", made)
+    assert (missing.exit_code, "there is no such file" in missing.stderr) == (2, True)
+    assert not (tmp_path / "city.db").exists()
+
+    assert CliRunner().invoke(app, ["db", "upgrade", "--config", str(made)]).exit_code == 0
     ended = manyi("--config", made)
     assert ended.exit_code == 2
     assert "there is nothing in the ledger" in ended.stderr
