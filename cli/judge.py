@@ -63,11 +63,14 @@ def judge(
     """Judge a flag and sign that first. It counts when a second auditor has signed it too and it is filed."""
     from cli.judged import shown
     from cloud.settings import read
+    from proof.judgement import WHY_LETTERS
     from transport.keys import read_key
 
     with explained():
         if not why.strip():
             raise SettingsError("--why: it must not be empty, since it is kept in the ledger")
+        if len(why) > WHY_LETTERS:
+            raise SettingsError(f"--why: it has {len(why):,} letters; at most {WHY_LETTERS:,} are allowed")
         if out.exists():
             raise SettingsError(f"{out}: there is a file already")
         settings = read(config)
@@ -87,10 +90,12 @@ def cosign(
 ) -> None:
     """Show what another auditor judged, when and where and by which figures, and sign it too."""
     from cli.judged import shown
-    from proof.judgement import cosigned
+    from proof.judgement import AUDITOR, cosigned
     from transport.keys import read_key
 
     with explained():
+        if not AUDITOR.fullmatch(by):
+            raise SettingsError(f"--by {by}: expected a name such as wang: a-z, 0-9 and -, at most 32")
         one, signer = _read(file), read_key(key)
         if len(one.signatures) != 1 or by in one.names:
             raise SettingsError(f"{file}: signed by {', '.join(one.names)}: it takes two different auditors")
@@ -114,9 +119,12 @@ def file_(file: Judged, *, config: Config) -> None:
 
 def _check(day: str, place: str) -> None:
     try:
-        date.fromisoformat(day)
-    except ValueError as bad:
-        raise SettingsError(f"--day {day}: expected a day such as 2026-11-18") from bad
+        # It also reads other forms, by which no flag is kept.
+        known = date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        known = False
+    if not known:
+        raise SettingsError(f"--day {day}: expected a day such as 2026-11-18")
     if not _PLACE.fullmatch(place):
         raise SettingsError(f"--place {place}: expected city, 6 or 9 digits, or a window such as 371721121-a1/01")
 

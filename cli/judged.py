@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from cloud.judgements.rules import name_of
 from cloud.misuse.rules import Flag
 from proof.judgement import Filed
+from proof.zone import zone_of
 
 _VERDICTS = {"upheld": "确认 upheld", "dismissed": "驳回 dismissed"}
 
@@ -36,7 +36,7 @@ def shown(one: Filed, zone: str) -> str:
 
 
 def _moment(at: int, zone: str) -> str:
-    return datetime.fromtimestamp(at // 1000, UTC).astimezone(ZoneInfo(zone)).isoformat(" ", "seconds")[:19]
+    return datetime.fromtimestamp(at // 1000, UTC).astimezone(zone_of(zone)).isoformat(" ", "seconds")[:19]
 
 
 def _figures(figures: Mapping[str, float | str]) -> str:

@@ -24,12 +24,13 @@ from contract.signing import Signer
 # It begins with a letter, so it is no node's.
 AUDITOR = re.compile(r"[a-z][a-z0-9-]{0,31}")
 SIGNERS = 2
+WHY_LETTERS = 2_000
 _SIGNED = re.compile(rb"([a-z][a-z0-9-]{0,31}) ([A-Za-z0-9_-]{86})")
 
 Verdict = Literal["upheld", "dismissed"]
 _Window = Annotated[str, msgspec.Meta(pattern=whole(re.compile(f"(?:{WINDOW.pattern})?")))]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-_Why = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+_Why = Annotated[str, msgspec.Meta(min_length=1, max_length=WHY_LETTERS)]
 _Figure = int | float | Annotated[str, msgspec.Meta(max_length=200)]
 
 

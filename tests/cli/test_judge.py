@@ -122,6 +122,7 @@ def test_no_grade_is_shown_to_who_judges(
         ({"--by": "zhao"}, "--by zhao: nobody is registered under this name with this key"),
         ({"--key": "li.key"}, "--by wang: nobody is registered under this name with this key"),
         ({"--why": " "}, "--why: it must not be empty"),
+        ({"--why": "长" * 2001}, "--why: it has 2,001 letters; at most 2,000 are allowed"),
         ({"--out": "auditors.json"}, "there is a file already"),
         ({"FLAG": "1~burst"}, "there is no flag 1~burst: `manyi misuse list` names"),
     ],
@@ -139,13 +140,38 @@ def test_what_cannot_be_judged(config: Path, tmp_path: Path, words: dict[str, st
 
 
 def test_what_cannot_be_listed_or_signed(config: Path, tmp_path: Path) -> None:
-    for day, place, said in (("yesterday", "city", "--day yesterday"), (DAY, "here", "--place here: expected city")):
+    for day, place, said in (
+        ("yesterday", "city", "--day yesterday"),
+        # Flags are kept by the long form, and these would find none.
+        (DAY.replace("-", ""), "city", "--day 20"),
+        ("2026-W47-3", "city", "--day 2026-W47-3"),
+        (DAY, "here", "--place here: expected city"),
+    ):
         done = manyi("list", "--config", config, "--day", day, "--place", place)
         assert (done.exit_code, done.stdout) == (2, "")
         assert said in done.stderr
+    done = manyi("list", "--config", settings(tmp_path, "ctiy.db"), "--day", DAY)
+    assert (done.exit_code, "there is no such file" in done.stderr) == (2, True)
+    assert not (tmp_path / "ctiy.db").exists()
     wrong = tmp_path / "wrong.txt"
     wrong.write_text("{}", encoding="utf-8")
     for file, said in ((wrong, "wrong.txt: judgement: "), (tmp_path / "none", "none cannot be read")):
         done = manyi("cosign", file, "--key", tmp_path / "li.key", "--by", "li")
         assert done.exit_code == 2
         assert said in done.stderr
+
+
+def test_what_cannot_be_cosigned(config: Path, tmp_path: Path) -> None:
+    out, name = tmp_path / "judgement.txt", flag_of(config, "burst").split()[0]
+    asked = [name, "--config", config, "--verdict", "upheld", "--why", "长" * 2000, "--out", out]
+    assert manyi("judge", *asked, "--key", tmp_path / "wang.key", "--by", "wang").exit_code == 0
+    before = out.read_bytes()
+    for words, said in (
+        (["--by", "Li"], "--by Li: expected a name such as wang: a-z, 0-9 and -, at most 32"),
+        (["--by", "li", "--zone", "Bad/Zone"], "zone 'Bad/Zone': expected an IANA name"),
+        (["--by", "wang"], "it takes two different auditors"),
+    ):
+        done = manyi("cosign", out, "--key", tmp_path / "li.key", "--yes", *words)
+        assert done.exit_code == 2
+        assert said in done.stderr
+        assert out.read_bytes() == before
