@@ -12,6 +12,12 @@ QUARTER_MS = 900_000
 _QUARTERS = 4096
 
 
+def milliseconds(moment: datetime) -> int:
+    """`moment`, which has a zone, in ms since 1970 UTC, cut to seconds."""
+    # Not by way of UTC, where the first and the last day of the calendar may be in no year.
+    return int(moment.timestamp()) * 1000
+
+
 class Calendar:
     """Answers which day a moment belongs to and when a day begins, in one zone.
 

@@ -1,13 +1,14 @@
 """Who may judge flags, and by which key: registering them, and every key that each of them had."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.registry.tables  # noqa: F401  (its tables belong to the schema)
+from cloud.calendar import milliseconds
 from cloud.database import fetch, write
 from contract.config import KeyText
 from contract.errors import SettingsError
@@ -46,7 +47,7 @@ async def put(connection: AsyncConnection, forms: Sequence[AuditorForm], now: in
             raise SettingsError(f"{where}: this is the key of {holder}: everybody makes one of their own")
         if key is not None and key.until is not None:
             raise SettingsError(f"{where}: this key has ended: make another one")
-        end = None if form.to is None else int(form.to.astimezone(UTC).timestamp()) * 1000
+        end = None if form.to is None else milliseconds(form.to)
         if end is not None and end <= now:
             raise SettingsError(f"{where}: `to` is over already")
         if key is None:

@@ -17,12 +17,13 @@ ratings pressed before it count; another key holds from now on, and one that end
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from cloud.calendar import milliseconds
 from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
@@ -236,15 +237,11 @@ async def _put_nodes(
 def _window_row(node: str, window: str | WindowForm) -> tuple[str, int, int | None]:
     if isinstance(window, str):
         return window_id(node, window), 0, None
-    start = 0 if window.from_ is None else _milliseconds(window.from_)
-    end = None if window.to is None else _milliseconds(window.to)
+    start = 0 if window.from_ is None else milliseconds(window.from_)
+    end = None if window.to is None else milliseconds(window.to)
     if end is not None and end <= start:
         raise SettingsError(f"registration: {node}: window {window.id} ends before it begins")
     return window_id(node, window.id), start, end
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp()) * 1000
 
 
 def _config(form: NodeForm, version: int) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import msgspec
 
+from cloud.calendar import milliseconds
 from cloud.staffing.rules import Named, Staff, Tenure
 from contract.errors import SettingsError
 from contract.identity import NODE, OFFICE, PERSON, WINDOW, township_of, whole
@@ -77,14 +78,10 @@ def _tenure(code: str, window: str, begin: datetime | None, end: datetime | None
         # Ratings are tallied by the minute, so nobody could tell whose a part of one is.
         if moment is not None and (moment.second or moment.microsecond):
             raise SettingsError(f"{where}: {moment.isoformat()}: give a full minute")
-    since, until = 0 if begin is None else _milliseconds(begin), None if end is None else _milliseconds(end)
+    since, until = 0 if begin is None else milliseconds(begin), None if end is None else milliseconds(end)
     if until is not None and until < since:
         raise SettingsError(f"{where} ends before it begins")
     return Tenure(window, since, until, code)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1000
 
 
 def _once(tenures: Iterable[Tenure]) -> None:

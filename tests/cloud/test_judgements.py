@@ -224,6 +224,7 @@ async def test_auditors_are_registered_with_keys_of_their_own(database: Database
         (form("wang", old), "this key has ended"),
         (form("zhao", "A" * 42 + "B"), "auditor zhao: a public key is 32 bytes"),
         (form("zhao", CITY.public, ', "to": "1970-01-01T00:00:00Z"'), "`to` is over already"),
+        (form("zhao", CITY.public, ', "to": "0001-01-01T00:00:00+08:00"'), "`to` is over already"),
         (form("371721121-a1", CITY.public), "name"),
     ):
         with pytest.raises(SettingsError, match=said):

@@ -99,6 +99,13 @@ async def test_a_windows_dates_are_respected(database: Database) -> None:
     ]  # fmt: skip
 
 
+async def test_dates_at_either_end_of_the_calendar_are_dates(database: Database) -> None:
+    """In UTC they have no year any more, or none yet."""
+    dates = {"from": "0001-01-01T00:00:00+08:00", "to": "9999-12-31T23:59:59-08:00"}
+    await register(database.writer, document({"id": "01", **dates}), NOW)
+    assert (await snapshot(database)).has_window(f"{NODE}/01", 1)
+
+
 WRONG = {
     "{": "registration: Input data was truncated",
     '{"nodes":[{"node":"a1","key":""}]}': "node",
@@ -109,6 +116,7 @@ WRONG = {
     json.dumps({"gateways": [{"node": "999999999-g0", "key": OLD.public}]}): "there is no township 999999999",
     document({"id": "01", "from": "2026-01-01T00:00:00"}): "$.nodes[0].windows[0]",
     document({"id": "01", "to": "1969-01-01T00:00:00Z"}): "window 01 ends before it begins",
+    document({"id": "01", "to": "0001-01-01T00:00:00+08:00"}): "window 01 ends before it begins",
     document(config={"windows": [{**PINS, "basic": 5}]}): "config: pin 5 is both",
     json.dumps({"gateways": [{"node": NODE, "key": NEW.public}]}): "is registered as a node, not as a gateway",
 }

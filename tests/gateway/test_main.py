@@ -2,9 +2,11 @@
 
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -177,6 +179,15 @@ async def test_the_seals_that_it_keeps(tmp_path: Path, capsys: pytest.CaptureFix
         await journal.close()
     kept = read_seals(capsys.readouterr().out, "stdout")
     assert [one.raw for one in kept] == raws
+
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as journal_file:
+        journal_file.execute("UPDATE paper SET raw = x'7b' WHERE name = 'seal 9'")
+        journal_file.commit()
+    assert main(["seals", "--config", str(file)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "journal.db: seal 9 cannot be read: " in said.err
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
