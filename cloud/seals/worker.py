@@ -93,13 +93,16 @@ class Sealer:
         """Close the day that is over, if that is our duty and it is not closed. Raises `Unavailable`."""
         newest = await self._read()
         if self._returned:
-            returned, self._returned = self._returned, {}
+            returned = dict(self._returned)
             await bear_witness(self._database, returned.values(), self._now())
+            # Not before: no township hands them back twice. And others may have come meanwhile.
+            for number in returned:
+                del self._returned[number]
             newest = await self._read()
             logger.warning("%d seals came back from townships: this ledger was restored", len(returned))
         now = self._now()
         day = day_to_close(next(iter(newest), None), now, self._calendar)
-        if self._due() and day is not None:
+        if self._due() and day is not None and not self._returned:
             made = await close(self._database, self._signer, day=day, at=now)
             if made is not None:
                 told = made.seal

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -13,7 +14,7 @@ from cloud.app import create_app
 from cloud.calendar import Calendar
 from cloud.database import Database, fetch, open_database, unavailable, write
 from cloud.ledger.store import Entry, enter
-from cloud.seals import routes, store
+from cloud.seals import routes, store, worker
 from cloud.seals.closing import bear_witness, close
 from cloud.seals.rules import day_to_close, shown
 from cloud.seals.worker import GRACE_S, Sealer
@@ -219,6 +220,36 @@ async def test_seals_that_townships_hand_back_are_gone_on_from(desk: Desk) -> No
     # It closes all that is here: what came back, and the witnesses.
     assert (new.seal.first, new.seal.last) == (1, 6)
     assert misfit(seals[2], new) is None
+
+
+async def test_seals_that_came_back_are_not_lost_with_a_database_that_fails(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody hands them back a second time, and one number would be given to two seals."""
+    _, seals = await lost_days(desk)
+    duty = Duty(desk.database)
+    duty.ours = True
+    await duty.sealer.look()
+    duty.running = GRACE_S
+    duty.sealer.returned(seals[:2])
+
+    async def away(*_: object) -> None:
+        raise Unavailable("database: no answer")
+
+    async def meanwhile(*rest: Any) -> None:  # noqa: ANN401  (whatever it takes)
+        duty.sealer.returned(seals[2:])
+        await bear_witness(*rest)
+
+    monkeypatch.setattr(worker, "bear_witness", away)
+    with pytest.raises(Unavailable):
+        await duty.sealer.look()
+    monkeypatch.setattr(worker, "bear_witness", meanwhile)
+    await duty.sealer.look()
+    await duty.sealer.look()
+    assert [(one.seal.number, one.raw) for one in await sealed(desk.database)][:3] == [
+        (one.seal.number, one.raw) for one in seals
+    ]
+    assert [one.seal.number for one in duty.sealer.newest] == [4, 3, 2, 1]
 
 
 async def test_what_does_not_follow_bears_no_witness(desk: Desk) -> None:
