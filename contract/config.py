@@ -76,18 +76,22 @@ class NodeConfig(msgspec.Struct, frozen=True, tag_field="kind", tag="config"):
 
 
 class FormerKey(msgspec.Struct, frozen=True):
-    """A public key (base64url) that was replaced: it holds for what was pressed before `until` (ms)."""
+    """A public key (base64url) that was replaced or revoked: it holds for what was pressed before `until` (ms)."""
 
     key: KeyText
     until: Millis
 
 
 class RosterNode(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A node that the gateway takes ratings from, with its public key (base64url) and those it had before."""
+    """A node that the gateway takes ratings from, with its newest public key (base64url) and those it had before.
+
+    `until` (ms): the newest key was revoked, and holds for what was pressed before; None: until further notice.
+    """
 
     node: NodeName
     key: KeyText
     former: list[FormerKey] = []
+    until: Millis | None = None
 
 
 class Roster(msgspec.Struct, frozen=True, tag_field="kind", tag="roster"):

@@ -11,7 +11,7 @@ from contract.ack import Receipt
 from contract.batch import StreamKey
 from contract.bundle import Signed, unpack
 from contract.codec import decode
-from contract.config import NodeConfig, Roster, RosterNode
+from contract.config import FormerKey, NodeConfig, Roster, RosterNode
 from contract.errors import Reason, Refused
 from contract.identity import township_of
 from contract.keys import Key
@@ -175,10 +175,11 @@ class Papers:
 
 def _keys_on(roster: Iterable[RosterNode]) -> dict[str, tuple[Key, ...]]:
     """The keys of each node; raises `ValueError` where one is none."""
-    return {
-        one.node: (Key(public_key(one.key)), *(Key(public_key(former.key), former.until) for former in one.former))
-        for one in roster
-    }
+    return {one.node: (_key(one), *map(_key, one.former)) for one in roster}
+
+
+def _key(told: RosterNode | FormerKey) -> Key:
+    return Key(public_key(told.key), told.until)
 
 
 def config_name(node: str) -> str:

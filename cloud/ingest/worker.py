@@ -62,7 +62,6 @@ class Ingest:
         self._name = name
         # Who welcomes. Another name tells gateways to say again what they keep.
         self._by = name()
-        self._now = now
         self._monotonic = monotonic
         self._heard_at = monotonic()
         kernel = trusted_error_ms if settings.clock == "trusted" else kernel_error_ms
@@ -243,6 +242,6 @@ class Ingest:
             self._publish_papers(self._holder.current)
 
     def _publish_papers(self, registry: Registry) -> None:
-        for township, payload in papers(registry, self._signer, self._now(), self.seals()):
+        for township, payload in papers(registry, self._signer, self.seals()):
             if self._charge.covers(township):
                 self._publish("live", topics.township(township, "config"), payload, retain=True)

@@ -10,17 +10,17 @@ from contract.identity import township_of
 from contract.signing import Signer, key_text
 
 
-def papers(registry: Registry, signer: Signer, at: int, seals: Sequence[bytes] = ()) -> Iterator[tuple[str, bytes]]:
+def papers(registry: Registry, signer: Signer, seals: Sequence[bytes] = ()) -> Iterator[tuple[str, bytes]]:
     """For each township that has a node or a gateway: its code, and the payload to retain on its `config` topic.
 
     `seals` are signed entries, and the same for all.
     """
     nodes: dict[str, list[RosterNode]] = {township: [] for township in sorted(registry.served_townships())}
     for known in registry.nodes.values():
-        if known.valid_to is None or known.valid_to > at:
-            _, *before = registry.keys(known.node)
-            former = [FormerKey(key_text(key.raw), key.until) for key in before if key.until is not None]
-            nodes[known.township].append(RosterNode(known.node, key_text(known.key), former))
+        # A node stays whose key was revoked: what it signed before that may still be under way.
+        newest, *before = registry.keys(known.node)
+        former = [FormerKey(key_text(key.raw), key.until) for key in before if key.until is not None]
+        nodes[known.township].append(RosterNode(known.node, key_text(newest.raw), former, newest.until))
     configs: dict[str, list[bytes]] = {}
     for config in registry.configs.values():
         configs.setdefault(township_of(config.node), []).append(signer.entry(config.body))

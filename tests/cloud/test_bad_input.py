@@ -16,7 +16,8 @@ from cloud.registry.snapshot import RegisteredNode, Registry
 from contract.ack import Refusal
 from contract.batch import Batch
 from contract.bundle import GZIP_ABOVE, MAX_PAYLOAD, Signed, digest, pack, unpack
-from contract.codec import encode
+from contract.codec import decode_as, encode
+from contract.config import Roster
 from contract.errors import Reason, Refused
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -200,7 +201,8 @@ async def test_a_key_that_ended_holds_for_what_was_pressed_before(desk: Desk) ->
     async with desk.database.reader.connect() as connection:
         desk.registry = await store.load(connection, NOW)
     assert desk.registry.keys(NODE)[0].until == NOW
-    assert [text for _, text in papers(desk.registry, CITY, NOW) if NODE.encode() in text] == []
+    (roster,) = [decode_as(unpack(payload)[0].body, Roster) for _, payload in papers(desk.registry, CITY)]
+    assert [(one.key, one.until) for one in roster.nodes if one.node == NODE] == [(SIGNERS[NODE].public, NOW)]
 
     await desk.exchange(entry(1, ("01", 3), t0=NOW - 1000))
     await desk.exchange(entry(2, ("01", 3), t0=NOW))

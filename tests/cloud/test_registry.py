@@ -73,7 +73,7 @@ async def test_another_key_holds_from_now_on_and_the_old_one_for_a_day_yet(datab
     registry, until = await snapshot(database), NOW + HANDOVER_MS
     assert registry.keys(NODE) == (Key(public_key(NEW.public)), Key(public_key(OLD.public), until))
     assert registry.has_window(f"{NODE}/01", NOW)
-    (township, payload) = next(papers(registry, CITY, NOW))
+    (township, payload) = next(papers(registry, CITY))
     former = [FormerKey(OLD.public, until)]
     assert decode(unpack(payload)[0].body) == Roster(township, NOW, [RosterNode(NODE, NEW.public, former)])
 
@@ -86,6 +86,15 @@ async def test_a_key_that_is_being_replaced_can_be_ended_at_once(database: Datab
 
     assert (await snapshot(database)).keys(NODE) == (Key(public_key(NEW.public)), Key(public_key(OLD.public), NOW + 5))
     assert await end_keys(database.writer, [OLD.public], b"list", NOW + 9) == []
+
+
+async def test_a_node_whose_key_ended_stays_on_the_roster_for_what_it_signed_before(database: Database) -> None:
+    await register(database.writer, document("01"), NOW - 1000)
+    await end_keys(database.writer, [OLD.public], b"list", NOW)
+
+    (township, payload) = next(papers(await snapshot(database), CITY))
+
+    assert decode(unpack(payload)[0].body) == Roster(township, NOW, [RosterNode(NODE, OLD.public, until=NOW)])
 
 
 async def test_a_windows_dates_are_respected(database: Database) -> None:
@@ -142,7 +151,7 @@ async def test_each_township_gets_its_roster_and_configurations_signed(database:
     other = json.dumps({"gateways": [{"node": "371721122-g0", "key": OLD.public}]})
     await register(database.writer, other, NOW)
 
-    told = dict(papers(await snapshot(database), CITY, NOW))
+    told = dict(papers(await snapshot(database), CITY))
 
     city_key = public_key(CITY.public)
     entries = {township: unpack(payload) for township, payload in told.items()}

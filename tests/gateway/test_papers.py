@@ -3,17 +3,19 @@
 import pytest
 
 from contract.ack import Receipt
-from contract.batch import StreamKey
+from contract.batch import Batch, StreamKey
 from contract.bundle import Signed, pack
 from contract.codec import Entry, encode
 from contract.config import FormerKey, NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
-from contract.hello import Clock, Welcome
+from contract.hello import Clock, Hello, Welcome
 from contract.keys import Key
 from contract.ranges import Ranges
+from contract.rating import Quality, Row
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
 from gateway.papers import News, Papers, receipt_name, seal_name
+from transport.intake import gather
 
 TOWNSHIP = "371721121"
 A1, A2 = f"{TOWNSHIP}-a1", f"{TOWNSHIP}-a2"
@@ -62,6 +64,24 @@ def test_a_node_may_have_had_keys_before() -> None:
     known = papers()
     known.read(signed(Roster(TOWNSHIP, 1, [RosterNode(A1, KEYS[A1].public, [former])])))
     assert known.keys_of(A1) == (Key(public_key(KEYS[A1].public)), Key(public_key(KEYS[A2].public), 5))
+
+
+def test_a_key_that_ended_holds_for_what_was_pressed_before_and_for_no_hello() -> None:
+    known = papers()
+    known.read(signed(Roster(TOWNSHIP, 1, [RosterNode(A1, KEYS[A1].public, until=5_000)])))
+    assert known.keys_of(A1) == (Key(public_key(KEYS[A1].public), 5_000),)
+    assert known.nodes == [A1]
+
+    batches = [
+        Batch(1, A1, STREAM.epoch, number, t0, Quality.SYNCHRONISED, [Row(0, "01", 3, 1)])
+        for number, t0 in ((1, 4_999), (2, 5_000))
+    ]
+    hello = Hello(1, A1, STREAM.epoch, 2, "AAAAAAAAAA", 0, "boot", 5, 5)
+    arrivals = [(A1, KEYS[A1].entry(body)) for body in (*map(encode, batches), encode(hello))]
+    group = gather(arrivals, known.keys_of, 6_000)
+    assert [batch for batch, _ in group.batches] == batches[:1]
+    assert group.hellos == []
+    assert [bad.refused.reason for bad in group.quarantined] == [Reason.WRONG_SIGNATURE] * 2
 
 
 def test_versions_only_rise() -> None:
