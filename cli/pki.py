@@ -130,24 +130,38 @@ async def _end(config: Path, keys: Iterable[str], revoked: bytes) -> list[str]:
 
 @pki.command("list")
 def list_(
-    folder: Folder, *, as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
+    folder: Folder,
+    *,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only the newest of each name that wants renewal or is over.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Tell every certificate issued, until when it runs, and how it is: valid, renew, expired or revoked."""
+    """Tell every certificate issued, until when it runs, and how it is: valid, renew, expired or revoked.
+
+    With --due exit code 1 where there is one: a timer's job, since nothing else warns of a broker's.
+    """
     from cloud.pki.authority import Authority
 
     now = wall_ms()
     with explained():
         authority = Authority.open(folder)
         revoked = authority.revoked()
-        found = [(one, one.state(now, revoked)) for one in authority.issued()]
+        issued = sorted(authority.issued(), key=lambda one: one.until) if due else authority.issued()
+        shown = {one.name: one for one in issued}.values() if due else issued
+        found = [(one, one.state(now, revoked)) for one in shown]
+    if due:
+        found = [(one, state) for one, state in found if state in {"renew", "expired"}]
     if as_json:
         told = [{"name": one.name, "serial": one.serial, "until": one.until, "state": state} for one, state in found]
         typer.echo(json.dumps({"certificates": told}))
     else:
-        _show(found)
+        _show(found, "no certificate is due" if due else "no certificate was issued yet")
+    if due and found:
+        raise typer.Exit(1)
 
 
-def _show(found: "list[tuple[Issued, State]]") -> None:
+def _show(found: "list[tuple[Issued, State]]", nothing: str) -> None:
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -156,4 +170,4 @@ def _show(found: "list[tuple[Issued, State]]") -> None:
     table = Table("name", Column("serial", overflow="fold"), "until", "state", box=None)
     for one, state in found:
         table.add_row(one.name, one.serial, datetime.fromtimestamp(one.until / 1000, UTC).date().isoformat(), state)
-    Console(soft_wrap=True).print(table if found else "no certificate was issued yet")
+    Console(soft_wrap=True).print(table if found else nothing)

@@ -100,6 +100,18 @@ def test_all_four_states_are_told(ca: Path) -> None:
     assert [state for _, state in listed(ca)] == ["valid", "renew", "expired"]
 
 
+def test_what_is_due_is_told_with_exit_code_1(ca: Path) -> None:
+    authority, now = Authority.open(ca), time.time_ns() // 1_000_000
+    assert "no certificate is due" in manyi("list", ca, "--due").stdout
+    for name, days in (("city", 400), (NODE, 800), (NODE, 0), ("371721121", 800)):
+        authority.issue(name, Signer(bytes(32)).public, now - days * DAY_MS)
+    authority.revoke("371721121", "retired", now)
+    told = manyi("list", ca, "--due", "--json")
+    # The node has a newer one, and who is revoked wants none.
+    assert [(one["name"], one["state"]) for one in json.loads(told.stdout)["certificates"]] == [("city", "renew")]
+    assert told.exit_code == 1
+
+
 def test_a_broker_is_furnished_ready_to_run(ca: Path, tmp_path: Path) -> None:
     out = tmp_path / "broker"
     done = manyi("broker", ca, "city", "--host", "127.0.0.1", "--host", "localhost", "--out", out)
