@@ -34,6 +34,8 @@ _WARM_UP_S = 2.0
 _LONGEST_S = 360.0
 _LONGEST_TIMES = 10
 _HEALED_S = 15.0
+# A slow machine has so many times the minutes that were asked for to strike as often as a quick one.
+_SLOW_TIMES = 2
 # Nobody has had anything to send for so long: the hello of every minute has found nothing more either.
 _STILL_S = 65.0
 # Where a law is broken that hello must not mend what should not have been.
@@ -124,8 +126,8 @@ async def _strike_all(
         # What is still parted by the strike before has nothing left to be hurt.
         await city.until(healed, within_s=_HEALED_S)
         at_s = monotonic() - begin
-        if at_s > options.minutes * 60:
-            break  # a slow machine: the report says how many were planned
+        if at_s > options.minutes * 60 * _SLOW_TIMES:
+            break  # the report says how many were planned
         fault = kinds[strike.kind]
         longest_s = max(_LONGEST_S, _LONGEST_TIMES * fault.seconds)
         try:
