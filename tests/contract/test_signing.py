@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.signing import Signer, public_key, verify
+from contract.signing import Signer, key_text, public_key, verify
 
 # RFC 8032, section 7.1, test 3.
 SEED = bytes.fromhex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7")
@@ -93,3 +93,8 @@ def test_a_public_key_is_32_bytes_of_base64url(text: str) -> None:
 def test_a_seed_is_32_bytes(length: int) -> None:
     with pytest.raises(ValueError, match=f"32 bytes, got {length}"):
         Signer(bytes(length))
+
+
+def test_a_public_key_as_text_and_back() -> None:
+    text = Signer(SEED).public
+    assert key_text(public_key(text)) == text
