@@ -45,7 +45,7 @@ class ClockStepped:
         patient, lit = city.patients[house], city.lit
         before = await patient.count("skewed")
         await patient.tell(self._skew)
-        await _part(city)
+        await _part_for_hellos(city)
         wrong = city.now_ms() - TEN_YEARS_MS // 2, city.now_ms() + TEN_YEARS_MS // 2
         seen = await patient.until("skewed", before + 1) and await city.until(
             lambda: any(not wrong[0] < wall < wrong[1] for wall in _walls(city)), within_s=_HELLO_S
@@ -166,6 +166,12 @@ def _now_ms(city: FaultyCity) -> int:
 
 async def _part(city: FaultyCity) -> None:
     """Part everybody from both brokers for a moment: who comes back says hello."""
+    with city.township_line.barred(lambda _: True), city.city_line.barred(lambda _: True):
+        await asyncio.sleep(_PARTED_S)
+
+
+async def _part_for_hellos(city: FaultyCity) -> None:
+    """Part everybody, and let nodes back last, so that their hellos come to the city."""
     onwards = [(line, line.standing) for line in (uplink_line(city), ingest_line(city))]
     with city.township_line.barred(lambda _: True):
         with city.city_line.barred(lambda _: True):

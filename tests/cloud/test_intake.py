@@ -91,7 +91,7 @@ async def test_a_resend_that_is_known_byte_for_byte_costs_no_verification(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await desk.exchange(entry(1, *THREE))
-    monkeypatch.setattr("cloud.ingest.reading.verify", lambda *_: pytest.fail("verified again"))
+    monkeypatch.setattr("cloud.ingest.reading.signed", lambda *_: pytest.fail("verified again"))
 
     assert ranges(await desk.exchange(entry(1, *THREE))) == ([(1, 3)], [], [])
     assert len(desk.commits) == 1
