@@ -16,9 +16,9 @@ from contract.codec import decode_as
 from contract.errors import Refused, StoreDamaged
 from contract.hello import Hello
 from contract.identity import township_of
-from contract.keys import Key, Keys, signed
+from contract.keys import Keys, signed
 from contract.ranges import Ranges
-from proof import quarantine
+from proof import quarantine, signatures
 from proof.closed import Closing
 from proof.completeness import gaps
 from proof.decided import Decided
@@ -27,6 +27,7 @@ from proof.ledger import batch_at, declared, ratings
 from proof.published import Reports
 from proof.recount import Counter, Recount
 from proof.seals import Sealed
+from proof.signatures import Asked, Signatures
 from proof.uncounted import Uncounted
 
 _HEAD = "SELECT coalesce((SELECT position FROM ledger_head), 0), coalesce(max(position), 0) FROM ledger_entry"
@@ -134,10 +135,11 @@ class Auditor:
 
     def _streams(self) -> None:
         (total,) = self._ledger.execute(_HOW_MANY).fetchone()
-        for _, rows in groupby(self._ledger.execute(_BATCHES), itemgetter(0, 1)):
-            read = sorted(self._read(rows), key=itemgetter(0))
-            self._count(read)
-            self._tell(self._batches, total)
+        with Signatures(many=total >= signatures.MANY, wrong=self._unsigned) as self._signatures:
+            for _, rows in groupby(self._ledger.execute(_BATCHES), itemgetter(0, 1)):
+                read = sorted(self._read(rows), key=itemgetter(0))
+                self._count(read)
+                self._tell(self._batches, total)
 
     def _read(self, rows: Iterator[tuple[str, str, int, int, int, object, object]]) -> Iterator[tuple[int, int, Batch]]:
         """The entries that are batches, by position and when they arrived."""
@@ -154,7 +156,7 @@ class Auditor:
                 said = f"it stands as numbers {first} to {last} of {node}/{epoch}, of {received_at!r}, and says {named}"
                 self._find(Finding(Rule.ALTERED, where, said))
             assert isinstance(raw, bytes)  # noqa: S101  (what `batch_at` took)
-            self._check(batch.node, self._keys.get(batch.node), Signed.of(raw), where, batch.t0)
+            self._signatures.ask(Asked(where, batch.node, raw, self._keys.get(batch.node, ()), batch.t0))
             self._given[batch.stream] = self._given.get(batch.stream, Ranges()).add(batch.first, batch.last)
             if batch.prev is not None:
                 self._say(StreamKey(batch.node, batch.prev[0]), batch.prev[1])
@@ -163,12 +165,9 @@ class Auditor:
     def _say(self, stream: StreamKey, last: int) -> None:
         self._said[stream] = max(last, self._said.get(stream, 0))
 
-    def _check(self, node: str, keys: Sequence[Key] | None, entry: Signed, where: str, at: int) -> bool:
-        if keys and signed(entry, keys, at):
-            return True
-        said = f"no key of {node} signed this" if keys else f"nobody knows a key of {node}"
-        self._find(Finding(Rule.SIGNATURE, where, said))
-        return False
+    def _unsigned(self, one: Asked) -> None:
+        said = f"no key of {one.node} signed this" if one.keys else f"nobody knows a key of {one.node}"
+        self._find(Finding(Rule.SIGNATURE, one.where, said))
 
     def _count(self, read: list[tuple[int, int, Batch]]) -> None:
         """Put one stream's counts where they are compared, and look at each of its rows that is held."""
@@ -213,10 +212,12 @@ class Auditor:
                 self._find(Finding(Rule.ALTERED, where, said))
             # A key that was replaced since signed hellos too: they say how far its stream goes, and nothing else.
             # A gateway's certificate is in its township's name, and it says hello in its own.
-            keys = self._keys.get(hello.node) or self._keys.get(township_of(hello.node))
-            if self._check(node, keys, entry, where, 0):
-                self._say(StreamKey(hello.node, hello.epoch), hello.last)
-                yield hello
+            keys = self._keys.get(hello.node) or self._keys.get(township_of(hello.node), ())
+            if not signed(entry, keys, 0):
+                self._unsigned(Asked(where, node, raw, keys, 0))
+                continue
+            self._say(StreamKey(hello.node, hello.epoch), hello.last)
+            yield hello
 
     def _complete(self, void: Mapping[StreamKey, Ranges]) -> int:
         """Name what is missing and not `void`; how many numbers are lost that were declared so."""

@@ -14,6 +14,7 @@ from contract.bundle import Signed
 from contract.codec import encode
 from contract.rating import Quality, Row
 from contract.signing import Signer
+from proof import signatures
 from proof.__main__ import main
 from tests.proof.ledgers import (
     A1,
@@ -234,6 +235,20 @@ def test_each_change_is_found_and_named(
     assert [rule for rule, _ in shown] == [rule for rule, _ in (expected[:-1] if several else expected)]
     assert all(where.startswith(wanted) for (_, where), (_, wanted) in zip(shown, expected, strict=False))
     assert not several or named[-1][0] == "tally"
+
+
+@pytest.mark.parametrize("together", [1, 2, 500])
+def test_signatures_on_a_core_of_their_own_are_the_same(
+    ledger: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    assert found(capsys, ledger) == []
+    tampered(ledger, *((RAW, (MALLORY.entry(encode(BATCHES[place])), place + 1)) for place in (0, 2, 4)))
+    here = found(capsys, ledger)
+    monkeypatch.setattr(signatures, "MANY", 1)
+    monkeypatch.setattr(signatures, "_TOGETHER", together)
+    monkeypatch.setattr(signatures, "_BEHIND", 1)
+    assert found(capsys, ledger) == here
+    assert [where for rule, where in here if rule == "signature"] == ["position 1", "position 3", "position 5"]
 
 
 @pytest.mark.parametrize("table", ["tally_minute", "tally_day", "tally_township", "tally_city"])
