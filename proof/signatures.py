@@ -17,7 +17,7 @@ _BEHIND = 8
 
 
 class Asked(NamedTuple):
-    """Whether one of the `keys` of `node` signed the entry `raw`, which is of the moment `at` (ms) and stands at `where`."""
+    """Whether one of the `keys` of `node` signed the entry `raw` at `where`, which is of the moment `at` (ms)."""
 
     where: str
     node: str
