@@ -22,7 +22,7 @@ from proof import quarantine, signatures
 from proof.closed import Closing
 from proof.completeness import gaps
 from proof.decided import Decided
-from proof.findings import NAMED, Finding, Rule
+from proof.findings import Finding, Rule, spelled
 from proof.ledger import batch_at, declared, ratings
 from proof.published import Reports
 from proof.recount import Counter, Recount
@@ -222,8 +222,7 @@ class Auditor:
     def _complete(self, void: Mapping[StreamKey, Ranges]) -> int:
         """Name what is missing and not `void`; how many numbers are lost that were declared so."""
         for gap in gaps(self._given, self._said, void):
-            missing = ", ".join(f"{lo}" if lo == hi else f"{lo} to {hi}" for lo, hi in list(gap.missing)[:NAMED])
-            where = f"{gap.stream.node}/{gap.stream.epoch} number {missing}"
+            where = f"{gap.stream.node}/{gap.stream.epoch} number {spelled(gap.missing)}"
             said = f"not in the ledger; the node signed that its numbers go from 1 to {gap.upto}"
             self._find(Finding(Rule.INCOMPLETE, where, said))
         return sum(len(numbers - self._given.get(stream, Ranges())) for stream, numbers in void.items())

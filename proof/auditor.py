@@ -88,10 +88,13 @@ def run(options: argparse.Namespace) -> int:
         told = {**account._asdict(), "good": not found, "findings": counts, "named": [one._asdict() for one in found]}
         sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
     else:
-        whose = ["--keys" if ca is None else "--keys for auditors"] if brought is None else []
-        if ca is not None and not account.judgements:
-            whose = []
-        own = [*whose, *(["--city"] if city is None else [])]
+        own: list[str] = []
+        if brought is None and ca is None:
+            own.append("--keys")
+        elif brought is None and account.judgements:
+            own.append("--keys for auditors")
+        if city is None:
+            own.append("--city")
         sys.stdout.write(_summary(account, found, counts, own))
     return 1 if found else 0
 

@@ -8,7 +8,7 @@ from contract.batch import StreamKey
 from contract.errors import Refused
 from contract.keys import Keys
 from contract.ranges import Ranges
-from proof.findings import NAMED, Finding, Rule
+from proof.findings import Finding, Rule, spelled
 from proof.judgement import Filed, FlagKey, Judgement, misfit, objection, opened
 from proof.ledger import Rating
 from proof.upheld import Upheld
@@ -74,8 +74,8 @@ class Decided:
         for stream, about in self._about.items():
             for numbers, position, told in about:
                 if missing := numbers - given.get(stream, Ranges()):
-                    some = ", ".join(f"{lo}" if lo == hi else f"{lo} to {hi}" for lo, hi in list(missing)[:NAMED])
-                    self._tell(position, told, f"number {some} of {stream.node}/{stream.epoch} is not in the ledger")
+                    where = f"{stream.node}/{stream.epoch}"
+                    self._tell(position, told, f"number {spelled(missing)} of {where} is not in the ledger")
 
     def _tell(self, position: int, told: Judgement, detail: str) -> None:
         self._find(Finding(Rule.JUDGEMENT, f"position {position}, judgement of {told.place}", detail))

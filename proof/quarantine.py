@@ -10,7 +10,7 @@ from contract.codec import decode_batch, is_batch
 from contract.errors import Reason, Refused
 from contract.keys import Keys, signed
 from contract.ranges import Ranges
-from proof.findings import Finding, Rule
+from proof.findings import Finding, Rule, spelled
 
 # Bytes that were cut are no longer what was refused.
 _KEPT = "SELECT id, reason, digest, raw FROM quarantine WHERE length(raw) = size ORDER BY id"
@@ -33,16 +33,17 @@ def check(
     refused = conflicts = 0
     for number, reason, named, raw in ledger.execute(_KEPT):
         refused += 1
-        where, entry = f"quarantine {number}", Signed.of(raw)
-        if digest(raw) != named:
+        where = f"quarantine {number}"
+        if not isinstance(raw, bytes) or digest(raw) != named:
             find(Finding(Rule.ALTERED, where, "its bytes are not those that were refused"))
-        elif (batch := _batch(entry)) is not None and signed(entry, keys.get(batch.node, ()), batch.t0):
+            continue
+        entry = Signed.of(raw)
+        if (batch := _batch(entry)) is not None and signed(entry, keys.get(batch.node, ()), batch.t0):
             missing = Ranges([(batch.first, batch.last)]) - given.get(batch.stream, Ranges())
             conflicts += reason == Reason.CONFLICT
             if missing:
-                numbers = ", ".join(f"{lo} to {hi}" for lo, hi in missing.pairs)
                 said = f"{batch.node} signed it, it was refused as {reason}, and is nowhere in the ledger"
-                find(Finding(Rule.QUARANTINE, f"{where}, {batch.node}/{batch.epoch} number {numbers}", said))
+                find(Finding(Rule.QUARANTINE, f"{where}, {batch.node}/{batch.epoch} number {spelled(missing)}", said))
     return Looked(refused, conflicts)
 
 

@@ -91,3 +91,5 @@ def test_bytes_that_are_others_or_gone(
         ("UPDATE quarantine SET raw = ? WHERE id = 3", (b"{",)),
     )
     assert audited(ledger, capsys) == (["altered: quarantine 1"], 1, 0)
+    tampered(ledger, ("UPDATE quarantine SET raw = ? WHERE id = 1", ("{9",)))
+    assert audited(ledger, capsys) == (["altered: quarantine 1"], 1, 0)
