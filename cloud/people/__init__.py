@@ -1,0 +1,1 @@
+"""People: who may come in, what each role may see and do, and where."""
