@@ -10,7 +10,7 @@ import datetime as dt
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
@@ -72,11 +72,11 @@ def bare_scan(database: Path) -> float:
     return took
 
 
-async def ask(address: str) -> tuple[list[float], list[float]]:
+async def ask(address: str, header: Mapping[str, str]) -> tuple[list[float], list[float]]:
     """Milliseconds of whole-board queries, and from opening a stream to its complete first snapshot."""
     board: list[float] = []
     stream: list[float] = []
-    async with httpx.AsyncClient(base_url=address, timeout=READY_S) as client:
+    async with httpx.AsyncClient(base_url=address, headers=header, timeout=READY_S) as client:
         for _ in range(ASKED):
             begin = time.perf_counter()
             (await client.get("/api/board")).raise_for_status()
@@ -111,7 +111,7 @@ async def main() -> None:
             with child("cloud", "run", "--config", str(premises.cloud), log=folder / "cloud.log"):
                 await healthy(address)
                 ready_s = time.perf_counter() - begin
-                board, stream = await ask(address)
+                board, stream = await ask(address, premises.keys.header)
     show(
         {
             "ready_s": round(ready_s, 2),

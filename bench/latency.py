@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from random import Random
 
@@ -82,9 +82,9 @@ class Stopwatch:
         self._shown = max(self._shown, min(total, len(self._entered)))
 
 
-async def totals(url: str) -> AsyncIterator[int]:
+async def totals(url: str, header: Mapping[str, str]) -> AsyncIterator[int]:
     """Every total that an SSE client reads."""
-    async with httpx.AsyncClient(timeout=READY_S) as client, client.stream("GET", url) as stream:
+    async with httpx.AsyncClient(headers=header, timeout=READY_S) as client, client.stream("GET", url) as stream:
         async for line in stream.aiter_lines():
             if line.startswith("data:"):
                 picture = json.loads(line[5:])
@@ -169,7 +169,9 @@ async def main() -> None:
             spec.write_text(json.dumps({"gateways": [str(file) for file in premises.gateways]}))
             async with city(premises.cloud, premises.registration, wires.http):
                 with child("firmware_sim.townships", str(spec), log=folder / "gateways.log"):
-                    pressed, watch = await run(premises.nodes, high, wires.http, seconds)
+                    pressed, watch = await run(
+                        premises.nodes, high, f"http://127.0.0.1:{wires.http}/api/stream", premises.keys.header, seconds
+                    )
     show(
         {
             "ledger_p50_ms": percentile(watch.ledger_ms, 0.50),
@@ -186,7 +188,9 @@ async def main() -> None:
     )
 
 
-async def run(files: tuple[Path, ...], high: Mosquitto, http: int, seconds: float) -> tuple[int, Stopwatch]:
+async def run(
+    files: tuple[Path, ...], high: Mosquitto, url: str, header: Mapping[str, str], seconds: float
+) -> tuple[int, Stopwatch]:
     """All nodes in this process, a listener on the city's acks, a wall."""
     watch = Stopwatch()
     nodes: list[tuple[Node, str, MockFactory, list[int]]] = []
@@ -205,7 +209,7 @@ async def run(files: tuple[Path, ...], high: Mosquitto, http: int, seconds: floa
     )
 
     async def look() -> None:
-        async for total in totals(f"http://127.0.0.1:{http}/api/stream"):
+        async for total in totals(url, header):
             watch.shown(total)
 
     async with listener, asyncio.TaskGroup() as tasks:

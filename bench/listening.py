@@ -5,6 +5,7 @@ Both note moments of `time.monotonic` and look at as little as they can: they sh
 
 import time
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import httpx
@@ -84,16 +85,17 @@ class Sighting(NamedTuple):
 class Onlooker:
     """`run` until cancelled; `total` is what the wall says, `sightings` rise in time and position."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, header: Mapping[str, str]) -> None:
         self.total = 0
         self.sightings: list[Sighting] = []
         self.snapshots = 0
         self._address = address
+        self._header = header
         self._decode = msgspec.json.Decoder(_Sight).decode
 
     async def run(self) -> None:
         """Follow the stream."""
-        client = httpx.AsyncClient(base_url=self._address, timeout=_SILENCE_S, trust_env=False)
+        client = httpx.AsyncClient(base_url=self._address, headers=self._header, timeout=_SILENCE_S, trust_env=False)
         async with client, client.stream("GET", "/api/stream") as answer:
             answer.raise_for_status()
             async for name, text in told(answer.aiter_lines()):

@@ -91,7 +91,7 @@ async def caught_up(
     ground: Ground, line: Line, high: Mosquitto, low: Mosquitto, pid: int, per_s: float, seed: int
 ) -> Seen:
     """Cut the line, let it come back, and watch until everything is in."""
-    wall, ear = Onlooker(f"http://127.0.0.1:{ground.wires.http}"), Ear()
+    wall, ear = Onlooker(f"http://127.0.0.1:{ground.wires.http}", ground.premises.keys.header), Ear()
     first = {township_of(file.parent.name): file for file in reversed(ground.premises.nodes)}
     puppets = Puppets([read(file) for file in first.values()], name="live")
     press = Press(puppets, per_s, seed)

@@ -10,6 +10,7 @@ from cli import trace as tracing
 from cli.db import db as databases
 from cli.held import held
 from cli.misuse import misuse
+from cli.people import people
 from cli.pki import pki
 from cli.publish import publish
 from cli.seal import seal
@@ -31,6 +32,7 @@ app.add_typer(held, name="held")
 app.add_typer(series, name="series")
 app.add_typer(misuse, name="misuse")
 app.add_typer(pki, name="pki")
+app.add_typer(people, name="people")
 app.add_typer(sim, name="sim")
 app.command()(backups.backup)
 app.command()(backups.restore)

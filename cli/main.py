@@ -10,7 +10,20 @@ from contract.version import __version__
 HOUSES = ("edge", "gateway", "cloud")
 # What an outsider does with a ledger, without the city and without typer.
 OUTSIDERS = ("score", "audit", "prove", "verify")
-_OF_THE_CITY = ("cloud", "db", "held", "backup", "restore", "series", "misuse", "pki", "seal", "publish", "trace")
+_OF_THE_CITY = (
+    "cloud",
+    "db",
+    "held",
+    "backup",
+    "restore",
+    "series",
+    "misuse",
+    "people",
+    "pki",
+    "seal",
+    "publish",
+    "trace",
+)
 _EXTRAS = {
     "edge": "edge",
     "gateway": "gateway",

@@ -86,6 +86,8 @@ def _run(config: Path, only: Only | None) -> None:
             random_bits=secrets.randbits,
             listener=listener,
             only=only,
+            # Not into the log, which is kept: whoever reads it within the hour could come in.
+            tell=lambda line: print(line, flush=True),
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

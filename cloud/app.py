@@ -1,11 +1,12 @@
 """The city's HTTP: the routes a process has, and what stands before them all. Built from its parts; starts nothing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.estimates import routes as estimates
@@ -51,15 +52,23 @@ STRUCTS = (
 )
 
 
-def create_app(routers: Sequence[APIRouter], *, names: Sequence[str] = ()) -> FastAPI:
-    """Return the application with `routers`, which answers to `names` besides those of this machine alone."""
+def create_app(
+    routers: Sequence[APIRouter], *, door: Callable[[ASGIApp], ASGIApp], names: Sequence[str] = ()
+) -> FastAPI:
+    """Return the application with `routers` behind a `door` (`cloud.door`).
+
+    It answers to `names` besides those of this machine alone.
+    """
     # FastAPI's own documentation pages load scripts from elsewhere.
-    app = FastAPI(title="Manyi", version=__version__, description=ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Manyi", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     for router in routers:
         app.include_router(router)
     publish(app, STRUCTS)
     for away in (SQLAlchemyError, Unavailable):
         app.add_exception_handler(away, _unavailable)
+    app.add_middleware(door)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *names], www_redirect=False)
     app.add_middleware(Guard)
     return app

@@ -20,15 +20,11 @@ from cloud.clocks import store as clocks_store
 from cloud.clocks.rules import Skew
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
-from cloud.estimates import routes as estimates_routes
-from cloud.estimates.store import Minutes
-from cloud.filtered import routes as filtered_routes
 from cloud.filtered import store as filtered
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
-from cloud.hours import routes as hours_routes
 from cloud.hours.holder import OfficesHolder
 from cloud.http import Server, address_of, bind
 from cloud.ingest.charge import Charge, Shared, Whole
@@ -39,21 +35,18 @@ from cloud.looking import Looking
 from cloud.losses import store as losses_store
 from cloud.losses.rules import Loss
 from cloud.misuse import policy
-from cloud.misuse import routes as misuse_routes
 from cloud.misuse.worker import BESIDE_INGEST, Filter
 from cloud.pki import routes as pki_routes
 from cloud.pki.enrolment import Enrolment
 from cloud.pki.renewal import Renewal
-from cloud.registry import routes as registry_routes
+from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
-from cloud.reports import routes as reports_routes
 from cloud.role import Role
-from cloud.seals import routes as seals_routes
+from cloud.routers import of_the_ledger
 from cloud.seals import store as seals_store
 from cloud.seals.worker import Sealer
-from cloud.series import routes as series_routes
 from cloud.series.opening import Opened, open_series
 from cloud.series.port import Series
 from cloud.serving import Serving
@@ -71,14 +64,13 @@ CLOCKS_S = 2.0
 LOSSES_S = 5.0
 SEALS_S = 5.0
 
-HEZE = registry_routes.Name("菏泽市", "Heze")
-
 
 class City:
     """One process by `settings`: the whole city, or `only` one of its roles, of which there may then be several.
 
     `signer` is its key. `now` is its time in ms, `monotonic` counts seconds, `random_bits(n)` gives n random bits for
     names of boots. `listener` is a bound socket, made from the settings if left out. `address` is known once `ready`.
+    `tell` says a line to the person who started it: by which link the first one comes in.
     """
 
     def __init__(
@@ -91,6 +83,7 @@ class City:
         random_bits: Callable[[int], int],
         listener: socket.socket | None = None,
         only: Only | None = None,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.ready = asyncio.Event()
         self.address = ""
@@ -101,6 +94,7 @@ class City:
         self._random_bits = random_bits
         self._listener = listener
         self._only = only
+        self._tell = tell
         self._calendar = Calendar(settings.zone)
         self._stopping = asyncio.Event()
 
@@ -138,7 +132,9 @@ class City:
                     may_feed=lambda: charge.feeds_series,
                 )
             )
-            await self._run(await self._roles(database, holder, charge, series), holder, listener)
+            reception = Reception(database, now=self._now, monotonic=self._monotonic, random_bits=self._random_bits)
+            first = None if self._only == "ingest" else await reception.entry.first_link()
+            await self._run(await self._roles(database, holder, charge, series), holder, reception, first, listener)
 
     async def _roles(self, database: Database, holder: RegistryHolder, charge: Charge, series: Opened) -> list[Role]:
         """What this process does; what ends first stands first."""
@@ -222,21 +218,12 @@ class City:
         elif ingest is not None:
             ingest.listeners.append(stream.committed)
         registry = partial(_current, holder)
-        reader, calendar, clock = database.reader, self._calendar, self._now
-        version, estimated = policy.shipped().version, Minutes(reader)
-        routers = (
-            series_routes.router(series, estimated, registry=registry, calendar=calendar, clock=clock),
-            estimates_routes.router(reader),
-            filtered_routes.router(
-                reader, estimated, version=version, registry=registry, calendar=calendar, clock=clock
+        further = [
+            *of_the_ledger(
+                database.reader, series, offices.current, registry=registry, calendar=self._calendar, clock=self._now
             ),
-            misuse_routes.router(reader, registry=registry, calendar=calendar, clock=clock),
-            registry_routes.router(registry, city=HEZE, clock=clock),
-            seals_routes.router(reader),
-            reports_routes.router(reader),
-            hours_routes.router(offices.current, registry=registry, calendar=calendar, clock=clock),
-        )
-        further = (*routers, *self._enrolment(database))
+            *self._enrolment(database),
+        ]
         return Serving(stream, status, clocks, losses, sealed, database, follower, further)
 
     def _enrolment(self, database: Database) -> Iterator[APIRouter]:
@@ -246,12 +233,19 @@ class City:
             renewal = Renewal(folder, self._signer, now=self._now)
             yield pki_routes.router(enrolment, renewal, monotonic=self._monotonic)
 
-    async def _run(self, roles: list[Role], holder: RegistryHolder, listener: socket.socket) -> None:
+    async def _run(
+        self,
+        roles: list[Role],
+        holder: RegistryHolder,
+        reception: Reception,
+        first: str | None,
+        listener: socket.socket,
+    ) -> None:
         checks: list[tuple[str, Check]] = [check for role in roles for check in role.checks]
         sources: list[Source] = [source for role in roles for source in role.sources]
         probes = health.probes(version=__version__, checks=checks, metrics=Metrics(sources))
         routers = [*(router for role in roles for router in role.routers), probes]
-        server = Server(create_app(routers, names=self._settings.http.names))
+        server = Server(create_app(routers, door=reception.door, names=self._settings.http.names))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]), name="http")
             watch = tasks.create_task(holder.run(), name="registry")
@@ -262,6 +256,8 @@ class City:
             self.address = address_of(listener)
             self.ready.set()
             logger.info("%s at %s", f"{self._only} only" if self._only else "the wall is", self.address)
+            if first is not None:
+                self._tell(f"nobody can come in yet: the first one begins at {self.address}welcome?link={first}")
             await self._stopping.wait()
             watch.cancel()
             # Intake first; what it still settles is in the ledger, and a wall that comes back gets it in its snapshot.

@@ -17,7 +17,7 @@ from firmware_sim.cityplan import lay_out
 from firmware_sim.evidence import Allowed
 from firmware_sim.ground import Ground
 from firmware_sim.onlooker import Onlooker
-from firmware_sim.premises import Habits, Premises, Wires, build
+from firmware_sim.premises import Habits, Premises, Wires, build, new_keys
 
 # Beyond so many nodes, the others are played by their protocol alone.
 REAL_NODES = 200
@@ -75,7 +75,8 @@ class Box:
         self.log = folder / "fingers.log"
         self.allowed = Allowed([], [], {})
         self.ground = ground or Ground.of_one_broker(folder)
-        self.onlooker = Onlooker(self.address, wall_ms=wall_ms)
+        self.keys = new_keys()
+        self.onlooker = Onlooker(self.address, header=self.keys.header, wall_ms=wall_ms)
         self.premises: Premises
         self.cloud = self._child("cloud", "cloud", "run", "--config", self._config)
         self.gateways = self._child("gateways", "firmware_sim.townships", folder / "gateways.json", speaks=True)
@@ -108,7 +109,7 @@ class Box:
     async def open_city(self) -> None:
         """Start the cloud; returns when the wall's page answers, and watches it from then on."""
         await self._open_cloud()
-        await answers(self.address)
+        await answers(self.address + "/api/places", self.keys.header)
         self._looking = self._group.create_task(self.onlooker.run(), name="onlooker")
 
     async def open_townships(self) -> None:
@@ -179,7 +180,9 @@ class Box:
         await self.ground.stop()
 
     def _build(self, folder: Path, wires: Wires) -> Premises:
-        return build(self.plan, folder, wires=wires, habits=self.order.habits, stores=self.ground.stores)
+        return build(
+            self.plan, folder, wires=wires, habits=self.order.habits, stores=self.ground.stores, keys=self.keys
+        )
 
     async def _open_cloud(self) -> None:
         await self._start(self.cloud)
@@ -218,9 +221,9 @@ def township_codes() -> list[str]:
         return [row["township_code"] for row in csv.DictReader(table)]
 
 
-async def answers(address: str) -> None:
-    """Wait until a page at `address` can be had, whoever brings it."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+async def answers(address: str, header: Mapping[str, str]) -> None:
+    """Wait until what is at `address` can be had, whoever brings it; a `header` lets in."""
+    async with httpx.AsyncClient(headers=header, trust_env=False) as client:
         while not await _answers(client, address):  # noqa: ASYNC110  (another process has no Event)
             await asyncio.sleep(_POLL_S)
 

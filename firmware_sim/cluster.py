@@ -94,7 +94,7 @@ class Cluster(Box):
         processes = (*self.workers, *self.apis)
         for process in processes:
             await self._start(process.child)
-        await asyncio.gather(*(answers(f"http://{HOST}:{process.port}/metrics") for process in processes))
+        await asyncio.gather(*(answers(f"http://{HOST}:{process.port}/metrics", {}) for process in processes))
         await self.front.start()
         await self.shared_out()
 

@@ -191,7 +191,8 @@ class Demo:
             await box.lay_foundation()
         with stage("opening the city"):
             await box.open_city()
-        self._narrator.say(f"the wall: [bold]{box.address}/[/]  from 8 m: {box.address}/far")
+        key = box.keys.wall
+        self._narrator.say(f"the wall: [bold]{box.address}/wall?key={key}[/]  from 8 m: {box.address}/far?key={key}")
         with stage(f"opening {len(box.plan)} gateways"):
             await box.open_townships()
         with stage(f"opening {self._options.windows} windows"):

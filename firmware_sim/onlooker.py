@@ -55,8 +55,8 @@ def merged(picture: Mapping[str, Any], diff: Mapping[str, Any]) -> Picture:
 class Onlooker:
     """`run` until cancelled; `total` is what the wall says now."""
 
-    def __init__(self, address: str, *, wall_ms: Callable[[], int]) -> None:
-        """Watch the city at `address`, such as http://127.0.0.1:8000."""
+    def __init__(self, address: str, *, header: Mapping[str, str], wall_ms: Callable[[], int]) -> None:
+        """Watch the city at `address`, such as http://127.0.0.1:8000, which a `header` lets in."""
         self.picture: Picture = {}
         self.sightings: list[Sighting] = []
         self.snapshots = 0
@@ -64,7 +64,7 @@ class Onlooker:
         self._wall_ms = wall_ms
         self._changed = asyncio.Event()
         # No proxy, whatever the environment says: the city is on this machine.
-        self._client = httpx.AsyncClient(base_url=address, timeout=SILENCE_S, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=address, headers=header, timeout=SILENCE_S, trust_env=False)
 
     @property
     def total(self) -> int | None:

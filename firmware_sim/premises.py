@@ -1,7 +1,9 @@
 """A planned city on disk: keys, settings files and the registration, as an installer would leave them."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +51,30 @@ class Habits(NamedTuple):
 USUAL = Habits()
 
 
+class Keys(NamedTuple):
+    """By which a wall and a program come in at the city; the program sees all that an operator does."""
+
+    wall: str
+    operator: str
+
+    @property
+    def header(self) -> dict[str, str]:
+        """Return the header that lets the program in."""
+        return {"Authorization": f"Bearer {self.operator}"}
+
+    def registered(self) -> list[dict[str, str]]:
+        """Return what the registration says of them."""
+        return [
+            {"name": f"{role}-1", "role": role, "digest": sha256(key.encode()).hexdigest()}
+            for role, key in self._asdict().items()
+        ]
+
+
+def new_keys() -> Keys:
+    """Return keys that nobody else has."""
+    return Keys(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+
+
 class Premises(NamedTuple):
     """The files that were written, and the one that the city writes if it keeps its ledger in a file."""
 
@@ -57,6 +83,7 @@ class Premises(NamedTuple):
     registration: Path
     gateways: tuple[Path, ...]
     nodes: tuple[Path, ...]
+    keys: Keys
 
 
 def build(
@@ -67,10 +94,12 @@ def build(
     habits: Habits = USUAL,
     stores: Stores = FILES,
     key_of: Callable[[str], str] | None = None,
+    keys: Keys | None = None,
 ) -> Premises:
     """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside.
 
-    `key_of`: the public keys of nodes that somebody else looks after; then none has files here.
+    `key_of`: the public keys of nodes that somebody else looks after; then none has files here. `keys`: those of the
+    city's walls and programs; new ones if left out.
     """
     city = _new_folder(folder / "cloud")
     city_key = new_key(city / "city.key")
@@ -94,13 +123,13 @@ def build(
         )
         gateways.append(file)
         registered_gateways.append({"node": township.gateway, "key": key})
+    keys = keys or new_keys()
+    registered = {"nodes": registered_nodes, "gateways": registered_gateways, "tokens": keys.registered()}
     registration = city / "registration.json"
-    registration.write_text(
-        json.dumps({"nodes": registered_nodes, "gateways": registered_gateways}, indent=1), encoding="utf-8"
-    )
+    registration.write_text(json.dumps(registered, indent=1), encoding="utf-8")
     settings = city / "cloud.toml"
     settings.write_text(cloud(wires, habits, stores), encoding="utf-8")
-    return Premises(settings, city / "manyi.db", registration, tuple(gateways), tuple(nodes))
+    return Premises(settings, city / "manyi.db", registration, tuple(gateways), tuple(nodes), keys)
 
 
 def cloud(wires: Wires, habits: Habits, stores: Stores = FILES) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 # Rows of these never change, so a copy goes on behind the last one whatever happened meanwhile.
-APPENDED = frozenset({"ledger_entry"})
+APPENDED = frozenset({"ledger_entry", "change"})
 # These change with the ledger's mark alone: while that stands still, a copy of them goes on.
 COUNTED = frozenset(
     {"tally_minute", "tally_day", "tally_township", "tally_city", "tally_estimated", "estimate", "uncounted"}

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.changes.tables
 import cloud.clocks.tables
 import cloud.filtered.tables
 import cloud.hours.tables
 import cloud.judgements.tables
 import cloud.ledger.tables
 import cloud.misuse.tables
+import cloud.people.tables
 import cloud.quarantine.tables
 import cloud.registry.tables
 import cloud.series.tables

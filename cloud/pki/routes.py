@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 
+from cloud.door.allowance import Allowance
 from cloud.openapi import answer, described, problem, problems
-from cloud.pki.allowance import Allowance
 from cloud.pki.enrolment import Enrolment
 from cloud.pki.renewal import Renewal
 from contract.enrolment import ENROL, RENEW, Enrolled

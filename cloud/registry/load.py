@@ -6,11 +6,11 @@
  "gateways": [{"node": "371721121-g0", "key": "..."}],
  "auditors": [{"name": "wang", "zh": "王审计", "key": "..."}],
  "hours": [...], "closures": [...], "days": [...],
- "offices": [...], "duties": [...]}
+ "offices": [...], "duties": [...], "tokens": [...]}
 ```
 
 Auditors are `cloud.registry.auditors`', hours, closures and days `cloud.hours.forms`', offices and duties
-`cloud.staffing.forms`'.
+`cloud.staffing.forms`', tokens `cloud.people.tokens`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
 ratings pressed before it count; another key holds from now on, and one that ended never comes back.
@@ -28,6 +28,8 @@ from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
 from cloud.hours.rules import CITY
+from cloud.people import tokens
+from cloud.people.tokens import TokenForm
 from cloud.registry import auditors, certificates, store
 from cloud.registry.auditors import AuditorForm
 from cloud.registry.snapshot import Kind, RegisteredNode
@@ -90,6 +92,7 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: list[DayForm] = []
     offices: list[OfficeForm] = []
     duties: list[DutyForm] = []
+    tokens: list[TokenForm] = []
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -182,6 +185,7 @@ async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
         await hours.put(connection, office_hours, closures, days)
         await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
         await auditors.put(connection, document.auditors, now)
+        await tokens.put(connection, document.tokens, now)
     return Summary(
         len(document.nodes),
         len(document.gateways),

@@ -17,7 +17,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-PAGES = {"/": "wall.html", "/far": "far.html"}
+PAGES = {"/wall": "wall.html", "/far": "far.html"}
 
 
 class Asset(NamedTuple):

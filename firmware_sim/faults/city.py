@@ -92,7 +92,7 @@ class FaultyCity(Box):
         """Start the house `name` again after its end; returns when it serves again."""
         await self.restart(self.child(name))
         if name == "cloud":
-            await answers(self.address)
+            await answers(self.address + "/api/places", self.keys.header)
 
     @property
     def quarantined(self) -> Counter[str]:

@@ -39,6 +39,7 @@ from firmware_sim.finger import Finger, pins
 from firmware_sim.fingerlog import FingerLog, read
 from firmware_sim.premises import Habits, Wires, build
 from firmware_sim.servers.daemon import free_port
+from tests.keys import coming_in, hung
 from transport.boot import wall_ms
 from transport.keys import read_key
 
@@ -152,7 +153,7 @@ class City:
         return pressed + SETTLE_S * 1000
 
     async def board(self) -> dict[str, Any]:
-        async with httpx.AsyncClient(base_url=self.address, trust_env=False) as client:
+        async with coming_in(self.address, self.premises.keys) as client:
             board: dict[str, Any] = (await client.get("/api/board")).raise_for_status().json()
             return board
 
@@ -296,13 +297,13 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def opened(
-    browser: Browser, city: City, path: str = "/", size: tuple[int, int] = HD, *, quiet: bool = True
+    browser: Browser, city: City, path: str = "/wall", size: tuple[int, int] = HD, *, quiet: bool = True
 ) -> AsyncIterator[Wall]:
     """Open a page that is live. At the end it must not have failed, nor, if it was `quiet`, have complained."""
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
     try:
         wall = Wall(await context.new_page())
-        await wall.page.goto(city.address + path)
+        await wall.page.goto(hung(city.address, path, city.premises.keys.wall))
         await wall.until("live")
         await wall.page.wait_for_selector('[data-bin="4"]')
         yield wall

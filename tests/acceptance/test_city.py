@@ -25,6 +25,7 @@ from contract.rating import Quality, Row
 from contract.signing import Signer
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 from firmware_sim.broker import Broker, choose
+from tests.keys import KEYS, TOKENS, coming_in
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -61,6 +62,7 @@ class Place:
         document = {
             "nodes": [{"node": NODE, "key": SIGNER.public, "windows": ["01", "02"]}],
             "gateways": [{"node": f"{TOWNSHIP}-g0", "key": SIGNER.public}],
+            "tokens": TOKENS,
         }
         file = self.folder / "nodes.json"
         file.write_text(json.dumps(document))
@@ -137,7 +139,10 @@ def start_and_rest(point: list[Any]) -> tuple[int, tuple[Any, ...]]:
 async def test_a_rating_reaches_the_wall_and_a_restart_shows_the_same(place: Place) -> None:
     place.register()
     before: dict[str, Any] = {}
-    async with city(place) as (address, _), httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with (
+        city(place) as (address, _),
+        coming_in(address) as client,
+    ):
         async with client.stream("GET", "/api/stream", timeout=10) as response:
             arriving = events(response)
             kind, picture = await anext(arriving)
@@ -164,7 +169,10 @@ async def test_a_rating_reaches_the_wall_and_a_restart_shows_the_same(place: Pla
                 if kind == "diff" and diff.get("path", {}).get("quarantined"):
                     break
         before = (await client.get("/api/board")).json()
-    async with city(place) as (address, _), httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with (
+        city(place) as (address, _),
+        coming_in(address) as client,
+    ):
         after = (await client.get("/api/board")).json()
         trend = (await client.get("/api/trends/day?count=2&place=371721")).json()["buckets"]
     assert after["id"] != before["id"]
@@ -183,7 +191,10 @@ async def test_the_devices_show_as_their_gateway_says(place: Place) -> None:
     place.register()
     node = NodeStatus(NODE, "up", windows=["01", "02"], queue=3, oldest_ms=70_000, stuck=["02/3"], clock_error_ms=4)
     status = GatewayStatus(f"{TOWNSHIP}-g0", "up", clock_error_ms=4, nodes=[NodeHealth(node, 1_000)])
-    async with city(place) as (address, _), httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with (
+        city(place) as (address, _),
+        coming_in(address) as client,
+    ):
         await asyncio.to_thread(place.say, "status", encode(status))
         async with asyncio.timeout(5):
             while not (tile := (await client.get("/api/board")).json()["nodes"])["online"]:
@@ -206,7 +217,7 @@ async def test_a_stop_ends_open_streams_and_takes_under_three_seconds(place: Pla
 
         async def follow() -> None:
             async with (
-                httpx.AsyncClient(trust_env=False, timeout=20) as client,
+                httpx.AsyncClient(headers=KEYS.header, trust_env=False, timeout=20) as client,
                 client.stream("GET", f"{address}api/stream") as response,
             ):
                 async for _ in events(response):

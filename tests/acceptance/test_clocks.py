@@ -11,6 +11,7 @@ from contract.codec import encode
 from contract.hello import Hello
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 from tests.acceptance.test_city import NODE, SIGNER, TOWNSHIP, Place, broker, city, place, rated
+from tests.keys import coming_in
 
 __all__ = ["broker", "place"]  # fixtures
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -34,7 +35,10 @@ async def until(client: httpx.AsyncClient, path: str, holds: Callable[[Any], boo
 
 async def test_a_clock_ahead_alarms_everywhere_and_goes_away_by_itself(place: Place) -> None:
     place.register()
-    async with city(place) as (address, _), httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with (
+        city(place) as (address, _),
+        coming_in(address) as client,
+    ):
 
         async def now() -> int:
             moment: int = (await client.get("/api/board")).json()["now"]

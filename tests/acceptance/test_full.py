@@ -12,6 +12,7 @@ from firmware_sim.faults.breach import way
 from firmware_sim.premises import Habits
 from firmware_sim.siege import besieged
 from tests.acceptance.conftest import HD
+from tests.keys import hung
 from transport.boot import wall_ms
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="session")]
@@ -21,9 +22,9 @@ LOAD_S = 3.0
 SEEN_MS = 20_000
 NEAR = '#node-list > li[data-level="alarm"]:not(.off)'
 FAR = '#alert-nodes[data-level="alarm"]'
-VIEWS = {"/": NEAR, "/?lang=en": NEAR, "/far": FAR, "/far?lang=en": FAR}
-WORD = {"/": "存储已满", "/?lang=en": "disk full", "/far": "存储已满", "/far?lang=en": "disk full"}
-LEDGER = {"/": "市级账本", "/?lang=en": "City ledger", "/far": "市级账本", "/far?lang=en": "City ledger"}
+VIEWS = {"/wall": NEAR, "/wall?lang=en": NEAR, "/far": FAR, "/far?lang=en": FAR}
+WORD = {"/wall": "存储已满", "/wall?lang=en": "disk full", "/far": "存储已满", "/far?lang=en": "disk full"}
+LEDGER = {"/wall": "市级账本", "/wall?lang=en": "City ledger", "/far": "市级账本", "/far?lang=en": "City ledger"}
 HOUSES = [("fleet", "full"), ("gateways", "full"), ("cloud", "full-city")]
 
 
@@ -39,7 +40,7 @@ async def test_a_full_disk_is_an_alarm_on_every_wall_until_there_is_room(
         pages: dict[str, Page] = {}
         for view in VIEWS:
             pages[view] = await context.new_page()
-            await pages[view].goto(city.box.address + view)
+            await pages[view].goto(hung(city.box.address, view, city.box.keys.wall))
             await pages[view].wait_for_selector('body[data-state="live"]')
         await asyncio.sleep(LOAD_S)
         for view, page in pages.items():

@@ -12,7 +12,6 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import httpx
 import pytest
 
 from cloud.city import City
@@ -37,6 +36,7 @@ from gateway.__main__ import main as gateway_main
 from gateway.__main__ import read as read_gateway
 from gateway.post import Gateway
 from tests.identity import Office, until
+from tests.keys import coming_in
 from transport import renewal
 from transport.boot import wall_ms
 from transport.keys import read_key
@@ -165,7 +165,7 @@ async def test_ratings_of_a_certified_node_settle_in_the_ledger(town: Town, tmp_
         for level in (Level.SATISFIED, Level.BASIC, Level.DISSATISFIED, Level.SATISFIED):
             await work.press(level)
         await until(lambda: settled(town) == [1, 2, 3, 4], 40)
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with coming_in(city.address, town.premises.keys) as client:
             assert (await client.get("/api/board")).json()["total"] == 4
 
 

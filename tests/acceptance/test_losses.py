@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import Browser
 
@@ -14,6 +13,7 @@ from firmware_sim.broker import choose
 from tests.acceptance.conftest import HD
 from tests.acceptance.test_city import NODE, SIGNER, TOWNSHIP, Place, city, rated
 from tests.acceptance.test_clocks import until
+from tests.keys import coming_in, hung
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
@@ -21,12 +21,12 @@ EPOCH = "AAAAAAAAAA"
 ROW = f'#node-list > li[data-node="{NODE}"]:not(.off)'
 FAR = '#alert-nodes[data-level="warn"]'
 LOST = {
-    "/": (ROW, ["丢失 3 件：3–4、9"]),
-    "/?lang=en": (ROW, ["lost 3: 3–4, 9"]),
+    "/wall": (ROW, ["丢失 3 件：3–4、9"]),
+    "/wall?lang=en": (ROW, ["lost 3: 3–4, 9"]),
     "/far": (FAR, ["存储损坏 4"]),
     "/far?lang=en": (FAR, ["bad disk 4"]),
 }
-SPARED = {"/": (ROW, ["损坏 4 件，均已入账"]), "/?lang=en": (ROW, ["4 damaged, none lost"])}
+SPARED = {"/wall": (ROW, ["损坏 4 件，均已入账"]), "/wall?lang=en": (ROW, ["4 damaged, none lost"])}
 # What does not fit into its slot.
 CUT_OFF = "row => [...row.children].filter(slot => slot.scrollWidth > slot.clientWidth).map(slot => slot.className)"
 
@@ -43,11 +43,14 @@ async def test_a_person_is_told_what_a_damaged_disk_has_cost(tmp_path: Path, chr
         place = Place(tmp_path, broker.port)
         await asyncio.to_thread(place.furnish)
         await asyncio.to_thread(place.register)
-        async with city(place) as (address, _), httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        async with (
+            city(place) as (address, _),
+            coming_in(address) as client,
+        ):
             context = await chromium.new_context(viewport={"width": HD[0], "height": HD[1]}, locale="zh-CN")
             pages = {view: await context.new_page() for view in LOST}
             for view, page in pages.items():
-                await page.goto(address.rstrip("/") + view)
+                await page.goto(hung(address, view))
                 await page.wait_for_selector('body[data-state="live"]')
 
             async def told(said: dict[str, tuple[str, list[str]]]) -> None:
@@ -61,7 +64,7 @@ async def test_a_person_is_told_what_a_damaged_disk_has_cost(tmp_path: Path, chr
             await asyncio.to_thread(place.say, "live", rated(1, [3, 3], now), hello(1))
             await asyncio.to_thread(place.say, "status", encode(gateway))
             await told(LOST)
-            for view, word in (("/", "存储损坏"), ("/?lang=en", "bad disk")):
+            for view, word in (("/wall", "存储损坏"), ("/wall?lang=en", "bad disk")):
                 row = pages[view].locator(ROW)
                 assert word in str(await row.get_attribute("title"))
                 assert await row.evaluate(CUT_OFF) == []

@@ -69,7 +69,7 @@ async def city(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[Ci
             await box.lay_foundation()
             await box.open_city()
             signer = read_key(box.premises.nodes[0].parent / "node.key")
-            async with httpx.AsyncClient(base_url=box.address, trust_env=False) as client:
+            async with httpx.AsyncClient(base_url=box.address, headers=box.keys.header, trust_env=False) as client:
                 yield City(box, client, node.name, node.wiring[0].id, signer)
         finally:
             await box.close()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
-import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
@@ -14,13 +13,14 @@ from playwright.async_api import Browser
 from cloud.guard import HEADERS, POLICY
 from contract.rating import Level
 from tests.acceptance.conftest import HD, City, Wall, opened
+from tests.keys import coming_in
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="session")]
 
 UHD = (3840, 2160)
 # Ages and clocks go on between two looks.
 MOVING = "#clock, #date, #pill, #stale, time, .age, #path *, #alerts *, .cell p"
-VIEWS = ["/", "/?lang=en", "/far", "/far?lang=en"]
+VIEWS = ["/wall", "/wall?lang=en", "/far", "/far?lang=en"]
 
 # What a look at the picture would find: text cut off, text outside its panel, words over words.
 FLAWS = """() => {
@@ -114,7 +114,7 @@ async def test_two_languages(chromium: Browser, city: City) -> None:
         await page.click("#other-lang")
         await wall.until("live")
         await page.wait_for_selector('[data-bin="4"]')
-        assert page.url == f"{city.address}/?lang=en"
+        assert page.url == f"{city.address}/wall?lang=en"
         assert await page.get_attribute("html", "lang") == "en"
         assert await page.title() == await page.inner_text("h1") == "Heze public service satisfaction"
         words = await page.evaluate("document.body.innerText + document.querySelector('nav').ariaLabel")
@@ -132,11 +132,11 @@ async def test_two_languages(chromium: Browser, city: City) -> None:
 async def test_every_answer_carries_the_policy_and_nothing_is_from_elsewhere(city: City) -> None:
     assert "'unsafe" not in POLICY
     assert "*" not in POLICY
-    async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
-        for path in ("/", "/far", "/static/wall/wall.js", "/static/wall/near.css", "/api/board", "/nowhere"):
+    async with coming_in(city.address, city.premises.keys) as client:
+        for path in ("/wall", "/far", "/static/wall/wall.js", "/static/wall/near.css", "/api/board", "/nowhere"):
             answer = await client.get(path)
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS, path
-        for path in ("/", "/far"):
+        for path in ("/wall", "/far"):
             page = (await client.get(path)).text
             assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
             links = re.findall(r'(?:src|href)="([^"]*)"', page)
@@ -178,5 +178,5 @@ async def test_a_stopped_server_is_told_within_seconds_and_what_comes_back_is_th
             assert await wall.numbers() == before[path]
         record_testsuite_property("started_to_live_s", time.monotonic() - began)
         # And it moves again.
-        seen = await walls["/"].sees(city, Level.SATISFIED)
+        seen = await walls["/wall"].sees(city, Level.SATISFIED)
         assert seen.painted - seen.settled < 1000

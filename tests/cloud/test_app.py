@@ -22,8 +22,10 @@ from cloud.settings import Http, SeriesSettings, Settings
 from cloud.wall import pages
 from cloud.wall.pages import TYPES
 from contract.signing import Signer
+from tests.cloud.doors import open_door
 from tests.cloud.watching import DAY, at, batches, commit, one
 from tests.cloud.where import Where
+from tests.keys import TOKENS, coming_in
 from transport.broker import Broker
 
 # Nothing listens there: the city must serve the wall all the same.
@@ -45,13 +47,20 @@ def city_of(database: str, series: SeriesSettings | None = None) -> City:
     )
 
 
+async def furnish(where: Where) -> None:
+    """Let tests come in."""
+    async with await where.open() as database:
+        await register(database.writer, json.dumps({"tokens": TOKENS}), NOW)
+
+
 @pytest.fixture
 async def client(where: Where) -> AsyncIterator[httpx.AsyncClient]:
+    await furnish(where)
     city = city_of(where.database)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as made:
+        async with coming_in(city.address) as made:
             yield made
         city.stop()
 
@@ -130,11 +139,12 @@ async def test_openapi_names_every_route_and_resolves_every_reference(client: ht
 
 
 async def test_trends_of_a_series_that_is_away_are_a_503_and_the_board_is_not_touched(where: Where) -> None:
+    await furnish(where)
     city = city_of(where.database, SeriesSettings(kind="influx", url="http://127.0.0.1:1"))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as made:
+        async with coming_in(city.address) as made:
             document = await schema_of(made)
             for url, path in (("/api/trends/hour", "/api/trends/{by}"), ("/api/ranking", "/api/ranking")):
                 reply = await made.get(url)
@@ -168,13 +178,15 @@ async def test_another_host_name_is_refused_so_that_rebinding_reads_nothing(clie
 
 
 async def test_the_names_in_the_settings_are_answered_to_as_well() -> None:
-    transport = httpx.ASGITransport(create_app([pages.router()], names=["manyi.example"]))
+    transport = httpx.ASGITransport(create_app([pages.router()], door=open_door, names=["manyi.example"]))
     async with httpx.AsyncClient(transport=transport, base_url="http://manyi.example") as client:
-        assert (await client.get("/")).status_code == 200
-        assert (await client.get("/", headers={"Host": "other.example"})).status_code == 400
+        assert (await client.get("/wall")).status_code == 200
+        assert (await client.get("/wall", headers={"Host": "other.example"})).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/", "/far", "/api/board", "/health", "/metrics", "/nowhere", "/static/wall/wall.js"])
+@pytest.mark.parametrize(
+    "path", ["/wall", "/far", "/api/board", "/health", "/metrics", "/nowhere", "/static/wall/wall.js"]
+)
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
     reply = await client.get(path)
     for name, value in HEADERS.items():
@@ -186,7 +198,7 @@ async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClie
 async def test_pages_and_all_their_parts_are_served_and_revalidate(client: httpx.AsyncClient) -> None:
     folder = Path(__file__).parents[2] / "cloud/wall/static"
     urls = {f"/static/wall/{file.name}": file for file in folder.iterdir()}
-    urls |= {"/": folder / "wall.html", "/far": folder / "far.html"}
+    urls |= {"/wall": folder / "wall.html", "/far": folder / "far.html"}
     assert len(urls) > 10
     for url, file in urls.items():
         plain = await client.get(url, headers={"Accept-Encoding": "identity"})
@@ -282,11 +294,12 @@ async def test_a_running_city_flags_and_shows_raw_and_filtered_side_by_side(
     async with await where.open() as database:
         await register(database.writer, REGISTRATION, NOW)
         await commit(database, batches(ratings, [1 + index % 3 for index in range(40)]))
+    await furnish(where)
     city = city_of(where.database)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with coming_in(city.address) as client:
             asked = {"place": "371721121-a1/01", "first": DAY}
             async with asyncio.timeout(15):
                 while not (await client.get("/api/flags", params=asked)).json()["flags"]:
@@ -303,13 +316,14 @@ async def test_a_running_city_flags_and_shows_raw_and_filtered_side_by_side(
 
 
 async def test_windows_come_page_by_page(where: Where) -> None:
+    await furnish(where)
     city = city_of(where.database)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
         async with await where.open() as database:
             await register(database.writer, REGISTRATION, NOW)
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with coming_in(city.address) as client:
             async with asyncio.timeout(5):
                 while not (await client.get("/api/windows")).json()["windows"]:
                     await asyncio.sleep(0.05)

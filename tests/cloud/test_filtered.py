@@ -22,6 +22,7 @@ from cloud.series import routes as series_routes
 from cloud.series.embedded import Embedded
 from cloud.series.rules import OTHERS, VEIL_MS
 from proof.scores import Counts
+from tests.cloud.doors import open_door
 from tests.cloud.watching import (
     CALENDAR,
     DAY,
@@ -111,7 +112,8 @@ async def client(database: Database, places: Registry) -> AsyncIterator[httpx.As
                 clock=lambda: NOW,
             ),
             misuse_routes.router(database.reader, registry=lambda: places, calendar=CALENDAR, clock=lambda: NOW),
-        ]
+        ],
+        door=open_door,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as made:
         yield made

@@ -43,5 +43,5 @@ def test_nothing_that_is_no_place_is_covered(place: str, scope: str) -> None:
 def test_each_role_has_its_kind_of_place(role: str, place: str) -> None:
     assert role in ROLES
     others = {"371721121-a1/02", "371721121", "371721", "city", ""} - {place}
-    assert fits(role, place)  # type: ignore[arg-type]
-    assert not any(fits(role, other) for other in others)  # type: ignore[arg-type]
+    assert fits(role, place)
+    assert not any(fits(role, other) for other in others)

@@ -13,8 +13,8 @@ import pytest
 
 from cloud.city import City
 from cloud.database import open_database, reading
+from cloud.door.allowance import Allowance
 from cloud.pki import routes
-from cloud.pki.allowance import Allowance
 from cloud.pki.authority import Authority
 from cloud.pki.enrolment import Enrolment
 from cloud.pki.invitations import Invitations

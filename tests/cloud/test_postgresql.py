@@ -1,6 +1,7 @@
 """PostgreSQL alone: a server that goes and comes back, sessions that are ended, passwords that are wrong."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -18,6 +19,7 @@ from cloud.ingest import intake as pipeline
 from cloud.ledger import follower as following
 from cloud.ledger.follower import Follower
 from cloud.ledger.store import BEGIN_HEAD
+from cloud.registry.load import register
 from cloud.settings import Http, Settings
 from cloud.tallies import store as tallies
 from contract.errors import SettingsError, Unavailable
@@ -26,6 +28,7 @@ from firmware_sim.servers.postgres import Postgres
 from proof.ledger import gapless
 from tests.cloud.conftest import NOW, Desk, entry, open_desk, ranges
 from tests.cloud.where import OnServer
+from tests.keys import TOKENS, coming_in
 from transport.broker import Broker
 
 THREE = (("01", 3), ("02", 2), ("01", 1))
@@ -41,6 +44,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Postgres]:
     async with Postgres(tmp_path / "server", durable=False) as running:
         await running.create("city")
         await upgrade_database(running.url("city"), password_file=str(running.password_file))
+        async with await open_database(running.url("city"), password_file=str(running.password_file)) as database:
+            await register(database.writer, json.dumps({"tokens": TOKENS}), NOW)
         yield running
 
 
@@ -84,7 +89,7 @@ async def test_a_city_says_503_while_its_server_is_away_and_goes_on_when_it_is_b
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with coming_in(city.address) as client:
             assert (await client.get("/api/quarantine")).status_code == 200
             server.kill()
             for path in ("/api/quarantine", "/api/trends/day", "/api/trends/minute?place=371721121"):
@@ -275,7 +280,7 @@ async def test_a_city_whose_server_hangs_says_so_and_stops_all_the_same(server: 
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with coming_in(city.address) as client:
             assert (await client.get("/api/board")).status_code == 200
             server.pause()
             try:

@@ -24,6 +24,7 @@ from proof.period import period
 from proof.policy import shipped
 from proof.units import Kind
 from tests.cloud.conftest import NODE, NOW, SIGNERS, Desk, entry
+from tests.cloud.doors import open_door
 
 CITY = Signer(b"9" * 32)
 ZONE = "Asia/Shanghai"
@@ -160,7 +161,7 @@ async def test_ratings_go_on_meanwhile(rated: Desk) -> None:
 async def test_reports_over_http(rated: Desk) -> None:
     first = await published(rated.database, BEHIND, wish())
     await published(rated.database, BEHIND + 7 * DAY_MS, wish(final=True))
-    transport = httpx.ASGITransport(create_app([routes.router(rated.database.reader)]))
+    transport = httpx.ASGITransport(create_app([routes.router(rated.database.reader)], door=open_door))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         told = (await client.get("/api/reports")).json()["reports"]
         assert [(one["period"], one["number"], one["stage"]) for one in told] == [

@@ -25,6 +25,7 @@ from contract.signing import Signer, public_key
 from proof.merkle import root
 from proof.seals import Sealed, following, leaf, misfit, objection, opened, read
 from tests.cloud.conftest import CITY, Desk, entry
+from tests.cloud.doors import open_door
 
 KEY = public_key(CITY.public)
 CALENDAR = Calendar("Asia/Shanghai")
@@ -304,7 +305,7 @@ async def test_seals_over_http(desk: Desk) -> None:
         await rated(desk, 1 + 2 * number)
         await close(desk.database, CITY, day=f"2026-11-2{number}", at=number)
     made = await sealed(desk.database)
-    transport = httpx.ASGITransport(create_app([routes.router(desk.database.reader)]))
+    transport = httpx.ASGITransport(create_app([routes.router(desk.database.reader)], door=open_door))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         page = (await client.get("/api/seals", params={"limit": 2})).json()
         assert [one["number"] for one in page["seals"]] == [3, 2]

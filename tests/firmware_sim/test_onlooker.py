@@ -70,7 +70,7 @@ class FakeCity:
 async def watching(city: FakeCity) -> AsyncIterator[Onlooker]:
     async with await asyncio.start_server(city.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        looker = Onlooker(f"http://127.0.0.1:{port}", wall_ms=lambda: time_ns() // 1_000_000)
+        looker = Onlooker(f"http://127.0.0.1:{port}", header={}, wall_ms=lambda: time_ns() // 1_000_000)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(looker.run(), name="onlooker")
             yield looker

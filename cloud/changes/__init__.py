@@ -1,0 +1,1 @@
+"""The log of changes: who did what to what, when. It only grows."""

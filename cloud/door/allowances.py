@@ -1,0 +1,28 @@
+"""How often each visitor may ask. Pure but for the clock it is given."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from cloud.door.allowance import Allowance
+
+# A console's page asks for some ten things at once; a wall asks again and again while its city comes back.
+BURST, EVERY_S = 200, 0.05
+_REMEMBERED = 10_000
+
+
+class Allowances:
+    """One allowance for each key; whoever was longest silent is forgotten first, and begins with a full one."""
+
+    def __init__(self, monotonic: Callable[[], float], *, burst: int = BURST, every_s: float = EVERY_S) -> None:
+        self._monotonic = monotonic
+        self._burst = burst
+        self._every_s = every_s
+        self._each: OrderedDict[str, Allowance] = OrderedDict()
+
+    def take(self, key: str) -> bool:
+        """Whether `key` may ask once more now."""
+        allowance = self._each.pop(key, None) or Allowance(self._burst, self._every_s)
+        self._each[key] = allowance
+        if len(self._each) > _REMEMBERED:
+            self._each.popitem(last=False)
+        return allowance.take(self._monotonic())

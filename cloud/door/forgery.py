@@ -1,0 +1,61 @@
+"""Whether a request that changes something was made by the city's own page, and not by another site in its name.
+
+By what browsers say of themselves (`Sec-Fetch-Site`, else `Origin`), and by the session's own word, which only the
+city's pages hold: in the header `X-CSRF`, or as a form's field `csrf`.
+"""
+
+from hmac import compare_digest
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from cloud.door.turned import Turned
+from cloud.openapi import problem
+from cloud.people.visitors import Visitor
+
+FIELD = "csrf"
+MOST_FORM = 64 * 1024
+_FORM = "application/x-www-form-urlencoded"
+
+
+async def check_own(request: Request, visitor: Visitor | None) -> None:
+    """Raise `Turned` unless `request` of `visitor` is the city's own page's, or a program's with a token."""
+    if "authorization" in request.headers:
+        # No browser sends a token by itself.
+        return
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    foreign = site not in {None, "same-origin"}
+    if foreign or (origin is not None and urlsplit(origin).netloc != request.headers.get("host")):
+        raise Turned(problem(403, "this was sent by another site's page"))
+    if visitor is None:
+        return
+    word = await _word(request)
+    if visitor.csrf is None or word is None or not compare_digest(visitor.csrf.encode(), word.encode()):
+        raise Turned(problem(403, "this page is too old: load it again, and then once more"))
+
+
+async def _word(request: Request) -> str | None:
+    """Return the word that the request brings; a form is read for it, and given to the route as it was."""
+    if (given := request.headers.get(f"x-{FIELD}")) is not None:
+        return given
+    if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_FORM:
+            raise Turned(problem(413, f"a form is at most {MOST_FORM} bytes"))
+    # Starlette has no other way to put a body back.
+    request._receive = _again(bytes(body))  # noqa: SLF001
+    found = parse_qs(body.decode("utf-8", "replace")).get(FIELD)
+    return found[0] if found else None
+
+
+def _again(body: bytes) -> Receive:
+    parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return parts.pop() if parts else {"type": "http.disconnect"}
+
+    return receive

@@ -1,0 +1,106 @@
+"""The table of who may ask what, of which place. Pure; the only place where a role or a scope is asked for.
+
+A route that is not in the table cannot be served. `docs/security.md` has the table as people read it, made from this.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+from cloud.hours.rules import CITY
+from cloud.people.rules import Person, Role, within
+from contract.enrolment import ENROL, RENEW
+
+ANYBODY: frozenset[Role] = frozenset()
+KNOWN: frozenset[Role] = frozenset({"wall", "clerk", "township", "supervisor", "operator", "auditor", "admin"})
+# People, who come in by a password; a wall is none.
+PEOPLE = KNOWN - {"wall"}
+BOARD: frozenset[Role] = frozenset({"wall", "operator", "auditor", "admin"})
+CITY_WIDE: frozenset[Role] = frozenset({"operator", "auditor", "admin"})
+PLACES: frozenset[Role] = CITY_WIDE | {"township", "supervisor"}
+FLAGS: frozenset[Role] = CITY_WIDE | {"supervisor"}
+ADMIN: frozenset[Role] = frozenset({"admin"})
+
+
+class Where(NamedTuple):
+    """The request names its place by the parameter `name`; without it, it is about all of `default`."""
+
+    name: str
+    default: str = CITY
+
+
+class Held(NamedTuple):
+    """The request names a thing by the parameter `name`; the room `room` knows where that is."""
+
+    room: str
+    name: str
+
+
+class Rule(NamedTuple):
+    """`roles`: who may; ANYBODY: also who did not come in. `place`: what must lie in the asker's own place.
+
+    Without `place` a request is about no place, or its answer holds only what is the asker's. `hangs`: a page that a
+    wall may come to by its key in the address.
+    """
+
+    roles: frozenset[Role]
+    place: Where | Held | None = None
+    hangs: bool = False
+
+
+Route = tuple[str, str]
+
+TABLE: Mapping[Route, Rule] = {
+    # The devices' own: a signature is asked for there.
+    ("POST", ENROL): Rule(ANYBODY),
+    ("POST", RENEW): Rule(ANYBODY),
+    # Of one process, on its own machine; nginx passes neither on.
+    ("GET", "/health"): Rule(ANYBODY),
+    ("GET", "/metrics"): Rule(ANYBODY),
+    # Files of the program, the same for everybody.
+    ("GET", "/static/wall/{name}"): Rule(ANYBODY),
+    ("GET", "/openapi.json"): Rule(KNOWN),
+    ("GET", "/wall"): Rule(BOARD, hangs=True),
+    ("GET", "/far"): Rule(BOARD, hangs=True),
+    ("GET", "/api/board"): Rule(BOARD),
+    ("GET", "/api/stream"): Rule(BOARD),
+    ("GET", "/api/places"): Rule(KNOWN),
+    ("GET", "/api/seals"): Rule(KNOWN),
+    ("GET", "/api/seals/{number}"): Rule(KNOWN),
+    ("GET", "/api/windows"): Rule(PLACES, Where("place")),
+    ("GET", "/api/nodes"): Rule(PLACES, Where("place")),
+    ("GET", "/api/hours"): Rule(PLACES, Where("township")),
+    ("GET", "/api/trends/{by}"): Rule(PLACES | {"clerk"}, Where("place")),
+    ("GET", "/api/filtered/{by}"): Rule(PLACES, Where("place")),
+    ("GET", "/api/ranking"): Rule(CITY_WIDE),
+    ("GET", "/api/flags"): Rule(FLAGS, Where("place")),
+    ("GET", "/api/quarantine"): Rule(CITY_WIDE),
+    ("GET", "/api/estimates"): Rule(CITY_WIDE),
+    ("GET", "/api/reports"): Rule(CITY_WIDE),
+    ("GET", "/api/reports/{period}/{number}"): Rule(CITY_WIDE),
+}
+
+
+class Verdict(Enum):
+    """What becomes of a request."""
+
+    GRANTED = "granted"
+    UNKNOWN = "come in first"
+    ROLE = "not for this role"
+    PLACE = "not of this place"
+
+
+def judge(rule: Rule, person: Person | None, place: str | None) -> Verdict:
+    """Whether `person` (None: nobody known) may ask under `rule` about `place`; None where there is no such thing.
+
+    For what does not exist it is said that it is elsewhere: nobody learns what there is in other places.
+    """
+    if not rule.roles:
+        return Verdict.GRANTED
+    if person is None:
+        return Verdict.UNKNOWN
+    if person.role not in rule.roles:
+        return Verdict.ROLE
+    if rule.place is not None and (place is None or not within(place or CITY, person.place)):
+        return Verdict.PLACE
+    return Verdict.GRANTED
