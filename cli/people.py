@@ -88,7 +88,7 @@ def end_token(name: Name, *, config: Config) -> None:
             if await known_token(connection, name) is None:
                 raise SettingsError(f"there is no token {name}")
             await end_token(connection, name, wall_ms())
-            await note(connection, wall_ms(), AT_THE_MACHINE, "ends a token", name, "city")
+            await note(connection, wall_ms(), AT_THE_MACHINE, "end-key", name, "city")
 
     with explained():
         asyncio.run(put())

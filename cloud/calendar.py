@@ -57,6 +57,10 @@ class Calendar:
         local = date.fromisoformat(day) + timedelta(days=ahead)
         return int(datetime.combine(local, time(*divmod(minute, 60)), self._info).timestamp()) * 1000
 
+    def shown(self, at: int) -> str:
+        """Return `at` (ms) as the clocks show it, "2026-11-22 09:30"."""
+        return f"{datetime.fromtimestamp(at // 1000, UTC).astimezone(self._info):%Y-%m-%d %H:%M}"
+
     def later(self, day: str, count: int) -> str:
         """Return the day `count` days after `day`; before it where `count` is negative."""
         return (date.fromisoformat(day) + timedelta(days=count)).isoformat()

@@ -245,6 +245,8 @@ class City:
         sources: list[Source] = [source for role in roles for source in role.sources]
         probes = health.probes(version=__version__, checks=checks, metrics=Metrics(sources))
         routers = [*(router for role in roles for router in role.routers), probes]
+        if self._only != "ingest":
+            routers += reception.routers(partial(_current, holder), self._calendar)
         server = Server(create_app(routers, door=reception.door, names=self._settings.http.names))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]), name="http")

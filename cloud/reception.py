@@ -1,14 +1,21 @@
 """Where people come in: who they are, the door in front of every route, and the pages for coming and going."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
+from cloud.calendar import Calendar
+from cloud.changes import pages as changes
+from cloud.console import pages as console
+from cloud.console.screens import Screens
 from cloud.database import Database
 from cloud.door.door import Door
+from cloud.people import account_pages, key_pages, pages
 from cloud.people.entry import Entry
 from cloud.people.passwords import Passwords
 from cloud.people.visitors import Visitors
+from cloud.registry.snapshot import Registry
 
 
 class Reception:
@@ -25,10 +32,38 @@ class Reception:
         monotonic: Callable[[], float],
         random_bits: Callable[[int], int],
     ) -> None:
+        self._database = database
+        self._now = now
         self._monotonic = monotonic
+        self._random_bits = random_bits
         self._visitors = Visitors(database.reader, now=now, monotonic=monotonic)
         self.entry = Entry(database, self._visitors, Passwords(), now=now, random_bits=random_bits)
 
+    def routers(self, registry: Callable[[], Registry], calendar: Calendar) -> Sequence[APIRouter]:
+        """Return the console's pages: for coming and going, the desk, and those on who may."""
+        screens = Screens(calendar)
+        return (
+            console.router(screens, registry=registry),
+            pages.Pages(self.entry, screens, monotonic=self._monotonic).router(),
+            account_pages.Pages(
+                self._database,
+                self._visitors,
+                screens,
+                shown=calendar.shown,
+                now=self._now,
+                random_bits=self._random_bits,
+            ).router(),
+            key_pages.Pages(
+                self._database,
+                self._visitors,
+                screens,
+                shown=calendar.shown,
+                now=self._now,
+                random_bits=self._random_bits,
+            ).router(),
+            changes.router(self._database.reader, screens, shown=calendar.shown),
+        )
+
     def door(self, app: ASGIApp) -> Door:
         """Return the door in front of `app`."""
-        return Door(app, visitors=self._visitors, monotonic=self._monotonic)
+        return Door(app, visitors=self._visitors, stay=self.entry.stay, monotonic=self._monotonic)

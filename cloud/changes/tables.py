@@ -12,7 +12,8 @@ change_head = Table(
     Column("number", BigInteger, nullable=False),
 )
 
-# `who`: an account's or token's name, or "system". `what`: the deed in a word or two. `subject`: what it was done to;
+# `who`: an account's or token's name, or "system". `what`: the deed, by a code that the screens
+# have words for. `subject`: what it was done to;
 # `place`: where that is. `body`: more about it, as JSON; no secret and no telephone number is in it.
 change = Table(
     "change",

@@ -5,6 +5,7 @@ Whoever comes in brings a session's cookie, a wall's cookie, or a token in the h
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -55,12 +56,14 @@ class Door:
         app: ASGIApp,
         *,
         visitors: Visitors,
+        stay: Callable[[Visitor], Awaitable[None]],
         monotonic: Callable[[], float],
         rooms: Mapping[str, Find] | None = None,
         table: Mapping[Route, Rule] = TABLE,
     ) -> None:
-        """`monotonic` counts seconds."""
+        """`stay` notes that a visitor is there still; `monotonic` counts seconds."""
         self._app = app
+        self._stay = stay
         self._visitors = visitors
         self._monotonic = monotonic
         self._rooms = rooms or {}
@@ -87,7 +90,8 @@ class Door:
         rule, named = self._gate(request)
         if rule.hangs and (key := request.query_params.get("key")):
             raise Turned(await self._hung(request, key))
-        visitor = await self._visitor(request)
+        # Who asks for what is anybody's is not looked up: /health answers while the database does not.
+        visitor = await self._visitor(request) if rule.roles else None
         person = place = None
         if visitor is not None:
             if not self._allowances.take(visitor.digest):
@@ -100,6 +104,9 @@ class Door:
             raise Turned(problem(403, _WHY[verdict]))
         if request.method not in SAFE:
             await check_own(request, visitor)
+        if visitor is not None:
+            with suppress(Unavailable):
+                await self._stay(visitor)
         return visitor
 
     def _gate(self, request: Request) -> tuple[Rule, dict[str, str]]:

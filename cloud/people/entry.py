@@ -62,7 +62,7 @@ class Entry:
             async with self._database.writer.begin() as connection:
                 if account is not None and right:
                     await accounts.clear(connection, name)
-                    return await self._open(connection, account.holder, "comes in")
+                    return await self._open(connection, account.holder, "come-in")
                 if account is not None and free:
                     await self._count_failure(connection, account)
         # Whether there is such an account, and whether it is locked, is told to nobody.
@@ -131,13 +131,13 @@ class Entry:
         account = await accounts.named(connection, name)
         if account is None or account.ended_at is not None:
             raise Barred("link.over")
-        return await self._open(connection, account.holder, "sets a password")
+        return await self._open(connection, account.holder, "set-password")
 
     async def _count_failure(self, connection: AsyncConnection, account: Account) -> None:
         until = locked_until(await accounts.fail(connection, account.name), self._now())
         if until is not None:
             await accounts.lock(connection, account.name, until)
-            await changes.note(connection, self._now(), "system", "locks out", account.name, account.place, until=until)
+            await changes.note(connection, self._now(), "system", "lock-out", account.name, account.place, until=until)
 
     async def _open(self, connection: AsyncConnection, person: Person, what: str) -> str:
         secret, now = fresh(self._random_bits), self._now()

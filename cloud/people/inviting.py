@@ -26,7 +26,7 @@ async def invite(
     """
     before = await accounts.named(connection, person.name)
     await accounts.put(connection, person, called, duty, now)
-    what = "makes an account" if before is None else "changes an account"
+    what = "make-account" if before is None else "change-account"
     await changes.note(connection, now, by, what, person.name, person.place, role=person.role, called=called)
     return await new_link(connection, person.name, LINK_MS, now=now, random_bits=random_bits)
 

@@ -44,4 +44,4 @@ async def put(connection: AsyncConnection, forms: Sequence[TokenForm], now: int)
 async def add(connection: AsyncConnection, person: Person, digest: str, now: int, *, by: str) -> None:
     """Add a token that lets its holder be `person`, and note that `by` did so."""
     await sessions.add_token(connection, person, digest, now)
-    await changes.note(connection, now, by, "adds a token", person.name, person.place, role=person.role)
+    await changes.note(connection, now, by, "add-key", person.name, person.place, role=person.role)

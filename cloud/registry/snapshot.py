@@ -134,6 +134,15 @@ class Registry:
         """The windows registered at `at` (ms)."""
         return [window for window in self._periods if self.has_window(window, at)]
 
+    def called(self, place: str, language: Literal["zh", "en"]) -> str:
+        """Return how people call `place`; its own code where the registry has no name for it."""
+        township, _, rest = place.partition("-")
+        known = self.places.get(township)
+        if known is None:
+            return place
+        name = known.zh if language == "zh" else known.en
+        return f"{name} {rest}" if rest else name
+
     def served_townships(self) -> set[str]:
         """The townships with a node or a gateway."""
         return {township_of(name) for name in self._keys}

@@ -1,71 +1,20 @@
-"""Serves the wall's own files, as they are in the package: no build step, nothing from elsewhere.
-
-All of it is read once at start and compressed once. A browser asks each time whether its copy still holds (`no-cache`
-with an ETag), so that after an update no wall runs half of the old page.
-"""
-
-import gzip
-from hashlib import sha256
-from importlib.resources import files
-from typing import NamedTuple
+"""The wall's two pages, which are files like any other part of it."""
 
 from fastapi import APIRouter, Request, Response
 
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+from cloud.assets import serve, served
+
 PAGES = {"/wall": "wall.html", "/far": "far.html"}
-
-
-class Asset(NamedTuple):
-    """One file, as it goes out; `plain` where a client takes no gzip."""
-
-    plain: bytes
-    packed: bytes
-    type: str
-    tag: str
-
-
-def read_assets() -> dict[str, Asset]:
-    """Return every file of the wall by name; one of a kind that is not served raises `KeyError`."""
-    assets = {}
-    for file in files("cloud.wall").joinpath("static").iterdir():
-        plain = file.read_bytes()
-        suffix = file.name[file.name.rindex(".") :]
-        # mtime 0: equal files are equal bytes.
-        packed = gzip.compress(plain, 9, mtime=0)
-        assets[file.name] = Asset(plain, packed, TYPES[suffix], sha256(plain).hexdigest()[:16])
-    return assets
 
 
 def router() -> APIRouter:
     """Return the routes of the pages and of `/static/wall/`."""
-    assets = read_assets()
     pages = APIRouter(include_in_schema=False)
+    assets = serve(pages, "cloud.wall", "/static/wall")
 
     async def page(request: Request) -> Response:
-        return _served(assets[PAGES[request.url.path]], request)
-
-    async def part(name: str, request: Request) -> Response:
-        asset = assets.get(name)
-        return Response("Not Found", 404) if asset is None else _served(asset, request)
+        return served(assets[PAGES[request.url.path]], request)
 
     for path in PAGES:
         pages.add_api_route(path, page, methods=["GET", "HEAD"])
-    pages.add_api_route("/static/wall/{name}", part, methods=["GET", "HEAD"])
     return pages
-
-
-def _served(asset: Asset, request: Request) -> Response:
-    zipped = "gzip" in request.headers.get("accept-encoding", "")
-    # The two encodings are different bytes, so they need different strong tags.
-    tag = f'"{asset.tag}-gzip"' if zipped else f'"{asset.tag}"'
-    headers = {"Cache-Control": "no-cache", "ETag": tag, "Vary": "Accept-Encoding"}
-    if tag in [known.strip().removeprefix("W/") for known in request.headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=headers)
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    return Response(asset.packed if zipped else asset.plain, 200, headers, asset.type)

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from cloud.app import create_app
+from cloud.assets import TYPES
 from cloud.city import City
 from cloud.guard import HEADERS
 from cloud.ingest.worker import Ingest
@@ -20,7 +21,6 @@ from cloud.misuse.worker import Filter
 from cloud.registry.load import register
 from cloud.settings import Http, SeriesSettings, Settings
 from cloud.wall import pages
-from cloud.wall.pages import TYPES
 from contract.signing import Signer
 from tests.cloud.doors import open_door
 from tests.cloud.watching import DAY, at, batches, commit, one

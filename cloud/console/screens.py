@@ -1,0 +1,125 @@
+"""Making a page: template, words, language, and the menu of what the asker's role may see."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple, cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloud.calendar import Calendar
+from cloud.console.listing import Listing, written
+from cloud.console.words import Language, Words
+from cloud.door.rules import TABLE
+from cloud.people.visitors import Visitor
+
+LANGUAGE = "manyi-lang"
+_YEAR_S = 366 * 86_400
+
+
+class Entry(NamedTuple):
+    """A line of the menu: its address, the key of its word, and the letter that leads there after g."""
+
+    path: str
+    word: str
+    letter: str
+
+
+# What there is to see; a role sees what the door lets it see.
+_MENU = (
+    Entry("/desk", "menu.desk", "d"),
+    Entry("/cases", "menu.cases", "c"),
+    Entry("/people", "menu.people", "p"),
+    Entry("/keys", "menu.keys", "k"),
+    Entry("/changes", "menu.changes", "l"),
+    Entry("/wall", "menu.wall", "w"),
+)
+
+
+class Screens:
+    """Renders the templates of this folder; days and times are those of `calendar`'s zone."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._words = Words()
+        self._pages = Environment(
+            loader=PackageLoader("cloud.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def page(self, request: Request, template: str, *, status: int = 200, **facts: object) -> Response:
+        """Return `template` with `facts`, in the language that was asked for now or before."""
+        language = language_of(request)
+        visitor = visitor_of(request)
+        body = self._pages.get_template(template).render(
+            facts,
+            t=partial(self._words, language=language),
+            when=self._calendar.shown,
+            language=language,
+            other=_other(request, language),
+            path=request.url.path,
+            visitor=visitor,
+            menu=[] if visitor is None else menu_of(visitor),
+        )
+        answer = Response(body, status, {"Cache-Control": "no-store"}, "text/html; charset=utf-8")
+        if request.query_params.get("lang") == language:
+            answer.set_cookie(LANGUAGE, language, max_age=_YEAR_S, path="/", httponly=True, samesite="strict")
+        return answer
+
+    def listed(
+        self, request: Request, template: str, listing: Listing, *, status: int = 200, **facts: object
+    ) -> Response:
+        """Return `listing` within `template`, or as a CSV file where `?as=csv` asks for that."""
+        if request.query_params.get("as") == "csv":
+            text = written(listing, partial(self._words, language=language_of(request)))
+            headers = {
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="manyi-{listing.name}.csv"',
+            }
+            return Response(text, 200, headers, "text/csv; charset=utf-8")
+        export = str(request.url.include_query_params(**{"as": "csv"}).query)
+        return self.page(request, template, status=status, listing=listing, export=f"?{export}", **facts)
+
+    def word(self, request: Request, key: str, **figures: object) -> str:
+        """Return the words for `key` in the asker's language."""
+        return self._words(key, language_of(request), **figures)
+
+
+def language_of(request: Request) -> Language:
+    """Return the language asked for now, or before; Chinese without."""
+    asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE)
+    return "en" if asked == "en" else "zh"
+
+
+def visitor_of(request: Request) -> Visitor | None:
+    """Return who asks, as the door found it."""
+    return cast("Visitor | None", request.state.visitor)
+
+
+def asker_of(request: Request) -> Visitor:
+    """Return who asks, of a page that nobody unknown comes to by the door's table."""
+    visitor = visitor_of(request)
+    if visitor is None:
+        raise RuntimeError(f"{request.url.path} is open to anybody: the door's table is wrong")
+    return visitor
+
+
+def menu_of(visitor: Visitor) -> list[Entry]:
+    """Return what the visitor's role may see, of what there is in the menu."""
+    return [entry for entry in _MENU if _may(visitor, entry.path)]
+
+
+def _may(visitor: Visitor, path: str) -> bool:
+    rule = TABLE.get(("GET", path))
+    return rule is not None and visitor.person.role in rule.roles
+
+
+def _other(request: Request, language: Language) -> Mapping[str, str]:
+    """The switch to the other language, and the address that it leads to."""
+    wanted = "en" if language == "zh" else "zh"
+    query = request.url.include_query_params(lang=wanted).query
+    return {"language": wanted, "address": f"{request.url.path}?{query}"}

@@ -1,0 +1,154 @@
+"""The administrator's pages on accounts."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from cloud.changes import store as changes
+from cloud.console.listing import Cell, Column, Listing
+from cloud.console.screens import Screens, asker_of
+from cloud.database import Database
+from cloud.hours.rules import CITY
+from cloud.people import accounts, sessions
+from cloud.people.accounts import Account
+from cloud.people.inviting import invite
+from cloud.people.rules import ROLES, person_of
+from cloud.people.visitors import Visitors
+from contract.errors import SettingsError
+
+Text = Annotated[str, Form(max_length=300)]
+_COLUMNS = (
+    Column("people.name"),
+    Column("people.called"),
+    Column("people.role"),
+    Column("people.place"),
+    Column("people.state"),
+    Column("people.since"),
+)
+
+
+class Pages:
+    """`shown` writes a moment (ms), `now` is the city's time, `random_bits(n)` gives n random bits."""
+
+    def __init__(
+        self,
+        database: Database,
+        visitors: Visitors,
+        screens: Screens,
+        *,
+        shown: Callable[[int], str],
+        now: Callable[[], int],
+        random_bits: Callable[[int], int],
+    ) -> None:
+        self._database = database
+        self._visitors = visitors
+        self._screens = screens
+        self._shown = shown
+        self._now = now
+        self._random_bits = random_bits
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        pages = APIRouter(include_in_schema=False)
+        pages.add_api_route("/people", self.people)
+        pages.add_api_route("/people", self.put, methods=["POST"])
+        pages.add_api_route("/people/{name}", self.account)
+        pages.add_api_route("/people/{name}/end", self.end, methods=["POST"])
+        pages.add_api_route("/people/{name}/resume", self.resume, methods=["POST"])
+        return pages
+
+    async def people(self, request: Request) -> Response:
+        """List every account."""
+        return await self._people(request)
+
+    async def put(
+        self, request: Request, name: Text, called: Text, role: Text, place: Text, person: Text = ""
+    ) -> Response:
+        """Make an account, or change it, and show its one-time link."""
+        try:
+            wanted = person_of(name.strip(), role, place.strip())
+        except SettingsError as bad:
+            return await self._people(request, said=str(bad))
+        async with self._database.writer.begin() as connection:
+            secret = await invite(
+                connection,
+                wanted,
+                called.strip() or wanted.name,
+                person.strip() or None,
+                now=self._now(),
+                random_bits=self._random_bits,
+                by=asker_of(request).person.name,
+            )
+        self._visitors.forget()
+        link = str(request.url.replace(path="/welcome", query=f"link={secret}"))
+        return await self._people(request, link=link, made=wanted.name)
+
+    async def account(self, request: Request, name: str) -> Response:
+        """Show one account."""
+        return await self._account(request, name)
+
+    async def end(self, request: Request, name: str) -> Response:
+        """End an account and its sessions."""
+        by = asker_of(request).person.name
+        if by == name:
+            return await self._account(request, name, word="people.not_yourself")
+        async with self._database.writer.begin() as connection:
+            await accounts.end(connection, name, self._now())
+            await sessions.end_all(connection, name)
+            await changes.note(connection, self._now(), by, "end-account", name, CITY)
+        self._visitors.forget()
+        return RedirectResponse(f"/people/{name}", 303)
+
+    async def resume(self, request: Request, name: str) -> Response:
+        """Let the holder of an ended account in again."""
+        by = asker_of(request).person.name
+        async with self._database.writer.begin() as connection:
+            await accounts.resume(connection, name)
+            await changes.note(connection, self._now(), by, "resume-account", name, CITY)
+        return RedirectResponse(f"/people/{name}", 303)
+
+    async def _people(self, request: Request, *, said: str = "", link: str = "", made: str = "") -> Response:
+        async with self._database.reader.connect() as connection:
+            every = await accounts.every(connection)
+        rows = [self._row(request, one) for one in every]
+        return self._screens.listed(
+            request,
+            "people.html",
+            Listing("people", _COLUMNS, rows),
+            status=400 if said else 200,
+            roles=[role for role in ROLES if role != "wall"],
+            said=said,
+            link=link,
+            made=made,
+        )
+
+    def _row(self, request: Request, one: Account) -> list[Cell]:
+        word = self._screens.word
+        return [
+            Cell(one.name, f"/people/{one.name}"),
+            Cell(one.called),
+            Cell(word(request, f"role.{one.role}")),
+            Cell(one.place),
+            Cell(word(request, state_of(one, self._now())), tone="" if one.ended_at is None else "quiet"),
+            Cell(self._shown(one.created_at)),
+        ]
+
+    async def _account(self, request: Request, name: str, *, word: str = "") -> Response:
+        async with self._database.reader.connect() as connection:
+            account = await accounts.named(connection, name)
+        if account is None:
+            return RedirectResponse("/people", 303)
+        state = state_of(account, self._now())
+        status = 400 if word else 200
+        return self._screens.page(request, "account.html", status=status, account=account, state=state, word=word)
+
+
+def state_of(account: Account, now: int) -> str:
+    """Return the key of the word for the state that `account` is in at `now` (ms)."""
+    if account.ended_at is not None:
+        return "people.ended"
+    if account.locked_until is not None and account.locked_until > now:
+        return "people.locked"
+    return "people.active" if account.password is not None else "people.invited"
