@@ -1,0 +1,98 @@
+"""A whole city on loopback whose clock a test turns, and people who come in at it."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from cloud.city import City
+from cloud.people.inviting import invite
+from cloud.people.rules import Person, Role
+from cloud.people.secret import digest
+from cloud.people.tokens import TokenForm, put
+from cloud.settings import Http, Settings
+from contract.signing import Signer
+from tests.cloud.where import Where
+from transport.broker import Broker
+
+NOW = 1_795_370_494_364
+PASSWORD = "a sentence is fine"  # noqa: S105  (of people in tests)
+OWN: dict[Role, str] = {"clerk": "371721121-a1/01", "township": "371721121", "supervisor": "371721"}
+
+
+@dataclass
+class Stage:
+    """`now` (ms) and `ticks` (s) are the city's clocks. `said` is what it told the person who started it."""
+
+    where: Where
+    address: str = ""
+    now: int = NOW
+    ticks: float = 0.0
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def first_link(self) -> str:
+        return self.said[-1].rpartition("=")[2]
+
+    def later(self, seconds: float) -> None:
+        self.now += int(seconds * 1000)
+        self.ticks += seconds
+
+    def browser(self) -> httpx.AsyncClient:
+        """A browser as far as cookies and what it says of itself go."""
+        return httpx.AsyncClient(
+            base_url=self.address.rstrip("/"),
+            trust_env=False,
+            headers={"Sec-Fetch-Site": "same-origin", "Accept": "text/html"},
+        )
+
+    def program(self, role: Role) -> httpx.AsyncClient:
+        """A program with the key of `role`, in `OWN` or the whole city."""
+        return httpx.AsyncClient(
+            base_url=self.address.rstrip("/"), trust_env=False, headers={"Authorization": f"Bearer {key_of(role)}"}
+        )
+
+    async def account(self, name: str, role: Role) -> str:
+        """Make an account; the secret of its one-time link."""
+        async with await self.where.open() as database, database.writer.begin() as connection:
+            person = Person(name, role, OWN.get(role, "city"))
+            return await invite(
+                connection, person, name.title(), None, now=self.now, random_bits=secrets.randbits, by="test"
+            )
+
+    async def come_in(self, browser: httpx.AsyncClient, name: str, role: Role) -> None:
+        """Make an account and come in by its link."""
+        link = await self.account(name, role)
+        answer = await browser.post("/welcome", data={"link": link, "password": PASSWORD, "again": PASSWORD})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/desk")
+
+
+def key_of(role: Role) -> str:
+    return f"{role}-".ljust(43, "k")
+
+
+@asynccontextmanager
+async def open_stage(where: Where) -> AsyncIterator[Stage]:
+    """A city with a key for every role."""
+    stage = Stage(where)
+    async with await where.open() as database, database.writer.begin() as connection:
+        roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
+        forms = [TokenForm(f"{role}-key", role, digest(key_of(role)), OWN.get(role, "city")) for role in roles]
+        await put(connection, forms, NOW)
+    city = City(
+        Settings(where.database, "", Broker("127.0.0.1", 1), Http(port=0)),
+        signer=Signer(bytes(32)),
+        now=lambda: stage.now,
+        monotonic=lambda: stage.ticks,
+        random_bits=secrets.randbits,
+        tell=stage.said.append,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(city.run())
+        await city.ready.wait()
+        stage.address = city.address
+        yield stage
+        city.stop()
