@@ -1,16 +1,21 @@
 """Tables as files: what is written is read back, in both formats; what cannot be read says so."""
 
+import os
 import re
 import zipfile
 from collections.abc import Callable
 from datetime import date
+from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import xlsxwriter
 from openpyxl import Workbook, load_workbook
 
 from contract.errors import SettingsError
 from proof.sheet import Cell, Column, Sheet
+from proof.sheetxml import filled
 from proof.spreadsheet import read, write
 
 PLACES = Sheet(
@@ -36,6 +41,69 @@ def test_excel(tmp_path: Path) -> None:
     # What looks like a formula is text.
     assert page.cell(4, 1).value == "'=1+1"
     assert read(file) == [["facts"], ["单位", "评价数", "K"], ["曹城", 1234, 1.032], ["'=1+1", 0]]
+
+
+def test_the_rows_of_a_workbook_are_what_its_library_would_write(tmp_path: Path) -> None:
+    """Of texts that XML, Excel or its readers have something against, and of figures to their last bit."""
+    texts: list[Cell] = [
+        "",
+        " a ",
+        "a\nb\tc\rd",
+        "<&>\"'",
+        "\x00\x0b\x1f\ufffe\uffff",
+        "_x0041_ _x00",
+        "𠮷満",
+        "1",
+        "'=1",
+    ]
+    figures: list[Cell] = [0, -7, 371721001, 2**53 - 1, 0.0, 85.1, -0.05, 1e-7, 1.5e300, 0.1 + 0.2]
+    # Also where a row begins and ends with an empty cell, and beyond the columns that have a letter of their own.
+    row = [None, *texts, *figures, None, *texts, *figures, None]
+    rows, empty = [row, [*reversed(row)]], [None] * len(row)
+    columns = [Column(f"{at}", "0.0" if at % 3 else "General") for at in range(len(row))]
+    write(tmp_path / "ours.xlsx", [PLACES, Sheet("s", [], columns, [rows[0], empty, rows[1]])])
+    # In this mode it has each text in its cell, too.
+    options = {"constant_memory": True, "strings_to_formulas": False}
+    with xlsxwriter.Workbook(tmp_path / "theirs.xlsx", options) as book:
+        page, shown = book.add_worksheet("s"), book.add_format({"num_format": "0.0"})
+        for at, column in enumerate(columns):
+            page.set_column(at, at, 9, shown if column.shown == "0.0" else None)
+        for number, cells in enumerate([[column.name for column in columns], rows[0], empty, rows[1]]):
+            page.write_row(number, 0, cells)
+
+    ours, theirs = (load_workbook(tmp_path / name)["s"] for name in ("ours.xlsx", "theirs.xlsx"))
+    assert ours.dimensions == theirs.dimensions
+    for cell, other in zip(chain(*ours.iter_rows(min_row=2)), chain(*theirs.iter_rows(min_row=2)), strict=True):
+        assert cell.number_format == other.number_format
+        # Theirs have sixteen digits.
+        assert cell.value == (pytest.approx(other.value, rel=1e-15) if isinstance(other.value, float) else other.value)
+    assert [cell.value for cell in ours[2] if isinstance(cell.value, int | float)] == [*figures, *figures]
+
+
+def test_text_that_looks_like_its_library_s_own_xml(tmp_path: Path) -> None:
+    write(tmp_path / "r.xlsx", [PLACES._replace(rows=[["<r>a</r>", 1, 1.0]])])
+    assert read(tmp_path / "r.xlsx")[2] == ["<r>a</r>", 1, 1.0]
+
+
+def test_a_page_without_a_place_for_rows_is_never_one_without_rows() -> None:
+    with pytest.raises(ValueError, match="not found"):
+        filled(b"<worksheet/>", PLACES)
+
+
+def test_a_workbook_without_rows(tmp_path: Path) -> None:
+    write(tmp_path / "r.xlsx", [PLACES._replace(rows=[])])
+    page = load_workbook(tmp_path / "r.xlsx")["乡镇"]
+    assert (page.dimensions, page.auto_filter.ref) == ("A1:C2", "A2:C2")
+
+
+def test_what_kind_of_file_it_is_stands_first_in_a_workbook(tmp_path: Path) -> None:
+    """By this programs tell it from other archives; and its parts have a date that tells nothing."""
+    write(tmp_path / "r.xlsx", [PLACES])
+    with zipfile.ZipFile(tmp_path / "r.xlsx") as book:
+        assert book.testzip() is None
+        assert book.namelist()[0] == "[Content_Types].xml"
+        assert {part.date_time for part in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {part.compress_type for part in book.infolist()} == {zipfile.ZIP_DEFLATED}
 
 
 def test_csv_holds_the_rows_of_all(tmp_path: Path) -> None:
@@ -125,6 +193,32 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     for name in ("x.csv", "x.xlsx"):
         with pytest.raises(SettingsError, match="cannot be written"):
             write(tmp_path / "a.csv" / name, [PLACES])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    half = tmp_path / f".r{suffix}.{os.getpid()}"
+    half.symlink_to("/dev/full")
+    with pytest.raises(SettingsError, match=rf"r\{suffix} cannot be written: No space left on device"):
+        write(tmp_path / f"r{suffix}", [PLACES])
+    assert list(tmp_path.iterdir()) == []
+
+
+class Interrupted(list[list[Cell]]):
+    """Rows in the midst of which somebody presses Ctrl-C."""
+
+    def __iter__(self) -> NoReturn:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_an_interrupted_table_leaves_what_was_there(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"r{suffix}"
+    file.write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt):
+        write(file, [PLACES, WINDOWS._replace(rows=Interrupted())])
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == b"before"
 
 
 def test_a_column_is_as_wide_as_its_widest_cell_and_sixty_at_most(tmp_path: Path) -> None:
