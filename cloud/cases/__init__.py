@@ -1,0 +1,1 @@
+"""What is done about a dissatisfied rating: a case, the steps taken in it, and by when each is due."""
