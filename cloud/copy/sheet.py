@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
 import cloud.filtered.tables

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud.cases import store as cases
+from cloud.cases.case import Rating
+from cloud.cases.rules import opened
 from cloud.copy import sheet
 from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import APPENDED, COUNTED, Mark, Sum, goes_on, in_order
@@ -32,7 +35,9 @@ from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
 from contract.rating import Quality, Row
 from tests.cloud.conftest import EPOCH, NODE, NOW, SIGNERS, TOWNSHIP, Desk, entry, hello
-from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, opened, untold
+from tests.cloud.docket import TERMS
+from tests.cloud.moving import ZONE, PowerCut, content, cut, empty, untold
+from tests.cloud.moving import opened as opened_target
 from tests.cloud.where import OnServer, Where
 from tests.judging import judgement, signed
 
@@ -72,6 +77,10 @@ async def city(desk: Desk) -> Desk:
         await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
         await write(connection, misuse.KEEP, [("n", "2026-11-21", 3, b"\x80")])
         await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
+        await write(connection, "INSERT INTO case_cursor VALUES (1, 3)")
+        case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
+        await cases.put(connection, [(case, step)])
+        await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"
         closures, days = [Closure("city", day, day, "停电")], [SpecialDay(day, "rest", "x")]
@@ -113,14 +122,14 @@ async def test_every_table_of_the_city_is_copied_and_verified(city: Desk, target
     assert {name for name, rows in copied.rows.items() if not rows} <= {"ledger_commit"}
     assert account is not None
     assert (account.equal, account.counted) == (True, 26)
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         assert await content(database) == await content(city.database)
 
 
 async def test_numbers_that_the_database_gives_go_on_behind_the_copied_ones(city: Desk, target: Place) -> None:
     copied, _ = await moved(city, target)
 
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         async with database.writer.begin() as connection:
             more = poison(TOWNSHIP, "", Reason.UNSIGNED, "noise", b"other noise")
             await quarantine.keep(connection, [more], NOW)
@@ -154,7 +163,7 @@ async def test_an_interrupted_copy_goes_on(
     assert account.equal
     # What stands in the ledger and in the tallies was not copied again.
     assert copied.fresh <= total - min(int(total * share), copied.rows["ledger_entry"])
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         assert await content(database) == await content(city.database)
         await check_finished(database, "it")
 
@@ -165,7 +174,7 @@ async def test_a_copy_that_is_not_counted_again_yet_is_unfinished_and_goes_on(
 ) -> None:
     with pytest.raises(PowerCut):
         await move(place_of(city), target, ZONE, cut(step, share))
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         with pytest.raises(SettingsError, match="unfinished copy of"):
             await check_finished(database, "it")
 
@@ -173,7 +182,7 @@ async def test_a_copy_that_is_not_counted_again_yet_is_unfinished_and_goes_on(
 
     assert (copied.disagreements, account is not None and account.equal) == ([], True)
     assert copied.fresh <= sum(copied.rows.values()) - copied.rows["ledger_entry"]
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         assert await content(database) == await content(city.database)
         await check_finished(database, "it")
 
@@ -202,7 +211,7 @@ async def test_what_came_to_the_source_meanwhile_is_copied_too(
     copied, account = await moved(city, target)
 
     assert (copied.disagreements, account is not None and account.equal) == ([], True)
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         assert await content(database) == await content(city.database)
 
 
@@ -219,14 +228,14 @@ async def test_the_city_may_run_meanwhile_and_the_copy_is_of_one_moment(city: De
     await city.settled()
 
     assert (copied.disagreements, account is not None and account.equal) == ([], True)
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         assert await content(database) == before != await content(city.database)
 
 
 async def test_half_a_copy_is_no_city_and_no_place_for_another(city: Desk, target: Place, tmp_path: Path) -> None:
     with pytest.raises(PowerCut):
         await move(place_of(city), target, ZONE, cut_after(20))
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         with pytest.raises(SettingsError, match="unfinished copy of"):
             await check_finished(database, "it")
     async with await open_database(str(tmp_path / "other.db")):
@@ -238,7 +247,7 @@ async def test_half_a_copy_is_no_city_and_no_place_for_another(city: Desk, targe
 
 async def test_nothing_is_overwritten(city: Desk, target: Place) -> None:
     await moved(city, target)
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         before = await content(database)
 
         with pytest.raises(SettingsError, match=r"is not empty \(ledger_entry has rows\).*give a new database"):
@@ -257,7 +266,7 @@ async def test_a_source_whose_ledger_is_another_is_refused(
     monkeypatch.setattr(sheet, "PAGE", 4)
     with pytest.raises(PowerCut):
         await move(place_of(city), target, ZONE, cut_after(8))
-    async with await opened(target) as database, database.writer.begin() as connection:
+    async with await opened_target(target) as database, database.writer.begin() as connection:
         await write(
             connection,
             "INSERT INTO ledger_entry (position, kind, node, epoch, first, last, received_at, lane, raw) "
@@ -276,7 +285,7 @@ async def test_a_row_that_went_wrong_is_found_and_its_table_copied_anew(
     total = sum(map(len, (await content(city.database)).values()))
     with pytest.raises(PowerCut):
         await move(place_of(city), target, ZONE, cut_after(total))
-    async with await opened(target) as database, database.writer.begin() as connection:
+    async with await opened_target(target) as database, database.writer.begin() as connection:
         await write(connection, "UPDATE tally_minute SET basic = basic + 1")
 
     copied, account = await moved(city, target)
@@ -298,7 +307,7 @@ async def test_tallies_that_were_wrong_already_are_told_of(city: Desk, target: P
     assert copied.disagreements == []
     assert account is not None
     assert account.differing["tally_city"] == 1
-    async with await opened(target) as database:
+    async with await opened_target(target) as database:
         await check_finished(database, "it")
 
 
