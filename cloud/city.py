@@ -16,6 +16,8 @@ from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
+from cloud.cases import policy as cases_policy
+from cloud.cases.casework import Casework
 from cloud.clocks import store as clocks_store
 from cloud.clocks.rules import Skew
 from cloud.copy.target import check_finished
@@ -27,7 +29,7 @@ from cloud.health.routes import Check
 from cloud.health.worker import Listener
 from cloud.hours.holder import OfficesHolder
 from cloud.http import Server, address_of, bind
-from cloud.ingest.charge import Charge, Shared, Whole
+from cloud.ingest.charge import Charge, charge_of
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
 from cloud.ledger.follower import Follower
@@ -122,7 +124,7 @@ class City:
                 await seed_places(database.writer)
                 holder = RegistryHolder(database.reader, now=self._now)
                 await holder.refresh()
-            charge = _charge(database, holder)
+            charge = charge_of(database, lambda: holder.current.county_codes)
             series = await stack.enter_async_context(
                 open_series(
                     settings.series,
@@ -154,6 +156,15 @@ class City:
                 may_judge=lambda: charge.feeds_series,
                 share=BESIDE_INGEST,
             )
+            casework = Casework(
+                database,
+                policy=cases_policy.shipped(),
+                calendar=self._calendar,
+                offices=offices.current,
+                now=self._now,
+                known=lambda: ingest.clock.error_ms() is not None,
+                on_duty=lambda: charge.feeds_series,
+            )
             sealer = Sealer(
                 database,
                 self._signer,
@@ -167,7 +178,7 @@ class City:
             ingest.hear_seals(sealer.returned)
             ingest.seals = lambda: [one.raw for one in sealer.newest]
             sealer.listeners.append(ingest.sealed)
-            roles.append(Ingesting(ingest, database, series.feeder, judging, sealer, offices))
+            roles.append(Ingesting(ingest, database, series.feeder, judging, casework, sealer, offices))
         if self._only != "ingest":
             roles.append(await self._serving(database, holder, series.reader, ingest, offices))
         return roles
@@ -196,7 +207,7 @@ class City:
         fresh_board = partial(self._load, database, holder)
         board = await fresh_board()
         stream = Stream(board, clock=self._now, load=fresh_board)
-        holder.listeners.append(partial(_renamed, stream))
+        holder.listeners.append(lambda changed: stream.know(changed.townships))
         clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
         losses = Looking[dict[str, list[Loss]]](
             database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
@@ -283,16 +294,5 @@ class City:
         return epoch_text(self._random_bits(EPOCH_BITS))
 
 
-def _charge(database: Database, holder: RegistryHolder) -> Charge:
-    if not database.shared:
-        return Whole()
-    # Asked each time: a newer table of places may bring a county while workers run.
-    return Shared(database.writer, lambda: holder.current.county_codes)
-
-
 def _current(holder: RegistryHolder) -> Registry:
     return holder.current
-
-
-def _renamed(stream: Stream, registry: Registry) -> None:
-    stream.know(registry.townships)

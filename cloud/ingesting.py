@@ -1,4 +1,4 @@
-"""The ingesting role of a city's process: from the broker to the ledger, and from the ledger to series and flags."""
+"""The ingesting role of a city's process: from the broker to the ledger, from there to series, flags, cases."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
+from cloud.cases.casework import Casework
 from cloud.database import Database
 from cloud.health import checks
 from cloud.health.metrics import Ledger, Source, counties, counts, gauges
@@ -33,12 +34,14 @@ class Ingesting:
         database: Database,
         feeder: "Feeder | None",
         judging: Filter,
+        casework: Casework,
         sealer: Sealer,
         offices: OfficesHolder,
     ) -> None:
         self._ingest = ingest
         self._feeder = feeder
         self._judging = judging
+        self._casework = casework
         self._sealer = sealer
         self._ledger = Ledger()
         ingest.listeners.append(self._ledger.committed)
@@ -49,10 +52,12 @@ class Ingesting:
             ("clock", partial(checks.untroubled, lambda: ingest.clock.trouble, vital=False)),
             ("counties", partial(checks.charged, lambda: ingest.counties)),
             ("misuse", partial(checks.untroubled, lambda: judging.trouble, vital=False)),
+            ("cases", partial(checks.untroubled, lambda: casework.trouble, vital=False)),
             ("seals", partial(checks.untroubled, lambda: sealer.trouble, vital=False)),
             ("holidays", partial(checks.untroubled, lambda: offices.trouble, vital=False)),
         ]
         ingest.listeners.append(judging.wake)
+        ingest.listeners.append(casework.wake)
         if feeder is not None:
             ingest.listeners.append(feeder.wake)
             watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
@@ -60,8 +65,9 @@ class Ingesting:
         self.sources: Sequence[Source] = (self._ledger.families, self._figures, self._counties)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to settle, to feed, and to judge."""
+        """Begin to settle, to feed, to judge, and to open cases."""
         self._watching = tasks.create_task(self._judging.run(), name="misuse")
+        self._casework.start(tasks)
         self._sealing = tasks.create_task(self._sealer.run(), name="seals")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
@@ -75,6 +81,7 @@ class Ingesting:
         await self._ingest.run()
         # Not before: their cursors are written on the session that commits, which ends with a cancelled statement.
         self._watching.cancel()
+        self._casework.stop()
         self._sealing.cancel()
         if self._feeder is not None:
             self._feeding.cancel()
@@ -101,6 +108,8 @@ class Ingesting:
             {
                 "misuse_behind": ("Ledger positions that were not looked at for misuse yet", self._judging.behind),
                 "misuse_troubled": ("Whether misuse cannot be judged", self._judging.trouble is not None),
+                "cases_behind": ("Ledger positions that were not looked at for cases yet", self._casework.behind),
+                "cases_troubled": ("Whether cases are not opened or raised", self._casework.trouble is not None),
                 "seals_troubled": ("Whether a day cannot be sealed", self._sealer.trouble is not None),
             }
         )

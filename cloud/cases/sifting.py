@@ -23,6 +23,11 @@ class Dissatisfied(NamedTuple):
     position: int
     later: int
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Its number."""
+        return self.node, self.epoch, self.seq
+
 
 class Sifted(NamedTuple):
     """`dissatisfied` in the order of the ledger; `counts`: every counted rating, by city-wide window."""

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from cloud.database import fetch, fetch_value, unavailable
+from cloud.database import Database, fetch, fetch_value, unavailable
 from cloud.ingest.sharing import step
 from contract.errors import Unavailable
 from contract.identity import county_of
@@ -194,3 +194,11 @@ class Shared:
 
 def _codes(duties: Collection[int]) -> frozenset[str]:
     return frozenset(str(duty) for duty in duties if duty != SERIES)
+
+
+def charge_of(database: Database, counties: Callable[[], Collection[str]]) -> Charge:
+    """The charge of one process on `database`.
+
+    `counties` is asked each time: a newer table of places may bring one while workers run.
+    """
+    return Shared(database.writer, counties) if database.shared else Whole()

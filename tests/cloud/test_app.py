@@ -254,6 +254,7 @@ async def test_health_names_what_is_wrong(client: httpx.AsyncClient, where: Wher
         "ingest": True,
         "counties": True,
         "misuse": True,
+        "cases": True,
         "seals": True,
         # The library knows the year of these tests and not the next one.
         "holidays": health["parts"]["holidays"]["ok"],

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from cloud.board.picture import CITY, Ailing, Nodes, Trouble
 from cloud.calendar import Calendar
+from cloud.cases.casework import Casework
+from cloud.cases.policy import shipped
 from cloud.database import Database
 from cloud.health.metrics import Ledger, Metrics, counties, fleet, gauges
 from cloud.health.rules import GRACE_MS, LISTED, SILENT_MS, STUMBLE_MS, Device, Fleet, tile
@@ -364,7 +366,8 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         may_seal=lambda: True,
         monotonic=time.monotonic,
     )
-    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), sealer, offices)
+    casework = Casework(database, policy=shipped(), calendar=CALENDAR, offices=offices.current, now=lambda: NOW)
+    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), casework, sealer, offices)
     families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value
