@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 # Rows of these never change, so a copy goes on behind the last one whatever happened meanwhile.
-APPENDED = frozenset({"ledger_entry", "change"})
+LARGEST = "ledger_entry"
+APPENDED = frozenset({LARGEST, "change"})
 # These change with the ledger's mark alone: while that stands still, a copy of them goes on.
 COUNTED = frozenset(
     {"tally_minute", "tally_day", "tally_township", "tally_city", "tally_estimated", "estimate", "uncounted"}
@@ -56,7 +57,9 @@ class Sum:
 
 def in_order(tables: Iterable[str]) -> list[str]:
     """The names of tables in the order in which they are copied: what may be kept first, the ledger's head last."""
-    return sorted(tables, key=lambda name: (name == LAST, name not in APPENDED, name not in COUNTED, name))
+    return sorted(
+        tables, key=lambda name: (name == LAST, name != LARGEST, name not in APPENDED, name not in COUNTED, name)
+    )
 
 
 def goes_on(table: str, before: Mark, now: Mark) -> bool:
