@@ -74,6 +74,11 @@ UPDATE case_rating SET others = others + :more,
 WHERE "window" = :window AND seen_from > :same_now
 """
 
+TELL = """
+INSERT INTO case_news (id, version) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET version = case_news.version + 1
+"""
+VERSION = "SELECT version FROM case_news WHERE id = 1"
+
 RISING = 'SELECT number FROM "case" WHERE raise_at <= :now ORDER BY raise_at, number LIMIT :limit'
 
 _body = msgspec.json.Decoder(Body)
@@ -145,6 +150,16 @@ async def lift(connection: AsyncConnection, more: Mapping[str, int], now: int, e
     await write(connection, LIFT, [(count, count, enough, now, window, now) for window, count in sorted(more.items())])
 
 
+async def tell(connection: AsyncConnection) -> None:
+    """Say that something about some case has changed."""
+    await write(connection, TELL)
+
+
+async def version(connection: AsyncConnection) -> int:
+    """How often that was said."""
+    return int(await fetch_value(connection, VERSION) or 0)
+
+
 async def load(connection: AsyncConnection, number: int) -> Case | None:
     """The case of this `number` as it is."""
     found = await fetch(connection, LOAD, (number,))
@@ -160,6 +175,7 @@ async def change(connection: AsyncConnection, before: Case, after: Case, steps: 
     if changed is None:
         return False
     await write(connection, STEP, [_step_row(after.number, step) for step in steps])
+    await tell(connection)
     return True
 
 

@@ -15,6 +15,14 @@ case_cursor = Table(
     Column("position", BigInteger, nullable=False),
 )
 
+# One row: raised whenever anything about any case has changed, so that whoever shows them sees that it did.
+case_news = Table(
+    "case_news",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+
 # As `cloud.cases.case.Case` says. `number`: from 1 without a gap. `contact`: 0 or 1. `steps`: raised by every step, so
 # that who changes what somebody else has changed meanwhile is seen.
 case = Table(

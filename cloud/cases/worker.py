@@ -135,6 +135,8 @@ class Opener(Following):
         now, matter = self._now(), stretch.sifted
         more = {window: matter.counts[window] for window in await store.veiled(connection, now) & matter.counts.keys()}
         await store.lift(connection, more, now, self._policy.veil.others)
+        if more or matter.dissatisfied:
+            await store.tell(connection)
         known = await store.known(connection, [one.key for one in matter.dissatisfied])
         fresh = [one for one in matter.dissatisfied if one.key not in known]
         if not fresh:

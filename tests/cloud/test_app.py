@@ -14,6 +14,7 @@ import pytest
 
 from cloud.app import create_app
 from cloud.assets import TYPES
+from cloud.cases import worker as cases
 from cloud.city import City
 from cloud.guard import HEADERS
 from cloud.ingest.worker import Ingest
@@ -313,6 +314,23 @@ async def test_a_running_city_flags_and_shows_raw_and_filtered_side_by_side(
             assert (both["raw"]["n"], both["filtered"]["count"], both["flagged"]) == ([13, 13, 14], 0, 40)
             assert (await client.get("/api/trends/hour", params=hour)).json()["buckets"][0] == both["raw"]
             assert (await client.get("/health")).json()["parts"]["misuse"]["ok"]
+        city.stop()
+
+
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+async def test_a_running_city_opens_cases(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases, "LOOK_S", 0.02)
+    city = city_of(where.database)
+    async with asyncio.TaskGroup() as tasks, await where.open() as database:
+        tasks.create_task(city.run())
+        async with asyncio.timeout(15):
+            await city.ready.wait()
+            while not where.query("SELECT position FROM case_cursor"):
+                await asyncio.sleep(0.02)
+            await commit(database, batches([one(at("10:00")), one(at("10:01"))], [1, 3]))
+            while not where.query('SELECT number FROM "case"'):
+                await asyncio.sleep(0.02)
+        assert where.query('SELECT number, "window", state FROM "case"') == [(1, "371721121-a1/01", "new")]
         city.stop()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.cases import store, worker
 from cloud.cases.case import Case, Step
@@ -161,6 +162,33 @@ async def test_of_two_who_follow_at_once_each_rating_is_in_one_case(
     assert [row[0] for row in desk.query(CASES)] == [1, 2]
     assert [row[1] for row in desk.query(RATINGS)] == list(range(1, 21))
     assert {row[0] for row in desk.query(RATINGS)} == {1, 2}
+
+
+async def test_a_page_that_somebody_else_took_meanwhile_is_left_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener, other = await begun(desk), await begun(desk)
+    heard: list[Case] = []
+    opener.listeners.append(lambda case, _step: heard.append(case))
+    await desk.exchange(entry(1, ("01", 1)))
+    await other.catch_up()
+    await desk.exchange(entry(2, ("01", 3), ("02", 1)))
+    real = opener._read
+
+    async def slow(connection: AsyncConnection) -> worker.Stretch | None:
+        found = await real(connection)
+        await other.catch_up()
+        return found
+
+    monkeypatch.setattr(opener, "_read", slow)
+    await opener.catch_up()
+    assert heard == []
+    assert [(*row[:2], row[6]) for row in desk.query(RATINGS)] == [(1, 1, 1), (2, 3, 0)]
+    # And it goes on behind it.
+    await desk.exchange(entry(4, ("01", 2)))
+    monkeypatch.setattr(opener, "_read", real)
+    await opener.catch_up()
+    assert [row[6] for row in desk.query(RATINGS)] == [2, 0]
 
 
 async def test_a_row_that_does_not_count_opens_its_case_when_it_does(desk: Desk) -> None:

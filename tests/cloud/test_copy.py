@@ -78,6 +78,7 @@ async def city(desk: Desk) -> Desk:
         await write(connection, misuse.KEEP, [("n", "2026-11-21", 3, b"\x80")])
         await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
         await write(connection, "INSERT INTO case_cursor VALUES (1, 3)")
+        await write(connection, "INSERT INTO case_news VALUES (1, 3)")
         case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])

@@ -34,6 +34,11 @@ def upgrade() -> None:
 
 def _cases() -> None:
     op.create_table(
+        "case_news",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "case",
         sa.Column("number", _NUMBER, primary_key=True, autoincrement=False),
         sa.Column("window", _TEXT, nullable=False),
