@@ -14,28 +14,21 @@ from cloud.address import shown, url_of
 from cloud.app import create_app
 from cloud.board.load import load
 from cloud.board.rules import Board
-from cloud.board.stream import Stream
 from cloud.calendar import Calendar
 from cloud.cases import policy as cases_policy
 from cloud.cases.casework import Casework
-from cloud.clocks import store as clocks_store
-from cloud.clocks.rules import Skew
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
+from cloud.desks import Desks
 from cloud.filtered import store as filtered
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
-from cloud.health.worker import Listener
 from cloud.hours.holder import OfficesHolder
 from cloud.http import Server, address_of, bind
 from cloud.ingest.charge import Charge, charge_of
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import Ingesting
-from cloud.ledger.follower import Follower
-from cloud.looking import Looking
-from cloud.losses import store as losses_store
-from cloud.losses.rules import Loss
 from cloud.misuse import policy
 from cloud.misuse.worker import BESIDE_INGEST, Filter
 from cloud.pki import routes as pki_routes
@@ -47,24 +40,16 @@ from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
 from cloud.role import Role
 from cloud.routers import of_the_ledger
-from cloud.seals import store as seals_store
 from cloud.seals.worker import Sealer
 from cloud.series.opening import Opened, open_series
-from cloud.series.port import Series
-from cloud.serving import Serving
+from cloud.serving import open_serving
 from cloud.settings import Only, Settings
 from contract.errors import SettingsError
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer
 from contract.version import __version__
-from proof.seals import Sealed
 
 logger = logging.getLogger(__name__)
-
-# How often it is looked who changed what in the database, seconds.
-CLOCKS_S = 2.0
-LOSSES_S = 5.0
-SEALS_S = 5.0
 
 
 class City:
@@ -136,9 +121,13 @@ class City:
             )
             reception = Reception(database, now=self._now, monotonic=self._monotonic, random_bits=self._random_bits)
             first = None if self._only == "ingest" else await reception.entry.first_link()
-            await self._run(await self._roles(database, holder, charge, series), holder, reception, first, listener)
+            await self._run(
+                await self._roles(database, holder, charge, series, reception), holder, reception, first, listener
+            )
 
-    async def _roles(self, database: Database, holder: RegistryHolder, charge: Charge, series: Opened) -> list[Role]:
+    async def _roles(
+        self, database: Database, holder: RegistryHolder, charge: Charge, series: Opened, reception: Reception
+    ) -> list[Role]:
         """What this process does; what ends first stands first."""
         roles: list[Role] = []
         ingest = None
@@ -180,7 +169,25 @@ class City:
             sealer.listeners.append(ingest.sealed)
             roles.append(Ingesting(ingest, database, series.feeder, judging, casework, sealer, offices))
         if self._only != "ingest":
-            roles.append(await self._serving(database, holder, series.reader, ingest, offices))
+            registry, calendar, now = partial(_current, holder), self._calendar, self._now
+            further = of_the_ledger(
+                database.reader, series.reader, offices.current, registry=registry, calendar=calendar, now=now
+            )
+            roles.append(
+                await open_serving(
+                    self._settings.broker,
+                    database,
+                    partial(self._load, database, holder),
+                    holder,
+                    ingest,
+                    [*further, *self._enrolment(database)],
+                    name=self._name(),
+                    now=now,
+                )
+            )
+            roles.append(
+                Desks(database, reception, registry=registry, offices=offices.current, calendar=calendar, now=now)
+            )
         return roles
 
     def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:
@@ -195,47 +202,6 @@ class City:
             calendar=self._calendar,
             monotonic=self._monotonic,
         )
-
-    async def _serving(
-        self,
-        database: Database,
-        holder: RegistryHolder,
-        series: Series,
-        ingest: Ingest | None,
-        offices: OfficesHolder,
-    ) -> Role:
-        fresh_board = partial(self._load, database, holder)
-        board = await fresh_board()
-        stream = Stream(board, clock=self._now, load=fresh_board)
-        holder.listeners.append(lambda changed: stream.know(changed.townships))
-        clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
-        losses = Looking[dict[str, list[Loss]]](
-            database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
-        )
-        sealed = Looking[list[Sealed]](database, partial(seals_store.newest, count=1), [], every_s=SEALS_S)
-        status = Listener(
-            self._settings.broker,
-            client_id=f"city-{self._name()}-status",
-            registry=lambda: holder.current,
-            clock=self._now,
-            tell=stream.tell,
-            skews=lambda: clocks.seen,
-            losses=lambda: losses.seen,
-            city=lambda: None if ingest is None else ingest.ailment,
-        )
-        follower = None
-        if database.shared:
-            follower = Follower(database.reader, stream.committed, lost=stream.lost, after=board.commits)
-        elif ingest is not None:
-            ingest.listeners.append(stream.committed)
-        registry = partial(_current, holder)
-        further = [
-            *of_the_ledger(
-                database.reader, series, offices.current, registry=registry, calendar=self._calendar, clock=self._now
-            ),
-            *self._enrolment(database),
-        ]
-        return Serving(stream, status, clocks, losses, sealed, database, follower, further)
 
     def _enrolment(self, database: Database) -> Iterator[APIRouter]:
         if self._settings.pki is not None:
@@ -256,8 +222,6 @@ class City:
         sources: list[Source] = [source for role in roles for source in role.sources]
         probes = health.probes(version=__version__, checks=checks, metrics=Metrics(sources))
         routers = [*(router for role in roles for router in role.routers), probes]
-        if self._only != "ingest":
-            routers += reception.routers(partial(_current, holder), self._calendar)
         server = Server(create_app(routers, door=reception.door, names=self._settings.http.names))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]), name="http")

@@ -7,15 +7,13 @@ from starlette.types import ASGIApp
 
 from cloud.calendar import Calendar
 from cloud.changes import pages as changes
-from cloud.console import pages as console
 from cloud.console.screens import Screens
 from cloud.database import Database
-from cloud.door.door import Door
+from cloud.door.door import Door, Find
 from cloud.people import account_pages, key_pages, pages
 from cloud.people.entry import Entry
 from cloud.people.passwords import Passwords
 from cloud.people.visitors import Visitors
-from cloud.registry.snapshot import Registry
 
 
 class Reception:
@@ -32,6 +30,8 @@ class Reception:
         monotonic: Callable[[], float],
         random_bits: Callable[[int], int],
     ) -> None:
+        # By which the door finds where something is; each room adds its own.
+        self.rooms: dict[str, Find] = {}
         self._database = database
         self._now = now
         self._monotonic = monotonic
@@ -39,11 +39,9 @@ class Reception:
         self._visitors = Visitors(database.reader, now=now, monotonic=monotonic)
         self.entry = Entry(database, self._visitors, Passwords(), now=now, random_bits=random_bits)
 
-    def routers(self, registry: Callable[[], Registry], calendar: Calendar) -> Sequence[APIRouter]:
-        """Return the console's pages: for coming and going, the desk, and those on who may."""
-        screens = Screens(calendar)
+    def routers(self, screens: Screens, calendar: Calendar) -> Sequence[APIRouter]:
+        """Return the pages for coming and going, and those on who may."""
         return (
-            console.router(screens, registry=registry),
             pages.Pages(self.entry, screens, monotonic=self._monotonic).router(),
             account_pages.Pages(
                 self._database,
@@ -66,4 +64,4 @@ class Reception:
 
     def door(self, app: ASGIApp) -> Door:
         """Return the door in front of `app`."""
-        return Door(app, visitors=self._visitors, stay=self.entry.stay, monotonic=self._monotonic)
+        return Door(app, visitors=self._visitors, stay=self.entry.stay, monotonic=self._monotonic, rooms=self.rooms)

@@ -30,22 +30,22 @@ def of_the_ledger(
     *,
     registry: Callable[[], Registry],
     calendar: Calendar,
-    clock: Callable[[], int],
+    now: Callable[[], int],
 ) -> Sequence[APIRouter]:
     """Return the routes on `reader` and `series`, with `registry` and `offices` as they are at each request.
 
-    `clock` gives the city's time in ms.
+    `now` is the city's time in ms.
     """
     estimated = Minutes(reader)
     return (
-        trends.router(series, estimated, registry=registry, calendar=calendar, clock=clock),
+        trends.router(series, estimated, registry=registry, calendar=calendar, clock=now),
         estimates.router(reader),
         filtered.router(
-            reader, estimated, version=policy.shipped().version, registry=registry, calendar=calendar, clock=clock
+            reader, estimated, version=policy.shipped().version, registry=registry, calendar=calendar, clock=now
         ),
-        misuse.router(reader, registry=registry, calendar=calendar, clock=clock),
-        places.router(registry, city=HEZE, clock=clock),
+        misuse.router(reader, registry=registry, calendar=calendar, clock=now),
+        places.router(registry, city=HEZE, clock=now),
         seals.router(reader),
         reports.router(reader),
-        hours.router(offices, registry=registry, calendar=calendar, clock=clock),
+        hours.router(offices, registry=registry, calendar=calendar, clock=now),
     )

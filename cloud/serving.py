@@ -1,15 +1,17 @@
 """The serving role of a city's process: the board and its stream, the API and the wall's pages."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
-from cloud.board import routes as board
+from cloud.board import routes as board_routes
+from cloud.board.rules import Board
 from cloud.board.stream import Stream
+from cloud.clocks import store as clocks_store
 from cloud.clocks.rules import Skew
 from cloud.database import Database
 from cloud.health import checks
@@ -17,13 +19,23 @@ from cloud.health import routes as health
 from cloud.health.metrics import Source, fleet, gauges, skewed
 from cloud.health.routes import Check
 from cloud.health.worker import Listener
+from cloud.ingest.worker import Ingest
 from cloud.ledger.follower import Follower
 from cloud.looking import Looking
+from cloud.losses import store as losses_store
 from cloud.losses.rules import Loss
 from cloud.quarantine import routes as quarantine
+from cloud.registry.worker import RegistryHolder
+from cloud.seals import store as seals_store
 from cloud.seals.rules import shown
 from cloud.wall import pages
 from proof.seals import Sealed
+from transport.broker import Broker
+
+# How often it is looked who changed what in the database, seconds.
+CLOCKS_S = 2.0
+LOSSES_S = 5.0
+SEALS_S = 5.0
 
 
 class Serving:
@@ -51,7 +63,7 @@ class Serving:
         stream.seal = lambda: next(map(shown, sealed.seen), None)
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
-            board.router(stream),
+            board_routes.router(stream),
             *further,
             health.router(status.devices),
             quarantine.router(database.reader),
@@ -102,3 +114,44 @@ class Serving:
                 "sse_clients": ("Open streams of the board", self._stream.clients),
             }
         )
+
+
+async def open_serving(
+    broker: Broker,
+    database: Database,
+    load: Callable[[], Awaitable[Board]],
+    holder: RegistryHolder,
+    ingest: Ingest | None,
+    further: Sequence[APIRouter],
+    *,
+    name: str,
+    now: Callable[[], int],
+) -> Serving:
+    """Return the role with a board that `load` makes; `ingest` is this process's own, `further` are more routes.
+
+    `name` is the process's, `now` the city's time in ms.
+    """
+    board = await load()
+    stream = Stream(board, clock=now, load=load)
+    holder.listeners.append(lambda changed: stream.know(changed.townships))
+    clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
+    losses = Looking[dict[str, list[Loss]]](
+        database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
+    )
+    sealed = Looking[list[Sealed]](database, partial(seals_store.newest, count=1), [], every_s=SEALS_S)
+    status = Listener(
+        broker,
+        client_id=f"city-{name}-status",
+        registry=lambda: holder.current,
+        clock=now,
+        tell=stream.tell,
+        skews=lambda: clocks.seen,
+        losses=lambda: losses.seen,
+        city=lambda: None if ingest is None else ingest.ailment,
+    )
+    follower = None
+    if database.shared:
+        follower = Follower(database.reader, stream.committed, lost=stream.lost, after=board.commits)
+    elif ingest is not None:
+        ingest.listeners.append(stream.committed)
+    return Serving(stream, status, clocks, losses, sealed, database, follower, further)

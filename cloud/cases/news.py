@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,7 +24,7 @@ class News:
         self.desks = 0
         self._reader = reader
         self._version = 0
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
         self._closed = False
 
     async def run(self) -> None:
@@ -33,11 +34,10 @@ class News:
                 await self._look()
             await asyncio.sleep(LOOK_S)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End every stream."""
-        async with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._closed = True
+        self._wake()
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """Yield an event at the beginning and at every change, and a comment while there is none."""
@@ -45,21 +45,22 @@ class News:
         seen = -1
         try:
             while not self._closed:
+                changed = self._changed
                 if seen == self._version:
                     yield b": nothing new\n\n"
                 else:
                     seen = self._version
                     yield f"data: {seen}\n\n".encode()
-                await self._next(seen)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_S):
+                        await changed.wait()
         finally:
             self.desks -= 1
 
-    async def _next(self, seen: int) -> None:
-        try:
-            async with asyncio.timeout(BEAT_S), self._changed:
-                await self._changed.wait_for(lambda: self._closed or self._version != seen)
-        except TimeoutError:
-            return
+    def _wake(self) -> None:
+        """Wake whoever waits, each of whom waits for an event of its time."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def _look(self) -> None:
         try:
@@ -69,6 +70,5 @@ class News:
         except Unavailable:
             return
         if found != self._version:
-            async with self._changed:
-                self._version = found
-                self._changed.notify_all()
+            self._version = found
+            self._wake()

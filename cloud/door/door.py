@@ -19,7 +19,7 @@ from cloud.door.forgery import check_own
 from cloud.door.rules import TABLE, Held, Route, Rule, Verdict, Where, judge
 from cloud.door.turned import Turned
 from cloud.openapi import problem
-from cloud.people.rules import Role
+from cloud.people.rules import Person, Role
 from cloud.people.visitors import Visitor, Visitors
 from contract.errors import Unavailable
 
@@ -35,8 +35,8 @@ _WHY = {
     Verdict.PLACE: "this is not in your place, or there is no such thing",
 }
 
-# By the name of a thing, which place it is in; None where there is no such thing.
-Find = Callable[[str], Awaitable[str | None]]
+# By the name of a thing, which place it is in; None where there is no such thing that the person may know of.
+Find = Callable[[str, Person], Awaitable[str | None]]
 
 
 class _Gate(NamedTuple):
@@ -66,7 +66,7 @@ class Door:
         self._stay = stay
         self._visitors = visitors
         self._monotonic = monotonic
-        self._rooms = rooms or {}
+        self._rooms = rooms if rooms is not None else {}
         self._allowances = Allowances(monotonic)
         self._gates = [_Gate(method, compile_path(path)[0], rule) for (method, path), rule in table.items()]
 
@@ -96,7 +96,8 @@ class Door:
         if visitor is not None:
             if not self._allowances.take(visitor.digest):
                 raise Turned(problem(429, "too many requests at once; please ask again in a moment"))
-            person, place = visitor.person, await self._place(request, rule, named)
+            person = visitor.person
+            place = await self._place(request, rule, named, person)
         verdict = judge(rule, person, place)
         if verdict is Verdict.UNKNOWN:
             raise Turned(_come_in(request))
@@ -133,12 +134,12 @@ class Door:
             return await self._visitors.find(key, session=False)
         return None
 
-    async def _place(self, request: Request, rule: Rule, named: Mapping[str, str]) -> str | None:
+    async def _place(self, request: Request, rule: Rule, named: Mapping[str, str], person: Person) -> str | None:
         match rule.place:
             case Where(name, default):
-                return named.get(name) or request.query_params.get(name) or default
+                return named.get(name) or request.query_params.get(name) or default or person.place
             case Held(room, name):
-                return await self._rooms[room](named[name])
+                return await self._rooms[room](named[name], person)
             case None:
                 return None
 

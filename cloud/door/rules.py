@@ -20,10 +20,14 @@ CITY_WIDE: frozenset[Role] = frozenset({"operator", "auditor", "admin"})
 PLACES: frozenset[Role] = CITY_WIDE | {"township", "supervisor"}
 FLAGS: frozenset[Role] = CITY_WIDE | {"supervisor"}
 ADMIN: frozenset[Role] = frozenset({"admin"})
+OWN = ""
 
 
 class Where(NamedTuple):
-    """The request names its place by the parameter `name`; without it, it is about all of `default`."""
+    """The request names its place by the parameter `name`; without it, it is about all of `default`.
+
+    `OWN`: about the asker's own place.
+    """
 
     name: str
     default: str = CITY
@@ -77,6 +81,10 @@ TABLE: Mapping[Route, Rule] = {
     ("GET", "/keys"): Rule(ADMIN),
     ("POST", "/keys"): Rule(ADMIN),
     ("POST", "/keys/{name}/end"): Rule(ADMIN),
+    ("GET", "/cases"): Rule(PEOPLE, Where("place", OWN)),
+    ("GET", "/cases/stream"): Rule(PEOPLE),
+    ("GET", "/cases/{number}"): Rule(PEOPLE, Held("case", "number")),
+    ("POST", "/cases/{number}/act"): Rule(PEOPLE - {"auditor"}, Held("case", "number")),
     ("GET", "/changes"): Rule(frozenset({"admin", "auditor"})),
     ("GET", "/wall"): Rule(BOARD, hangs=True),
     ("GET", "/far"): Rule(BOARD, hangs=True),

@@ -41,3 +41,64 @@ addEventListener("keydown", (press) => {
 
 document.getElementById("keys-button")?.addEventListener("click", toggleKeys);
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+
+// A key that opens one of a case's deeds leads on into its form; Ctrl+Enter sends the form that one writes in.
+for (const deed of document.querySelectorAll(".acts details")) {
+  deed.addEventListener("toggle", () => deed.open && deed.querySelector("input:not([type=hidden]), select, textarea")?.focus());
+}
+addEventListener("keydown", (press) => {
+  if (press.key === "Enter" && press.ctrlKey) press.target.closest?.("form")?.requestSubmit();
+  if (press.key === "Escape" && typing(press.target)) press.target.blur();
+});
+
+// What is live is asked for anew whenever the city says that something has changed: the page is made on the server, and
+// the same element of the new page takes the old one's place. Only a page that is looked at listens, and one at a time.
+const live = document.getElementById("live");
+let news = null;
+let fetching = false;
+let again = false;
+
+async function renew() {
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  try {
+    const reply = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (reply.ok && !reply.redirected) {
+      const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
+      const held = document.activeElement?.closest?.("#live a")?.getAttribute("href");
+      const now = document.getElementById("live");
+      if (fresh && fresh.innerHTML !== now.innerHTML) {
+        now.replaceChildren(...fresh.childNodes);
+        if (held) now.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
+      }
+    } else if (reply.redirected) location.reload();
+  } catch {
+    // The stream comes back by itself, and with it the next try.
+  } finally {
+    fetching = false;
+    if (again) {
+      again = false;
+      renew();
+    }
+  }
+}
+
+function listen() {
+  news?.close();
+  news = null;
+  if (document.visibilityState !== "visible") return;
+  news = new EventSource(live.dataset.news);
+  news.onmessage = renew;
+  news.onerror = () => {
+    if (news.readyState === EventSource.CLOSED) setTimeout(listen, 2000 + 2000 * Math.random());
+  };
+}
+
+if (live) {
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pagehide", () => news?.close());
+  listen();
+}

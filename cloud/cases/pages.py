@@ -1,0 +1,198 @@
+"""The pages on cases: a list that keeps itself up to date, and one case with its history and what can be done now."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import RedirectResponse, StreamingResponse
+
+from cloud.calendar import Calendar
+from cloud.cases import reading
+from cloud.cases.case import Action, Case, CaseRefused, State
+from cloud.cases.desk import CaseDesk
+from cloud.cases.moves import MOVES
+from cloud.cases.news import DESKS, News
+from cloud.cases.reading import NEWEST, Asked, Listed, Which
+from cloud.cases.request import Request as Deed
+from cloud.cases.rules import allowed
+from cloud.cases.veil import viewer_of
+from cloud.console.listing import Cell, Column, Listing, Tone
+from cloud.console.screens import Screens, asker_of, language_of
+from cloud.openapi import problem
+from cloud.people.rules import Person
+from cloud.registry.snapshot import Registry, names_of
+
+PAGE = 50
+_COLUMNS = (
+    Column("cases.number", number=True),
+    Column("cases.state"),
+    Column("cases.window"),
+    Column("cases.ratings", number=True),
+    Column("cases.opened"),
+    Column("cases.due"),
+    Column("cases.level"),
+    Column("cases.assignee"),
+)
+# By which key each is chosen on a case's page.
+KEYS: dict[Action, str] = {
+    "contact": "c",
+    "verify": "v",
+    "rectify": "r",
+    "reply": "e",
+    "revisit": "t",
+    "close": "x",
+    "call_unfounded": "u",
+    "uphold_unfounded": "y",
+    "reject_unfounded": "z",
+    "assign": "a",
+    "note": "n",
+}
+_TEXTS: frozenset[Action] = frozenset(move.action for move in MOVES if move.text)
+_STATUS = {"role": 403, "state": 409, "changed": 409, "content": 400, "unknown": 404}
+Text = Annotated[str, Form(max_length=8000)]
+
+
+class Pages:
+    """`calendar` has the city's days, `now` is its time in ms."""
+
+    def __init__(
+        self,
+        reader: AsyncEngine,
+        desk: CaseDesk,
+        news: News,
+        screens: Screens,
+        *,
+        registry: Callable[[], Registry],
+        calendar: Calendar,
+        now: Callable[[], int],
+    ) -> None:
+        self._reader = reader
+        self._desk = desk
+        self._news = news
+        self._screens = screens
+        self._registry = registry
+        self._calendar = calendar
+        self._now = now
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        pages = APIRouter(include_in_schema=False)
+        pages.add_api_route("/cases", self.cases)
+        pages.add_api_route("/cases/stream", self.stream)
+        pages.add_api_route("/cases/{number}", self.case)
+        pages.add_api_route("/cases/{number}/act", self.act, methods=["POST"])
+        return pages
+
+    async def where(self, number: str, person: Person) -> str | None:
+        """Return the window of case `number`, for the door; None where there is none that `person` sees."""
+        if not (number.isdecimal() and number.isascii() and int(number) < NEWEST):
+            return None
+        async with self._reader.connect() as connection:
+            found = await reading.one(connection, int(number), viewer_of(person, self._now()), self._calendar)
+        return None if found is None else found.case.window
+
+    async def cases(
+        self,
+        request: Request,
+        place: Annotated[str, Query(max_length=40)] = "",
+        which: Annotated[Which, Query()] = "open",
+        before: Annotated[int, Query(ge=1, le=NEWEST)] = NEWEST,
+        *,
+        overdue: Annotated[bool, Query()] = False,
+    ) -> Response:
+        """List the cases of a place, by default the asker's own, the newest first."""
+        person = asker_of(request).person
+        asked = Asked(names_of(place or person.place), which, overdue, before)
+        async with self._reader.connect() as connection:
+            found = await reading.page(connection, asked, viewer_of(person, self._now()), PAGE, self._calendar)
+        rows = [self._row(request, one) for one in found]
+        more = None
+        if len(found) == PAGE:
+            more = f"?{request.url.include_query_params(before=found[-1].case.number).query}"
+        listing = Listing("cases", _COLUMNS, rows, more)
+        return self._screens.listed(request, "cases.html", listing, which=which, overdue=overdue, place=place)
+
+    async def stream(self) -> Response:
+        """Tell a desk whenever something about cases has changed."""
+        if self._news.desks >= DESKS:
+            return problem(503, f"{DESKS} desks listen already")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._news.follow(), headers=headers, media_type="text/event-stream")
+
+    async def case(self, request: Request, number: int) -> Response:
+        """Show one case."""
+        return await self._case(request, number)
+
+    async def act(
+        self,
+        request: Request,
+        number: int,
+        action: Annotated[Action, Form()],
+        seen: Annotated[int, Form(ge=0)],
+        text: Text = "",
+        rating: Annotated[str, Form(pattern="^[123]?$")] = "",
+        assignee: Annotated[str, Form(max_length=200)] = "",
+    ) -> Response:
+        """Do what was asked for, and show the case as it is then."""
+        deed = Deed(action, text, int(rating) if rating else None, assignee.strip() or None)
+        try:
+            await self._desk.act(number, deed, asker_of(request).person, seen=seen)
+        except CaseRefused as refused:
+            return await self._case(request, number, refused=refused, text=text)
+        return RedirectResponse(f"/cases/{number}", 303)
+
+    async def _case(
+        self, request: Request, number: int, *, refused: CaseRefused | None = None, text: str = ""
+    ) -> Response:
+        person, now = asker_of(request).person, self._now()
+        async with self._reader.connect() as connection:
+            found = await reading.one(connection, number, viewer_of(person, now), self._calendar)
+        if found is None:
+            return problem(404, f"there is no case {number}")
+        return self._screens.page(
+            request,
+            "case.html",
+            status=200 if refused is None else _STATUS[refused.kind],
+            case=found.case,
+            ratings=found.ratings,
+            steps=found.steps,
+            window=self._called(request, found.case),
+            actions=[action for action in allowed(found.case, person) if action in KEYS],
+            keys=KEYS,
+            texts=_TEXTS,
+            tone=_tone(found.case.state),
+            overdue=_overdue(found.case, now),
+            refused="" if refused is None else f"cases.refused_{refused.kind}",
+            text=text,
+        )
+
+    def _row(self, request: Request, one: Listed) -> list[Cell]:
+        case, word = one.case, self._screens.word
+        late = _overdue(case, self._now())
+        due = "" if case.due_at is None else self._calendar.day(case.due_at - 1)
+        return [
+            Cell(str(case.number), f"/cases/{case.number}"),
+            Cell(word(request, f"state.{case.state}"), tone=_tone(case.state)),
+            Cell(self._called(request, case)),
+            Cell(str(one.ratings)),
+            Cell(self._calendar.shown(case.opened_at)),
+            Cell(word(request, "cases.overdue", day=due) if late else due, tone="bad" if late else ""),
+            Cell(word(request, f"level.{case.level}"), tone="" if case.level == "township" else "warn"),
+            Cell(case.assignee or ""),
+        ]
+
+    def _called(self, request: Request, case: Case) -> str:
+        return self._registry().called(case.window, language_of(request))
+
+
+def _tone(state: State) -> Tone:
+    if state == "new":
+        return "bad"
+    if state in {"closed", "unfounded"}:
+        return "quiet"
+    return "good" if state in {"replied", "revisited"} else "warn"
+
+
+def _overdue(case: Case, now: int) -> bool:
+    return case.due_at is not None and case.due_at <= now

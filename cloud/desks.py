@@ -1,0 +1,60 @@
+"""The desks' role of a serving process: the console's pages, and what keeps them up to date."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+from fastapi import APIRouter
+from prometheus_client.metrics_core import Metric
+
+from cloud.calendar import Calendar
+from cloud.cases import policy
+from cloud.cases.desk import CaseDesk
+from cloud.cases.news import News
+from cloud.cases.pages import Pages
+from cloud.console import pages as console
+from cloud.console.screens import Screens
+from cloud.database import Database
+from cloud.health.metrics import Source, gauges
+from cloud.health.routes import Check
+from cloud.hours.rules import Offices
+from cloud.reception import Reception
+from cloud.registry.snapshot import Registry
+
+
+class Desks:
+    """`registry` and `offices` are asked at each request; `now` is the city's time in ms."""
+
+    def __init__(
+        self,
+        database: Database,
+        reception: Reception,
+        *,
+        registry: Callable[[], Registry],
+        offices: Callable[[], Offices],
+        calendar: Calendar,
+        now: Callable[[], int],
+    ) -> None:
+        screens = Screens(calendar)
+        self._news = News(database.reader)
+        desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
+        cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
+        reception.rooms["case"] = cases.where
+        self.routers: Sequence[APIRouter] = (
+            console.router(screens, registry=registry),
+            *reception.routers(screens, calendar),
+            cases.router(),
+        )
+        self.checks: Sequence[tuple[str, Check]] = ()
+        self.sources: Sequence[Source] = (self._figures,)
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to look for news."""
+        self._looking = tasks.create_task(self._news.run(), name="news of cases")
+
+    def stop(self) -> None:
+        """End every desk's stream."""
+        self._looking.cancel()
+        self._news.close()
+
+    def _figures(self) -> Iterator[Metric]:
+        return gauges({"desks": ("Desks that listen for news of cases", self._news.desks)})
