@@ -1,6 +1,6 @@
 """Which case each of some dissatisfied ratings goes into: one that is there, or one that it opens. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cloud.cases.case import Case, Rating, Step
@@ -22,7 +22,7 @@ class Filed(NamedTuple):
 
 def filed(
     fresh: Iterable[Dissatisfied],
-    cases: Mapping[str, Sequence[Case]],
+    cases: Iterable[Case],
     received: Mapping[int, int],
     *,
     last: int,
@@ -32,21 +32,23 @@ def filed(
 ) -> Filed:
     """File the ratings `fresh` in their order at city time `now` (ms).
 
-    By window, `cases` are those that they may join; `last` is the highest number of any case; `received` says when (ms)
+    `cases` are those that they may join; `last` is the highest number of any case; `received` says when (ms)
     the entry at a position came, `terms(township)` what the deadlines follow from.
     """
-    known: dict[str, dict[int, Case]] = {window: {one.number: one for one in some} for window, some in cases.items()}
+    known: dict[str, dict[int, Case]] = {}
+    for case in cases:
+        known.setdefault(case.window, {})[case.number] = case
     steps: dict[int, Step] = {}
     joined: dict[int, Case] = {}
     ratings: list[tuple[Rating, int]] = []
     for one in fresh:
         of_window = known.setdefault(one.window, {})
-        case = home(of_window.values(), one.at, policy.join_minutes)
-        if case is None:
+        found = home(of_window.values(), one.at, policy.join_minutes)
+        if found is None:
             number = last + len(steps) + 1
             case, steps[number] = opened(number, one.window, one.at, now, terms(township_of(one.window)))
         else:
-            case = case._replace(newest_at=max(case.newest_at, one.at))
+            case = found._replace(newest_at=max(found.newest_at, one.at))
             if case.number not in steps:
                 joined[case.number] = case
         of_window[case.number] = case

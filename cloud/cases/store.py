@@ -3,7 +3,7 @@
 Reading them as somebody sees them is in `cloud.cases.reading`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,10 +39,11 @@ number, "window", township, opened_at, first_at, newest_at, state, state_at, sin
 contact, unfounded_by, closed_at, steps
 """
 # An update, so that until the commit nobody else changes what was found; of itself it changes nothing.
-HOLD_JOINABLE = f"""
+HOLD_JOINABLE = text(f"""
 UPDATE "case" SET newest_at = newest_at
-WHERE "window" = :window AND closed_at IS NULL AND first_at >= :since AND first_at <= :until RETURNING {COLUMNS}
-"""  # noqa: S608  (a text of this file)
+WHERE "window" IN :windows AND state IN ('new', 'contacted') AND first_at >= :since AND first_at <= :until
+RETURNING {COLUMNS}
+""").bindparams(bindparam("windows", expanding=True))  # noqa: S608  (a text of this file)
 LOAD = f'SELECT {COLUMNS} FROM "case" WHERE number = :number'  # noqa: S608
 
 PUT = f"""
@@ -115,12 +116,13 @@ async def last(connection: AsyncConnection) -> int:
     return int(await fetch_value(connection, LAST))
 
 
-async def joinable(connection: AsyncConnection, window: str, since: int, until: int) -> list[Case]:
-    """The open cases of `window` whose first rating was pressed from `since` to `until` (ms).
+async def joinable(connection: AsyncConnection, windows: Collection[str], since: int, until: int) -> list[Case]:
+    """The cases at any of `windows` that nobody has looked into, whose first rating was pressed in that time (ms).
 
     Nobody else changes them before the transaction has ended.
     """
-    return [case_of(row) for row in await fetch(connection, HOLD_JOINABLE, (window, since, until))]
+    found = await rows_in(connection, HOLD_JOINABLE, "windows", sorted(windows), since=since, until=until)
+    return [case_of(row) for row in found]
 
 
 async def put(connection: AsyncConnection, opened: Iterable[tuple[Case, Step]]) -> None:

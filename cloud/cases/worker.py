@@ -4,8 +4,7 @@ A page of the ledger is one transaction with the cursor, so whatever fails is do
 twice. Rows that are held count when they are admitted, and open their case then.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +16,7 @@ from cloud.cases.deadlines import Terms, terms_of
 from cloud.cases.desk import Listener
 from cloud.cases.filing import filed
 from cloud.cases.policy import Policy
-from cloud.cases.sifting import Dissatisfied, Sifted, sifted
+from cloud.cases.sifting import Sifted, sifted
 from cloud.database import Database, unavailable
 from cloud.hours.rules import Offices
 from cloud.ledger import pages
@@ -141,7 +140,9 @@ class Opener(Following):
         fresh = [one for one in matter.dissatisfied if one.key not in known]
         if not fresh:
             return []
-        cases = await self._joinable(connection, fresh)
+        near = self._policy.join_minutes * MINUTE_MS
+        since, until = min(one.at for one in fresh) - near, max(one.at for one in fresh) + near
+        cases = await store.joinable(connection, {one.window for one in fresh}, since, until)
         last = await store.last(connection)
         filing = filed(fresh, cases, stretch.received, last=last, now=now, policy=self._policy, terms=self._terms)
         await store.put(connection, filing.opened)
@@ -151,14 +152,3 @@ class Opener(Following):
 
     def _terms(self, township: str) -> Terms:
         return terms_of(self._policy, self._calendar, self._offices(), township)
-
-    async def _joinable(self, connection: AsyncConnection, fresh: Iterable[Dissatisfied]) -> dict[str, list[Case]]:
-        """By window, the cases that any of `fresh` may join, which nobody else changes until we are done."""
-        moments: defaultdict[str, list[int]] = defaultdict(list)
-        for one in fresh:
-            moments[one.window].append(one.at)
-        near = self._policy.join_minutes * MINUTE_MS
-        return {
-            window: await store.joinable(connection, window, min(of_window) - near, max(of_window) + near)
-            for window, of_window in sorted(moments.items())
-        }

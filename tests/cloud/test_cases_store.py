@@ -133,7 +133,7 @@ async def test_a_rating_that_joins_is_no_change_to_who_acts(database: Database) 
     """Else its refusal would tell that somebody has just pressed."""
     (case,) = await put(database, WINDOW)
     async with database.writer.begin() as connection:
-        (held,) = await store.joinable(connection, WINDOW, NOON, NOON)
+        (held,) = await store.joinable(connection, [WINDOW], NOON, NOON)
         await store.join(connection, [held._replace(newest_at=NOON + 9)])
     await desk_of(database, lambda: NOON).act(1, request("verify"), person(), seen=case.steps)
     assert (await whole(database)).case.newest_at == NOON + 9
@@ -243,9 +243,9 @@ async def test_what_may_be_joined_is_held_until_the_end(database: Database, wher
     await desk_of(database, lambda: NOON).act(2, request("call_unfounded"), person())
     await desk_of(database, lambda: NOON).act(2, request("uphold_unfounded"), person(name="wang"))
     async with await where.open() as elsewhere, asyncio.TaskGroup() as tasks, database.writer.begin() as connection:
-        found = await store.joinable(connection, WINDOW, NOON - HOUR_MS, NOON + HOUR_MS)
+        found = await store.joinable(connection, [WINDOW], NOON - HOUR_MS, NOON + HOUR_MS)
         assert [case.number for case in found] == [1]
-        assert await store.joinable(connection, WINDOW, NOON + 1, NOON + HOUR_MS) == []
+        assert await store.joinable(connection, [WINDOW], NOON + 1, NOON + HOUR_MS) == []
         acting = tasks.create_task(desk_of(elsewhere, lambda: NOON).act(1, request("verify"), person()))
         done, _ = await asyncio.wait([acting], timeout=0.1)
         assert not done
