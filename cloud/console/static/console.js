@@ -36,16 +36,22 @@ addEventListener("keydown", (press) => {
     if (!search) return;
     press.preventDefault();
     search.focus();
-  } else document.querySelector(`main [data-key="${CSS.escape(key)}"]`)?.click();
+  } else choose(document.querySelector(`main [data-key="${CSS.escape(key)}"]`), press);
 });
+
+// The key of a case's deed leads on into its form, at once: what is typed next is the text.
+function choose(target, press) {
+  if (!target) return;
+  if (!target.matches("summary")) return target.click();
+  press.preventDefault();
+  target.parentElement.open = true;
+  target.parentElement.querySelector("input:not([type=hidden]), select, textarea").focus();
+}
 
 document.getElementById("keys-button")?.addEventListener("click", toggleKeys);
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 
-// A key that opens one of a case's deeds leads on into its form; Ctrl+Enter sends the form that one writes in.
-for (const deed of document.querySelectorAll(".acts details")) {
-  deed.addEventListener("toggle", () => deed.open && deed.querySelector("input:not([type=hidden]), select, textarea")?.focus());
-}
+// Ctrl+Enter sends the form that one writes in; Escape leaves the field, so that keys are keys again.
 addEventListener("keydown", (press) => {
   if (press.key === "Enter" && press.ctrlKey) press.target.closest?.("form")?.requestSubmit();
   if (press.key === "Escape" && typing(press.target)) press.target.blur();
