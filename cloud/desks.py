@@ -40,7 +40,7 @@ class Desks:
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
         reception.rooms["case"] = cases.where
         self.routers: Sequence[APIRouter] = (
-            console.router(screens, registry=registry),
+            console.router(database.reader, screens, registry=registry, calendar=calendar, now=now),
             *reception.routers(screens, calendar),
             cases.router(),
         )

@@ -11,7 +11,7 @@ from contract.settings import parse
 from transport.broker import Broker
 from transport.log import Form
 
-# Until there is a login, nothing but this machine may reach the pages.
+# Passwords and keys travel in what is asked: TLS is for the nginx in front, and without it nothing leaves this machine.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # The one role of a process that is not the whole city.
@@ -97,7 +97,9 @@ def check(settings: Settings, *, file: str) -> Settings:
     """`settings` as they are, or `SettingsError` where a value is well-formed and still not allowed."""
     if settings.http.host not in LOOPBACK:
         allowed = ", ".join(sorted(LOOPBACK))
-        raise SettingsError(f"{file}: http.host: {settings.http.host!r} is not allowed without a login, only {allowed}")
+        raise SettingsError(
+            f"{file}: http.host: {settings.http.host!r} is not allowed, only {allowed}: put nginx with TLS in front (docker/nginx.conf)"
+        )
     try:
         ZoneInfo(settings.zone)
     except (ZoneInfoNotFoundError, ValueError) as bad:

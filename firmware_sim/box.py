@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.resources import files
@@ -22,6 +23,7 @@ from firmware_sim.premises import Habits, Premises, Wires, build, new_keys
 # Beyond so many nodes, the others are played by their protocol alone.
 REAL_NODES = 200
 _POLL_S = 0.05
+_LINK = re.compile(r"/welcome\?link=[\w-]+")
 
 
 class Order(NamedTuple):
@@ -111,6 +113,12 @@ class Box:
         await self._open_cloud()
         await answers(self.address + "/api/places", self.keys.header)
         self._looking = self._group.create_task(self.onlooker.run(), name="onlooker")
+
+    async def first_link(self) -> str:
+        """Return the address at which the first person comes in, once the city has said it; it does as it opens."""
+        while (found := _LINK.search(self.cloud.log)) is None:  # noqa: ASYNC110  (another process has no Event)
+            await asyncio.sleep(_POLL_S)
+        return f"{self.address}{found[0]}"
 
     async def open_townships(self) -> None:
         """Start all gateways."""

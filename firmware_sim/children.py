@@ -53,6 +53,11 @@ class Child:
         """Return its process id."""
         return self._child.pid
 
+    @property
+    def log(self) -> str:
+        """Return all that it has written so far, but for what one that `speaks` says to us."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
     async def says(self, word: str) -> None:
         """Wait until it says `word` on a line of its own; `ChildDied` if it ends first."""
         stdout = self._child.stdout
@@ -117,7 +122,7 @@ class Child:
 
     async def _death(self) -> ChildDied:
         code = await self._child.wait()
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        text = self.log.strip()
         last = "\n".join(f"  {line}" for line in text.splitlines()[-_LAST_LINES:])
         ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return ChildDied(f"{self.name} {ended}{':' if last else ', without a word'}\n{last}".rstrip())

@@ -193,6 +193,7 @@ class Demo:
             await box.open_city()
         key = box.keys.wall
         self._narrator.say(f"the wall: [bold]{box.address}/wall?key={key}[/]  from 8 m: {box.address}/far?key={key}")
+        self._narrator.say(f"the desk, for whoever comes first: [bold]{await box.first_link()}[/]")
         with stage(f"opening {len(box.plan)} gateways"):
             await box.open_townships()
         with stage(f"opening {self._options.windows} windows"):

@@ -3,21 +3,37 @@
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.assets import serve
-from cloud.console.screens import Screens, language_of, visitor_of
+from cloud.calendar import Calendar
+from cloud.cases.case import ENDS, STATES
+from cloud.console.glance import glance
+from cloud.console.screens import Screens, asker_of, language_of
 from cloud.registry.snapshot import Registry
 
 
-def router(screens: Screens, *, registry: Callable[[], Registry]) -> APIRouter:
-    """Return the pages; `registry` names places."""
+def router(
+    reader: AsyncEngine,
+    screens: Screens,
+    *,
+    registry: Callable[[], Registry],
+    calendar: Calendar,
+    now: Callable[[], int],
+) -> APIRouter:
+    """Return the pages; `registry` names places, `now` is the city's time in ms."""
     pages = APIRouter(include_in_schema=False)
     serve(pages, "cloud.console", "/static/console")
 
     @pages.get("/desk")
     async def desk(request: Request) -> Response:
-        visitor = visitor_of(request)
-        place = "" if visitor is None else visitor.person.place
-        return screens.page(request, "desk.html", place=registry().called(place, language_of(request)))
+        person = asker_of(request).person
+        return screens.page(
+            request,
+            "desk.html",
+            place=registry().called(person.place, language_of(request)),
+            glance=await glance(reader, person, calendar, now()),
+            states=[state for state in STATES if state not in ENDS],
+        )
 
     return pages
