@@ -173,21 +173,26 @@ class City:
             further = of_the_ledger(
                 database.reader, series.reader, offices.current, registry=registry, calendar=calendar, now=now
             )
-            roles.append(
-                await open_serving(
-                    self._settings.broker,
-                    database,
-                    partial(self._load, database, holder),
-                    holder,
-                    ingest,
-                    [*further, *self._enrolment(database)],
-                    name=self._name(),
-                    now=now,
-                )
+            serving = await open_serving(
+                self._settings.broker,
+                database,
+                partial(self._load, database, holder),
+                holder,
+                ingest,
+                [*further, *self._enrolment(database)],
+                name=self._name(),
+                now=now,
             )
-            roles.append(
-                Desks(database, reception, registry=registry, offices=offices.current, calendar=calendar, now=now)
+            desks = Desks(
+                database,
+                reception,
+                devices=serving.devices,
+                registry=registry,
+                offices=offices.current,
+                calendar=calendar,
+                now=now,
             )
+            roles += [serving, desks]
         return roles
 
     def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:

@@ -14,21 +14,26 @@ from cloud.cases.pages import Pages
 from cloud.console import pages as console
 from cloud.console.screens import Screens
 from cloud.database import Database
+from cloud.health import pages as devices_pages
 from cloud.health.metrics import Source, gauges
 from cloud.health.routes import Check
+from cloud.health.rules import Device
 from cloud.hours.rules import Offices
+from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
+from cloud.seals import pages as seals
 
 
 class Desks:
-    """`registry` and `offices` are asked at each request; `now` is the city's time in ms."""
+    """`devices`, `registry` and `offices` are asked at each request; `now` is the city's time in ms."""
 
     def __init__(
         self,
         database: Database,
         reception: Reception,
         *,
+        devices: Callable[[], list[Device]],
         registry: Callable[[], Registry],
         offices: Callable[[], Offices],
         calendar: Calendar,
@@ -43,6 +48,9 @@ class Desks:
             console.router(database.reader, screens, registry=registry, calendar=calendar, now=now),
             *reception.routers(screens, calendar),
             cases.router(),
+            devices_pages.router(devices, screens, registry=registry, shown=calendar.shown),
+            quarantine.router(database.reader, screens, shown=calendar.shown),
+            seals.router(database.reader, screens, shown=calendar.shown),
         )
         self.checks: Sequence[tuple[str, Check]] = ()
         self.sources: Sequence[Source] = (self._figures,)

@@ -54,6 +54,7 @@ class Serving:
     ) -> None:
         self._stream = stream
         self._status = status
+        self.devices = status.devices
         self._clocks = clocks
         self._looking: tuple[tuple[str, Looking[Any]], ...] = (
             ("clocks", clocks),

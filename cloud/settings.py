@@ -97,9 +97,7 @@ def check(settings: Settings, *, file: str) -> Settings:
     """`settings` as they are, or `SettingsError` where a value is well-formed and still not allowed."""
     if settings.http.host not in LOOPBACK:
         allowed = ", ".join(sorted(LOOPBACK))
-        raise SettingsError(
-            f"{file}: http.host: {settings.http.host!r} is not allowed, only {allowed}: put nginx with TLS in front (docker/nginx.conf)"
-        )
+        raise SettingsError(f"{file}: http.host: {settings.http.host!r} is not allowed, only {allowed}; TLS is nginx's")
     try:
         ZoneInfo(settings.zone)
     except (ZoneInfoNotFoundError, ValueError) as bad:

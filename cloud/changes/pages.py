@@ -44,6 +44,6 @@ def router(reader: AsyncEngine, screens: Screens, *, shown: Callable[[int], str]
             for one in found
         ]
         more = f"/changes?before={found[-1].number}" if len(found) == PAGE else None
-        return screens.listed(request, "changes.html", Listing("changes", _COLUMNS, rows, more))
+        return screens.listed(request, "list.html", Listing("changes", _COLUMNS, rows, more), title="changes.title")
 
     return pages

@@ -19,14 +19,14 @@ DAYS = 30
 
 
 class Glance(NamedTuple):
-    """`today`: how many ratings came today. `score` (percent), `bounds` and `count` are of the `DAYS` days before.
+    """`today`: how many ratings came today. `score` (percent), `bounds` and `rated` are of the `DAYS` days before.
 
     Today's grades are not among them: whoever looks again and again would see each single one as it comes. `waiting`:
     open cases by state; `overdue`: how many of them are.
     """
 
     today: int
-    count: int
+    rated: int
     score: float | None
     bounds: Interval | None
     waiting: Mapping[State, int]
@@ -51,12 +51,11 @@ async def glance(reader: AsyncEngine, person: Person, calendar: Calendar, now: i
     waiting: Counter[State] = Counter()
     for one in counts:
         waiting[one.state] += one.cases
-    rated = sum(before) > 0
     return Glance(
         sum(days.get(today, (0, 0, 0))),
         sum(before),
         percent(before),
-        percent_interval(interval(before)) if rated else None,
+        percent_interval(interval(before)) if any(before) else None,
         waiting,
         sum(one.overdue for one in counts),
     )

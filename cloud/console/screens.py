@@ -30,6 +30,9 @@ class Entry(NamedTuple):
 _MENU = (
     Entry("/desk", "menu.desk", "d"),
     Entry("/cases", "menu.cases", "c"),
+    Entry("/devices", "menu.devices", "v"),
+    Entry("/quarantine", "menu.quarantine", "q"),
+    Entry("/seals", "menu.seals", "s"),
     Entry("/people", "menu.people", "p"),
     Entry("/keys", "menu.keys", "k"),
     Entry("/changes", "menu.changes", "l"),

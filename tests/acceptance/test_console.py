@@ -29,7 +29,17 @@ NEWEST = """() => {
     new MutationObserver(look).observe(document.getElementById("live"), { childList: true, subtree: true });
   });
 }"""
-PAGES = ["/desk", "/cases", "/cases?which=any&overdue=true", "/people", "/keys", "/changes"]
+PAGES = [
+    "/desk",
+    "/cases",
+    "/cases?which=any&overdue=true",
+    "/people",
+    "/keys",
+    "/changes",
+    "/devices",
+    "/quarantine",
+    "/seals",
+]
 
 
 def manyi(city: City, *words: str) -> str:

@@ -111,7 +111,7 @@ WRONG = {
         "cloud",
         '[http]\nhost = "127.0.0.1"',
         '[http]\nhost = "0.0.0.0"',
-        ": http.host: '0.0.0.0' is not allowed, only 127.0.0.1, ::1, localhost: put nginx with TLS in front (docker/nginx.conf)",
+        ": http.host: '0.0.0.0' is not allowed, only 127.0.0.1, ::1, localhost; TLS is nginx's",
     ),
 }
 

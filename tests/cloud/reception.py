@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from cloud.calendar import Calendar
+from cloud.cases import policy
+from cloud.cases import store as cases
+from cloud.cases.case import Rating
+from cloud.cases.deadlines import terms_of
+from cloud.cases.rules import opened
 from cloud.city import City
+from cloud.hours.holder import offices_of
+from cloud.hours.rules import NOTHING
 from cloud.people.inviting import invite
 from cloud.people.rules import Person, Role
 from cloud.people.secret import digest
@@ -62,6 +70,17 @@ class Stage:
             return await invite(
                 connection, person, name.title(), None, now=self.now, random_bits=secrets.randbits, by="test"
             )
+
+    async def open_cases(self, *windows: str) -> None:
+        """Open a case of each of `windows`, numbered from 1, which everybody sees."""
+        calendar = Calendar("Asia/Shanghai")
+        offices = offices_of(NOTHING, calendar)
+        async with await self.where.open() as database, database.writer.begin() as connection:
+            for number, window in enumerate(windows, start=1):
+                terms = terms_of(policy.shipped(), calendar, offices, window[:9])
+                await cases.put(connection, [opened(number, window, self.now, self.now, terms)])
+                rating = Rating(window.partition("/")[0], "A" * 10, number, window, self.now, number, self.now, 0, 0)
+                await cases.put_ratings(connection, [(rating, number)])
 
     async def come_in(self, browser: httpx.AsyncClient, name: str, role: Role) -> None:
         """Make an account and come in by its link."""

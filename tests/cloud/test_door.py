@@ -11,13 +11,14 @@ import pytest
 from cloud.changes import store as changes
 from cloud.database import fetch_value, write
 from cloud.door.door import AGAIN_S, WALL
-from cloud.door.rules import ANYBODY, TABLE, Verdict, Where, judge
+from cloud.door.rules import ANYBODY, TABLE, Held, Rule, Verdict, Where, judge
 from cloud.people import sessions
 from cloud.people.rules import ROLES, Person, Role
 from tests.cloud import where as places
 from tests.cloud.reception import OWN, PASSWORD, Stage, key_of, open_stage
 
 FOREIGN = "371722101"
+NODE = "371721121-a1"
 FILLED = {
     "{name}": "nobody",
     "{number}": "1",
@@ -53,9 +54,29 @@ async def asked(client: httpx.AsyncClient, method: str, path: str, place: tuple[
         return answer.status_code
 
 
+async def everywhere(
+    client: httpx.AsyncClient, method: str, path: str, rule: Rule, person: Person
+) -> AsyncIterator[tuple[str, int]]:
+    """Ask about the own place, about another, and about none in particular: which place each is about, and the status.
+
+    Case 1 lies in everybody's own place, case 2 in nobody's but the city's.
+    """
+    match rule.place:
+        case Where(name, default):
+            for place in (person.place, FOREIGN):
+                yield place, await asked(client, method, path, (name, place))
+            yield default or person.place, await asked(client, method, path)
+        case Held():
+            yield f"{NODE}/01", await asked(client, method, path)
+            yield FOREIGN, await asked(client, method, path.replace("{number}", "2"))
+        case None:
+            yield person.place, await asked(client, method, path)
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_every_route_is_open_to_whom_the_table_says_and_to_nobody_else(in_file: Stage, role: Role) -> None:
     person = Person("x", role, OWN.get(role, "city"))
+    await in_file.open_cases(f"{NODE}/01", f"{FOREIGN}-a1/01")
     async with in_file.program(role) as known, in_file.program(role) as stranger:
         del stranger.headers["Authorization"]
         for (method, path), rule in TABLE.items():
@@ -65,11 +86,9 @@ async def test_every_route_is_open_to_whom_the_table_says_and_to_nobody_else(in_
                 continue
             assert await asked(stranger, method, path) == 401, path
             in_file.later(60)
-            name = rule.place.name if isinstance(rule.place, Where) else ""
-            for place in (person.place, FOREIGN, "city"):
-                verdict = judge(rule, person, place)
-                status = await asked(known, method, path, (name, place) if name and place != "city" else None)
-                assert (status not in {401, 403}) == (verdict is Verdict.GRANTED), (method, path, place, status)
+            for place, answer in [answer async for answer in everywhere(known, method, path, rule, person)]:
+                granted = judge(rule, person, place) is Verdict.GRANTED
+                assert (answer not in {401, 403}) == granted, (method, path, place, answer)
 
 
 async def test_the_table_names_every_route_of_the_city_and_no_other(in_file: Stage) -> None:

@@ -1,0 +1,69 @@
+"""The console's words: each is there in both languages, none is asked for in vain, and none lies idle."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from cloud.cases.case import LEVELS, STATES, Deed
+from cloud.console.words import Words
+from cloud.health.rules import State
+from cloud.people.rules import ROLES
+from contract.errors import Reason
+
+CLOUD = Path(__file__).parents[2] / "cloud"
+WORDS = Words()
+# Sections whose words are asked for by a code that is put together.
+CODES = {
+    "role": ROLES,
+    "state": STATES,
+    "level": LEVELS,
+    "grade": ("1", "2", "3"),
+    "device": get_args(State),
+    "kind": ("node", "gateway"),
+    "reason": tuple(Reason),
+    "who": ("system", "citizen"),
+}
+
+
+def asked() -> Iterator[str]:
+    """Every key that templates and pages write out."""
+    for file in (CLOUD / "console/templates").glob("*.html"):
+        yield from re.findall(r"'([a-z]+\.[\w-]+)'", file.read_text(encoding="utf-8"))
+    for file in CLOUD.glob("**/*.py"):
+        yield from re.findall(r'"([a-z]+\.[a-z0-9_-]+)"', file.read_text(encoding="utf-8"))
+
+
+def coded() -> set[str]:
+    deeds = {code for part in get_args(Deed) for code in (get_args(part) or (part,))}
+    return {f"{section}.{code}" for section, codes in {**CODES, "deed": deeds}.items() for code in codes}
+
+
+def test_every_code_has_its_word() -> None:
+    assert coded() <= WORDS.keys
+    assert {key for key in WORDS.keys if key.partition(".")[0] in {*CODES, "deed"}} == coded()
+
+
+def test_every_change_that_is_written_down_has_its_word() -> None:
+    noted = set()
+    for file in CLOUD.glob("**/*.py"):
+        noted |= set(re.findall(r'"((?:come|set|lock|make|change|end|resume|add)-[a-z]+)"', file.read_text("utf-8")))
+    assert {f"change.{code}" for code in noted} == {key for key in WORDS.keys if key.startswith("change.")}
+
+
+def test_no_page_asks_for_a_word_that_is_not_there_and_no_word_lies_idle() -> None:
+    sections = {key.partition(".")[0] for key in WORDS.keys}
+    written = {key for key in asked() if key.partition(".")[0] in sections and not key.endswith((".html", ".toml"))}
+    assert {key for key in written if key not in WORDS.keys} <= {"cases.which_", "cases.refused_"}
+    put_together = ("cases.which_", "cases.refused_", "change.")
+    idle = {key for key in WORDS.keys - written - coded() if not key.startswith(put_together)}
+    assert idle == set()
+
+
+@pytest.mark.parametrize("key", sorted(WORDS.keys))
+def test_both_languages_take_the_same_figures(key: str) -> None:
+    figures = [set(re.findall(r"{(\w+)}", WORDS(key, language))) for language in ("zh", "en")]
+    assert figures[0] == figures[1]
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in WORDS(key, "zh")) or key == "app.language"
