@@ -11,8 +11,8 @@ from cloud.database import unavailable
 from contract.errors import Unavailable
 
 LOOK_S = 0.25
-# So that a connection that nobody has any more is noticed, and a desk that hears nothing knows that it is not heard.
-BEAT_S = 10.0
+# So that a connection that nobody has any more is noticed; nginx cuts off one that is silent for ten seconds.
+BEAT_S = 4.0
 READ_S = 5.0
 DESKS = 500
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from cloud.door.allowance import Allowance
 
-# A console's page asks for some ten things at once; a wall asks again and again while its city comes back.
-BURST, EVERY_S = 200, 0.05
+# A console's page asks for some ten things at once; a hall of walls may share a key and an address, and all of them
+# come back together.
+BURST, EVERY_S = 400, 0.02
 _REMEMBERED = 10_000
 
 

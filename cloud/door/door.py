@@ -72,6 +72,9 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or say why not."""
+        if scope["type"] != "http":
+            # Nothing else is spoken here.
+            return
         request = Request(scope, receive)
         try:
             visitor = await self._let_in(request)
@@ -94,7 +97,7 @@ class Door:
         visitor = await self._visitor(request) if rule.roles else None
         person = place = None
         if visitor is not None:
-            if not self._allowances.take(visitor.digest):
+            if not self._allowances.take(f"{visitor.digest} {request.client.host if request.client else ''}"):
                 raise Turned(problem(429, "too many requests at once; please ask again in a moment"))
             person = visitor.person
             place = await self._place(request, rule, named, person)

@@ -10,6 +10,7 @@ import pytest
 
 from cloud.changes import store as changes
 from cloud.database import fetch_value, write
+from cloud.door.allowances import BURST
 from cloud.door.door import AGAIN_S, WALL
 from cloud.door.rules import ANYBODY, TABLE, Held, Rule, Verdict, Where, judge
 from cloud.people import sessions
@@ -213,7 +214,7 @@ async def test_the_log_of_changes_only_grows(stage: Stage) -> None:
 
 async def test_too_many_requests_are_told_to_wait(in_file: Stage) -> None:
     async with in_file.program("operator") as client:
-        statuses = [(await client.get("/api/places")).status_code for _ in range(210)]
-        assert statuses == [200] * 200 + [429] * 10
+        statuses = [(await client.get("/api/places")).status_code for _ in range(BURST + 10)]
+        assert statuses == [200] * BURST + [429] * 10
         in_file.later(1)
         assert (await client.get("/api/places")).status_code == 200
