@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from cloud.board.picture import Diff, Picture, Tick
+from cloud.cases import routes as cases
 from cloud.estimates import routes as estimates
 from cloud.filtered.rules import SideBySide
 from cloud.guard import Guard
@@ -49,6 +50,7 @@ STRUCTS = (
     *seals.ANSWERS,
     *reports.ANSWERS,
     *pki.ANSWERS,
+    *cases.ANSWERS,
 )
 
 

@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 from cloud.calendar import Calendar
 from cloud.cases import policy
+from cloud.cases import routes as cases_routes
 from cloud.cases.desk import CaseDesk
 from cloud.cases.news import News
 from cloud.cases.pages import Pages
@@ -48,6 +49,7 @@ class Desks:
             console.router(database.reader, screens, registry=registry, calendar=calendar, now=now),
             *reception.routers(screens, calendar),
             cases.router(),
+            cases_routes.router(database.reader, desk, calendar=calendar, now=now),
             devices_pages.router(devices, screens, registry=registry, shown=calendar.shown),
             quarantine.router(database.reader, screens, shown=calendar.shown),
             seals.router(database.reader, screens, shown=calendar.shown),

@@ -15,6 +15,7 @@ from cloud.cases.moves import MOVES
 from cloud.cases.news import DESKS, News
 from cloud.cases.reading import NEWEST, Asked, Listed, Which
 from cloud.cases.request import Request as Deed
+from cloud.cases.routes import STATUS
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing, Tone
@@ -49,7 +50,6 @@ KEYS: dict[Action, str] = {
     "note": "n",
 }
 _TEXTS: frozenset[Action] = frozenset(move.action for move in MOVES if move.text)
-_STATUS = {"role": 403, "state": 409, "changed": 409, "content": 400, "unknown": 404}
 Text = Annotated[str, Form(max_length=8000)]
 
 
@@ -153,7 +153,7 @@ class Pages:
         return self._screens.page(
             request,
             "case.html",
-            status=200 if refused is None else _STATUS[refused.kind],
+            status=200 if refused is None else STATUS[refused.kind],
             case=found.case,
             ratings=found.ratings,
             steps=found.steps,
