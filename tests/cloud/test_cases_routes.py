@@ -95,9 +95,10 @@ async def test_everybody_sees_the_cases_of_their_own_place(stage: Stage, role: s
 async def test_pages_go_on_where_the_one_before_ended_and_fit_what_openapi_says(stage: Stage) -> None:
     async with stage.program("operator") as client:
         document = (await client.get("/openapi.json")).json()
-        seen, before = [], 1 << 53
+        seen: list[int] = []
+        before: int | None = 1 << 53
         while before:
-            page = (await client.get("/api/cases", params={"limit": 1, "before": before})).json()
+            page = (await client.get(f"/api/cases?limit=1&before={before}")).json()
             schema = {"$ref": "#/components/schemas/Cases", "components": document["components"]}
             jsonschema.Draft202012Validator(schema).validate(page)
             seen += [one["number"] for one in page["cases"]]
