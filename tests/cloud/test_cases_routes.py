@@ -45,7 +45,7 @@ async def test_a_program_works_a_case_to_its_end(stage: Stage) -> None:
 
 
 async def test_what_cannot_be_done_is_refused_with_why_and_nothing_has_happened(stage: Stage) -> None:
-    refused = {
+    refused: dict[int, list[dict[str, object]]] = {
         400: [
             {"action": "verify", "text": "x"},
             {"action": "verify", "text": "四个字吧", "rating": 3},
