@@ -2,22 +2,28 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Query, Request, Response
 
 from cloud.calendar import Calendar
+from cloud.console.screens import asker_of
 from cloud.openapi import problem
+from cloud.people.rules import AT_ONCE
 from cloud.registry.routes import PlaceName, unregistered
 from cloud.registry.snapshot import Registry
 from cloud.series.rules import MOST, USUAL, Scale, starts
 
 
 class Asked(NamedTuple):
-    """So many `buckets` of `place`, each a `by` wide, the last of which holds `until` (ms; None: now)."""
+    """So many `buckets` of `place`, each a `by` wide, the last of which holds `until` (ms; None: now).
+
+    `at_once`: the asker may see a single rating with its window as it comes.
+    """
 
     by: Scale
     place: str
     buckets: int
     until: int | None
+    at_once: bool
 
     def refused(self, registry: Registry) -> Response | None:
         """Return why that cannot be had; None where it can."""
@@ -33,13 +39,13 @@ class Asked(NamedTuple):
         """Return where each bucket begins (ms), oldest first."""
         return starts(self.by, self.last(now), self.buckets, calendar)
 
-    @property
-    def veiled(self) -> bool:
-        """Whether it is of a single window, whose few fresh ratings are not to be seen."""
-        return "/" in self.place
+    def veiled(self, registry: Registry) -> bool:
+        """Whether it is of a single window, or of a place that has no other, whose fresh ratings are not to be seen."""
+        return not self.at_once and ("/" in self.place or registry.is_alone_in(self.place))
 
 
 async def asked(
+    request: Request,
     by: Annotated[Scale, Path(description="The width of a bucket")],
     place: PlaceName = "city",
     count: Annotated[int | None, Query(ge=1, description="How many buckets; 60 minutes, 24 hours, 30 days")] = None,
@@ -48,4 +54,5 @@ async def asked(
     ] = None,
 ) -> Asked:
     """Return what a request asks for; to be depended on, and async since others are run in a thread."""
-    return Asked(by, place, USUAL[by] if count is None else count, until)
+    at_once = asker_of(request).person.role in AT_ONCE
+    return Asked(by, place, USUAL[by] if count is None else count, until, at_once)

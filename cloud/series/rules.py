@@ -15,7 +15,8 @@ Scale = Literal["minute", "hour", "day"]
 MOST: Mapping[Scale, int] = {"minute": 24 * 60, "hour": 32 * 24, "day": 400}
 MOST_RANKED_DAYS = 400
 USUAL: Mapping[Scale, int] = {"minute": 60, "hour": 24, "day": 30}
-# No single rating is shown with its window before so many others came, or so long after its bucket ended.
+# Of a single window no level is shown before so long after its bucket ended, however many there are in it: whoever asks
+# again after each citizen would read the one between off the difference. So few flagged ratings can be told apart.
 OTHERS = 5
 VEIL_MS = 60 * MINUTE_MS
 
@@ -98,13 +99,13 @@ def by_start(by: Scale, minutes: Mapping[int, int], calendar: Calendar) -> dict[
 def buckets(
     firsts: list[int], counts: Mapping[int, Counts], estimated: Mapping[int, int], *, now: int, veiled: bool
 ) -> list[Bucket]:
-    """Return a bucket for each start in `firsts`; `veiled` ones (a single window's) hide the level of a fresh few."""
+    """Return a bucket for each start in `firsts`; `veiled` ones (a single window's) hide levels while fresh."""
     made = []
     for at, end in zip(firsts, [*firsts[1:], None], strict=True):
         n = counts.get(at, (0, 0, 0))
         count = sum(n)
         fresh = end is None or end + VEIL_MS > now
-        hidden = count == 0 or (veiled and fresh and count <= OTHERS)
+        hidden = count == 0 or (veiled and fresh)
         guessed = estimated.get(at, 0)
         made.append(Bucket(at, count, None if hidden else n, None if hidden else percent(n), guessed))
     return made

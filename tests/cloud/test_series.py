@@ -14,7 +14,7 @@ from cloud.series.lines import FOREVER, NS_A_MINUTE, NS_A_MS, RAW
 from cloud.series.opening import open_series
 from cloud.series.port import Series
 from cloud.series.remote import Remote
-from cloud.series.rules import OTHERS, VEIL_MS, buckets, by_hour, ranked, starts
+from cloud.series.rules import VEIL_MS, buckets, by_hour, ranked, starts
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
@@ -161,19 +161,29 @@ def test_hours_hold_their_minutes() -> None:
     assert hours == {NOON - HOUR_MS: (1, 0, 0), NOON: (0, 2, 1)}
 
 
-def test_a_single_windows_fresh_few_hide_their_levels_and_never_their_number() -> None:
-    firsts = [NOON - 2 * HOUR_MS - MINUTE_MS, NOON - 2 * HOUR_MS, NOON - HOUR_MS, NOON]
-    few: Counts = (0, 0, OTHERS)
-    enough: Counts = (0, 1, OTHERS)
-    counts = {firsts[0]: few, firsts[1]: few, firsts[2]: enough, firsts[3]: few}
-    now = NOON + MINUTE_MS
+def test_a_single_windows_fresh_buckets_hide_their_levels_and_never_their_number() -> None:
+    firsts = [NOON - 2 * HOUR_MS, NOON - HOUR_MS, NOON]
+    few: Counts = (0, 0, 2)
+    many: Counts = (40, 1, 9)
+    counts = {firsts[0]: few, firsts[1]: few, firsts[2]: many}
+    now = firsts[2] + VEIL_MS
     veiled = buckets(firsts, counts, {}, now=now, veiled=True)
-    assert [bucket.count for bucket in veiled] == [OTHERS, OTHERS, OTHERS + 1, OTHERS]
-    assert [bucket.n for bucket in veiled] == [few, few, enough, None]
-    assert veiled[3].score is None
-    just_ended = buckets(firsts, counts, {}, now=firsts[2] + VEIL_MS - 1, veiled=True)
-    assert just_ended[1].n is None
-    assert [bucket.n for bucket in buckets(firsts, counts, {}, now=now, veiled=False)] == [few, few, enough, few]
+    assert [bucket.count for bucket in veiled] == [2, 2, 50]
+    assert [bucket.n for bucket in veiled] == [few, few, None]
+    assert veiled[2].score is None
+    just_ended = buckets(firsts, counts, {}, now=now - 1, veiled=True)
+    assert [bucket.n for bucket in just_ended] == [few, None, None]
+    assert [bucket.n for bucket in buckets(firsts, counts, {}, now=now, veiled=False)] == [few, few, many]
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=40), st.integers(0, 2 * HOUR_MS))
+def test_whoever_asks_after_each_rating_of_a_window_learns_no_level(levels: list[int], later: int) -> None:
+    """The difference of two answers would be the rating between them, however many there were before."""
+    n = [0, 0, 0]
+    for level in levels:
+        n[3 - level] += 1
+        (bucket,) = buckets([NOON], {NOON: (n[0], n[1], n[2])}, {}, now=NOON + later, veiled=True)
+        assert (bucket.count, bucket.n, bucket.score) == (sum(n), None, None)
 
 
 def test_a_few_lucky_ratings_put_no_township_in_front() -> None:
