@@ -181,6 +181,7 @@ class City:
                 ingest,
                 [*further, *self._enrolment(database)],
                 name=self._name(),
+                calendar=calendar,
                 now=now,
             )
             desks = Desks(

@@ -9,8 +9,11 @@ from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
 from cloud.board import routes as board_routes
+from cloud.board.picture import Cases
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
+from cloud.calendar import Calendar
+from cloud.cases.panel import Panel
 from cloud.clocks import store as clocks_store
 from cloud.clocks.rules import Skew
 from cloud.database import Database
@@ -36,6 +39,7 @@ from transport.broker import Broker
 CLOCKS_S = 2.0
 LOSSES_S = 5.0
 SEALS_S = 5.0
+CASES_S = 2.0
 
 
 class Serving:
@@ -48,8 +52,10 @@ class Serving:
         clocks: Looking[dict[str, Skew]],
         losses: Looking[dict[str, list[Loss]]],
         sealed: Looking[list[Sealed]],
+        cases: Looking[Cases],
         database: Database,
         follower: Follower | None,
+        *,
         further: Sequence[APIRouter],
     ) -> None:
         self._stream = stream
@@ -60,7 +66,9 @@ class Serving:
             ("clocks", clocks),
             ("losses", losses),
             ("seals", sealed),
+            ("cases", cases),
         )
+        stream.cases = lambda: cases.seen
         stream.seal = lambda: next(map(shown, sealed.seen), None)
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
@@ -126,11 +134,12 @@ async def open_serving(
     further: Sequence[APIRouter],
     *,
     name: str,
+    calendar: Calendar,
     now: Callable[[], int],
 ) -> Serving:
     """Return the role with a board that `load` makes; `ingest` is this process's own, `further` are more routes.
 
-    `name` is the process's, `now` the city's time in ms.
+    `name` is the process's, `now` the city's time in ms, `calendar` has its hours.
     """
     board = await load()
     stream = Stream(board, clock=now, load=load)
@@ -140,6 +149,7 @@ async def open_serving(
         database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
     )
     sealed = Looking[list[Sealed]](database, partial(seals_store.newest, count=1), [], every_s=SEALS_S)
+    cases = Looking[Cases](database, Panel(calendar, now).read, Cases(), every_s=CASES_S)
     status = Listener(
         broker,
         client_id=f"city-{name}-status",
@@ -155,4 +165,4 @@ async def open_serving(
         follower = Follower(database.reader, stream.committed, lost=stream.lost, after=board.commits)
     elif ingest is not None:
         ingest.listeners.append(stream.committed)
-    return Serving(stream, status, clocks, losses, sealed, database, follower, further)
+    return Serving(stream, status, clocks, losses, sealed, cases, database, follower, further=further)

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cloud.cases.case import Level, State
 from contract.ack import Pair
 from proof.scores import Counts
 
@@ -46,6 +47,12 @@ class LowWindow(msgspec.Struct, frozen=True):
     score: float
     low: float
     high: float
+
+
+def short_name(window: str) -> int | str:
+    """The own name in the city-wide one of a window, as a number where it is one."""
+    name = window.partition("/")[2]
+    return int(name) if name.isdecimal() and name.isascii() else name
 
 
 class FeedItem(msgspec.Struct, frozen=True):
@@ -125,6 +132,34 @@ class Nodes(msgspec.Struct, frozen=True, rename={"worst": "list"}):
     worst: list[Ailing] = []
 
 
+class OpenCase(msgspec.Struct, frozen=True):
+    """An open case: its number, the window it is about and that one's own short name in `number`.
+
+    `opened_at`: to the hour, ms. `overdue`: what is next in it should have been done by now.
+    """
+
+    case: int
+    window: str
+    township: str
+    number: int | str
+    state: State
+    level: Level
+    opened_at: int
+    overdue: bool
+
+
+class Cases(msgspec.Struct, frozen=True, rename={"worst": "list"}):
+    """The open cases that everybody may see by now: how many, how many of them `overdue`, how many in each state.
+
+    `worst` is `list` in JSON: overdue ones before others, of either new ones first, then the oldest.
+    """
+
+    open: int = 0
+    overdue: int = 0
+    states: list[tuple[State, int]] = []
+    worst: list[OpenCase] = []
+
+
 class LastSeal(msgspec.Struct, frozen=True):
     """The newest seal: its number, the `day` it closed, its highest ledger position, and its `root` in hex."""
 
@@ -154,6 +189,7 @@ class Picture(msgspec.Struct, frozen=True):
     trends: Trends
     path: Path
     nodes: Nodes
+    cases: Cases
     seal: LastSeal | None
 
 
@@ -173,6 +209,7 @@ class Diff(msgspec.Struct, frozen=True):
     trends: Trends | UnsetType = UNSET
     path: Path | UnsetType = UNSET
     nodes: Nodes | UnsetType = UNSET
+    cases: Cases | UnsetType = UNSET
     seal: LastSeal | UnsetType | None = UNSET
 
 

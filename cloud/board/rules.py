@@ -15,7 +15,20 @@ import msgspec
 from cloud.board.day import Day, unit
 from cloud.board.lowest import Lowest
 from cloud.board.pace import Pace
-from cloud.board.picture import City, Diff, FeedItem, LastSeal, LowWindow, Nodes, Path, Picture, Tick, Unit
+from cloud.board.picture import (
+    Cases,
+    City,
+    Diff,
+    FeedItem,
+    LastSeal,
+    LowWindow,
+    Nodes,
+    Path,
+    Picture,
+    Tick,
+    Unit,
+    short_name,
+)
 from cloud.board.trends import Trends
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.ledger.cells import Cells, by_minute, counts_of, rated
@@ -60,6 +73,7 @@ class _Parts(NamedTuple):
     trends: object
     path: Path
     nodes: Nodes
+    cases: Cases
     seal: LastSeal | None
 
 
@@ -87,6 +101,7 @@ class Board:
         self._feed = list(loaded.feed)[:FEED]
         self._pace = Pace()
         self._nodes = Nodes()
+        self._cases = Cases()
         self._seal: LastSeal | None = None
         self._lowest = Lowest(least)
         self._rated: set[str] = set()
@@ -141,6 +156,10 @@ class Board:
     def tell(self, nodes: Nodes) -> None:
         """Take the newest picture of the devices."""
         self._nodes = nodes
+
+    def opened(self, cases: Cases) -> None:
+        """Take the newest picture of the open cases."""
+        self._cases = cases
 
     def sealed(self, seal: LastSeal | None) -> None:
         """Take the newest seal."""
@@ -250,6 +269,7 @@ class Board:
                 uncounted=self._uncounted,
             ),
             nodes=self._nodes,
+            cases=self._cases,
             seal=self._seal,
         )
 
@@ -264,12 +284,11 @@ def _city(n: Counts, least: int) -> City:
 
 
 def _low_window(window: str, n: Counts) -> LowWindow:
-    name = window.partition("/")[2]
     low, high = percent_interval(interval(n))
     return LowWindow(
         window=window,
         township=township_of(window),
-        number=int(name) if name.isdecimal() and name.isascii() else name,
+        number=short_name(window),
         n=n,
         score=percent(n) or 0.0,
         low=low,

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
-from cloud.board.picture import Diff, LastSeal, Nodes, Picture, Tick
+from cloud.board.picture import Cases, Diff, LastSeal, Nodes, Picture, Tick
 from cloud.board.rules import Board
 from cloud.database import unavailable
 from cloud.ledger.commit import Commit
@@ -62,7 +62,7 @@ class Stream:
     """Owns the board from its load to the end. `clock` gives the city's time in ms; `load` makes a fresh board.
 
     While `current()` is false commits are not seen: then nothing is sent, so that no wall takes old figures for new.
-    `seal()` is the ledger's newest one.
+    `seal()` is the ledger's newest one, `cases()` what is open.
     """
 
     def __init__(self, board: Board, *, clock: Callable[[], int], load: Callable[[], Awaitable[Board]]) -> None:
@@ -77,6 +77,7 @@ class Stream:
         self._meanwhile: list[Commit] | None = None
         self._missed = False
         self.current: Callable[[], bool] = lambda: True
+        self.cases: Callable[[], Cases] = Cases
         self.seal: Callable[[], LastSeal | None] = lambda: None
         self.snapshots = 0
 
@@ -219,6 +220,7 @@ class Stream:
         # Until it is loaded anew, a board whose clock went back stays where it was.
         if not self._board.misdated(now):
             self._board.advance(now)
+        self._board.opened(self.cases())
         self._board.sealed(self.seal())
 
     def _snapshot(self) -> bytes:

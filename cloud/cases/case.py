@@ -105,6 +105,10 @@ class Case(NamedTuple):
         """Whether it has not ended."""
         return self.state not in ENDS
 
+    def overdue(self, now: int) -> bool:
+        """Whether what is next should have been done by `now` (ms)."""
+        return self.due_at is not None and self.due_at <= now
+
 
 class Rating(NamedTuple):
     """A dissatisfied rating of a case: its number (node, epoch, seq), its city-wide window, and when it was pressed.

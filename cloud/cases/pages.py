@@ -162,14 +162,14 @@ class Pages:
             keys=KEYS,
             texts=_TEXTS,
             tone=_tone(found.case.state),
-            overdue=_overdue(found.case, now),
+            overdue=found.case.overdue(now),
             refused="" if refused is None else f"cases.refused_{refused.kind}",
             text=text,
         )
 
     def _row(self, request: Request, one: Listed) -> list[Cell]:
         case, word = one.case, self._screens.word
-        late = _overdue(case, self._now())
+        late = case.overdue(self._now())
         due = "" if case.due_at is None else self._calendar.day(case.due_at - 1)
         return [
             Cell(str(case.number), f"/cases/{case.number}"),
@@ -192,7 +192,3 @@ def _tone(state: State) -> Tone:
     if state in {"closed", "unfounded"}:
         return "quiet"
     return "good" if state in {"replied", "revisited"} else "warn"
-
-
-def _overdue(case: Case, now: int) -> bool:
-    return case.due_at is not None and case.due_at <= now

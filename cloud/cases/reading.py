@@ -1,6 +1,10 @@
-"""Cases as somebody sees them: one, a list, and how many are open. SQL, through the veil (`cloud.cases.veil`)."""
+"""Cases as somebody sees them: one, a list, the worst, and how many are open.
 
-from typing import Literal, NamedTuple
+SQL, through the veil (`cloud.cases.veil`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,14 +16,16 @@ from cloud.database import fetch
 
 _DAY_MS = 86_400_000
 
-# Only cases of which some rating is seen.
-LIST = f"""
+SEEN = f"""
 SELECT {COLUMNS},
   (SELECT min(r.at) FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :first_until) AS first_seen,
   (SELECT max(r.at) FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :newest_until) AS newest_seen,
   (SELECT count(*) FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :count_until) AS ratings
 FROM "case"
-WHERE EXISTS (SELECT 1 FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :until)
+"""  # noqa: S608  (texts of this room)
+# Only cases of which some rating is seen.
+LIST = f"""
+{SEEN} WHERE EXISTS (SELECT 1 FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :until)
   AND number < :before AND "window" >= :low AND "window" <= :high
 """  # noqa: S608  (texts of this room)
 OF_STATE = " AND state = :state"
@@ -33,14 +39,27 @@ WHERE "case" = :case AND seen_from <= :until ORDER BY at, node, epoch, seq
 """
 STEPS = 'SELECT number, at, who, action, state, body FROM case_step WHERE "case" = :case ORDER BY number'
 
+# By the index of open cases: beside a range of "window" SQLite takes the one of windows, and goes through every case
+# there ever was. The concatenation hides that range from it.
 COUNTS = """
 SELECT state, level, (:today_end - opened_at) / :day_ms AS age, count(*),
   coalesce(sum(CASE WHEN due_at <= :now THEN 1 ELSE 0 END), 0)
 FROM "case"
-WHERE closed_at IS NULL AND "window" >= :low AND "window" <= :high
+WHERE closed_at IS NULL AND "window" || '' >= :low AND "window" || '' <= :high
   AND EXISTS (SELECT 1 FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :until)
 GROUP BY state, level, age ORDER BY state, level, age
 """
+
+# Within a rank by the number: cases are numbered as they are opened, and who sees hours only is to see no closer order
+# of moments than the numbers give. The columns are read of those that are found, not of all that are sorted.
+WORST = f"""
+{SEEN} WHERE number IN (
+  SELECT number FROM "case"
+  WHERE closed_at IS NULL
+    AND EXISTS (SELECT 1 FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :until)
+  ORDER BY CASE WHEN due_at <= :now THEN 0 ELSE 1 END, CASE WHEN state = 'new' THEN 0 ELSE 1 END, number LIMIT :limit
+)
+"""  # noqa: S608
 
 # Behind every case there can be.
 NEWEST = 1 << 53
@@ -99,10 +118,8 @@ async def page(
     if asked.overdue:
         sql += OVERDUE
         values.append(viewer.now)
-    found = []
-    for *columns, first, newest, ratings in await fetch(connection, sql + PAGE, (*values, limit)):
-        found.append(Listed(shown(case_of(columns), (int(first), int(newest)), viewer, calendar), int(ratings)))
-    return found
+    found = await fetch(connection, sql + PAGE, (*values, limit))
+    return [_listed(row, viewer, calendar) for row in found]
 
 
 async def one(connection: AsyncConnection, number: int, viewer: Viewer, calendar: Calendar) -> Told | None:
@@ -132,6 +149,20 @@ async def counts(
     today_end = calendar.end(calendar.day(viewer.now))
     values = (today_end, _DAY_MS, viewer.now, *names, viewer.until)
     return [Count(*row) for row in await fetch(connection, COUNTS, values)]
+
+
+async def worst(connection: AsyncConnection, viewer: Viewer, limit: int, calendar: Calendar) -> list[Case]:
+    """Up to `limit` open cases that `viewer` sees: overdue ones first, of these and of others new ones, then by age."""
+    until = viewer.until
+    found = await fetch(connection, WORST, (until, until, until, until, viewer.now, limit))
+    cases = [_listed(row, viewer, calendar).case for row in found]
+    return sorted(cases, key=lambda case: (not case.overdue(viewer.now), case.state != "new", case.number))
+
+
+def _listed(row: Sequence[Any], viewer: Viewer, calendar: Calendar) -> Listed:
+    """The case in a row of `SEEN`."""
+    *columns, first, newest, ratings = row
+    return Listed(shown(case_of(columns), (int(first), int(newest)), viewer, calendar), int(ratings))
 
 
 async def _ratings(connection: AsyncConnection, number: int, viewer: Viewer) -> list[Rating]:

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.board.picture import Nodes, Picture
+from cloud.board.picture import Cases, Nodes, OpenCase, Picture
 from cloud.board.rules import Board, Loaded
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.cells import number_of
@@ -149,6 +149,25 @@ def test_a_diff_holds_only_what_changed() -> None:
     assert {"city", "total", "feed", "trends", "path"} < set(diff)
     tested.tell(Nodes(online=3))
     assert set(msgspec.to_builtins(tested.diff())) == {"id", "position", "now", "nodes"}
+
+
+def test_open_cases_are_in_the_picture_and_in_a_diff_when_they_change() -> None:
+    tested = board()
+    assert msgspec.to_builtins(tested.snapshot())["cases"] == {"open": 0, "overdue": 0, "states": [], "list": []}
+
+    def opened(overdue: int) -> Cases:
+        worst = OpenCase(7, WINDOWS[3], "371702001", "x", "new", "township", MIDNIGHT, overdue=bool(overdue))
+        return Cases(2, overdue, [("new", 1), ("replied", 1)], [worst])
+
+    for overdue in (0, 1):
+        tested.opened(opened(overdue))
+        diff = tested.diff()
+        assert diff is not None
+        assert set(msgspec.to_builtins(diff)) == {"id", "position", "now", "cases"}
+        assert diff.cases == tested.snapshot().cases == opened(overdue)
+        # Read again, and the same.
+        tested.opened(opened(overdue))
+        assert tested.diff() is None
 
 
 def test_a_commit_already_in_the_loaded_tallies_is_not_counted_twice() -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from cloud.board import stream as streaming
-from cloud.board.picture import Nodes
+from cloud.board.picture import Cases, Nodes
 from cloud.board.rules import Board, Loaded
 from cloud.board.stream import GAP_S, KEPT, WAITING, Stream
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
@@ -305,3 +305,20 @@ async def test_while_commits_are_not_seen_no_wall_hears_that_all_is_well(monkeyp
         await anext(client)
         seen = True
         await until(client, lambda kind, _: kind == "tick")
+
+
+async def test_open_cases_go_out_once_and_survive_a_new_load() -> None:
+    city = City()
+    opened = Cases(3, 1)
+    async with city.running():
+        client = city.stream.follow(None)
+        await anext(client)
+        city.stream.cases = lambda: Cases(opened.open, opened.overdue)
+        _, diff = await until(client, lambda kind, content: kind == "diff" and "cases" in content)
+        assert diff["cases"] == {"open": 3, "overdue": 1, "states": [], "list": []}
+        city.rate()
+        _, diff = await until(client, is_diff)
+        assert "cases" not in diff
+        city.now -= 48 * HOUR_MS
+        _, picture = await until(client, lambda kind, _: kind == "snapshot")
+        assert picture["cases"]["open"] == 3
