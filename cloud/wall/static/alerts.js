@@ -1,4 +1,6 @@
-// The far view's last line: the worst trouble with devices on the left, the lowest window on the right.
+// The far view's last lines: the worst trouble with devices on the left, the lowest window on the right, below them
+// how many cases are open and overdue.
+import { caseName } from "./cases.js";
 import { windowName } from "./lowest.js";
 import { deviceName, refusing } from "./nodes.js";
 import { urgency } from "./path.js";
@@ -6,7 +8,7 @@ import { byId, mark, put } from "./slot.js";
 import { grouped, tenth, words } from "./words.js";
 
 export class Alerts {
-  paint({ nodes, lowest, bins }, places, clock) {
+  paint({ nodes, lowest, bins, cases }, places, clock) {
     const worst = nodes.list[0];
     const late = urgency(nodes.oldest_ms);
     if (worst) {
@@ -32,6 +34,16 @@ export class Alerts {
     const say = (head, tail) => this.#say("alert-lowest", bad ? "alarm" : "none", head, tail);
     if (!low) say("", words.noLow);
     else say((bad ? words.lowAlarm : words.low)(tenth(low.score)), windowName(low, places));
+    this.#paintCases(cases, places);
+  }
+
+  #paintCases({ open, overdue, list }, places) {
+    mark(byId("alert-cases"), "data-count", open);
+    mark(byId("alert-cases"), "data-overdue", overdue);
+    const say = (level, head, tail) => this.#say("alert-cases", level, head, tail);
+    if (overdue) say("alarm", words.lateCases(grouped(overdue)), `${words.ofOpen(grouped(open))} · ${caseName(list[0], places)}`);
+    else if (open) say("none", words.openCases(grouped(open)), words.noneLate);
+    else say("fine", words.allClosed, "");
   }
 
   #say(id, level, head, tail) {

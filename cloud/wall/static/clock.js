@@ -14,6 +14,11 @@ export class Clock {
     return this.#offset === null ? null : this.#offset + performance.now();
   }
 
+  // How many days before the city's `day` ("2026-11-22") the moment `at` (ms) was; 0: that day.
+  daysUntil(day, at) {
+    return Math.round((Date.parse(day) - Date.parse(this.day.format(at))) / 86_400_000);
+  }
+
   // Formatters are dear to make; one set a zone, not one a paint.
   set zone(zone) {
     if (zone === this.#zone) return;
@@ -24,6 +29,7 @@ export class Clock {
     this.seconds = of("en-GB", { hour, minute, second });
     this.minutes = of("en-GB", { hour, minute });
     this.date = of(locale, { month: lang === "en" ? "short" : "long", day: "numeric", weekday: "short" });
+    this.day = of("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit" }); // the Swedish write as ISO does
     this.monthDay = of(locale, { month: lang === "en" ? "short" : "numeric", day: "numeric" });
   }
 }

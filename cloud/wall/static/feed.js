@@ -3,7 +3,7 @@ import { byId, make, mark, put, shade, show } from "./slot.js";
 import { words } from "./words.js";
 
 export class Feed {
-  constructor(slots = 6) {
+  constructor(slots = 4) {
     this.rows = Array.from({ length: slots }, () => {
       const slot = (name) => make("span", name);
       const parts = [make("time"), slot("place"), slot("late"), slot("mark"), slot("level")];

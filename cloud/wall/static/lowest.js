@@ -6,7 +6,7 @@ import { grouped, tenth, words } from "./words.js";
 export const windowName = (row, places) => words.window(places.of(row.township).name, row.number);
 
 export class Lowest {
-  constructor(slots = 5) {
+  constructor(slots = 3) {
     this.rows = Array.from({ length: slots }, () => {
       const track = make("span", "track", make("i"), make("u"));
       const parts = [make("span", "place"), track, make("b"), make("span", "count")];

@@ -11,8 +11,11 @@
 //   near: #total-count[data-count], #position, #seal[data-number] ("" before the first one),
 //         #path-rate, #path-p50, #path-p99, #path-oldest, #path-quarantined[data-count], #path-uncounted[data-count],
 //         #ranking-list > li[data-county], #lowest-list > li[data-window], #node-list > li[data-node][data-level = warn | alarm],
+//         #cases-open[data-count], #cases-overdue[data-count],
+//         #case-list > li[data-case][data-state = the case's][data-overdue = true | false],
 //         #feed-list > li[data-at][data-level], #charts svg[data-count]; an unused row has the class "off"
-//   far:  .cell[data-county], #alert-nodes[data-level], #alert-lowest[data-level] = fine | warn | alarm | none
+//   far:  .cell[data-county], #alert-cases[data-count][data-overdue = how many][data-level = fine | none | alarm], #alert-nodes[data-level], #alert-lowest[data-level] = fine | warn | alarm | none
+import { Cases } from "./cases.js";
 import { Feed } from "./feed.js";
 import { paintHero } from "./hero.js";
 import { live } from "./live.js";
@@ -25,7 +28,7 @@ import { byId } from "./slot.js";
 import { Trend } from "./trend.js";
 
 live((places) => {
-  const parts = [new Nodes(), new Mosaic(places), new Ranking(places), new Lowest(), new Feed()];
+  const parts = [new Nodes(), new Mosaic(places), new Cases(), new Ranking(places), new Lowest(), new Feed()];
   const trends = ["minute", "hour", "day"].map((kind) => new Trend(kind));
   byId("charts").replaceChildren(...trends.map((trend) => trend.figure));
   return (picture, names, clock) => {
