@@ -212,6 +212,7 @@ async def test_the_devices_show_as_their_gateway_says(place: Place) -> None:
 
 
 async def test_a_stop_ends_open_streams_and_takes_under_three_seconds(place: Place) -> None:
+    place.register()
     async with city(place) as (address, process), asyncio.TaskGroup() as tasks:
         opened = asyncio.Semaphore(0)
 
@@ -220,6 +221,7 @@ async def test_a_stop_ends_open_streams_and_takes_under_three_seconds(place: Pla
                 httpx.AsyncClient(headers=KEYS.header, trust_env=False, timeout=20) as client,
                 client.stream("GET", f"{address}api/stream") as response,
             ):
+                response.raise_for_status()
                 async for _ in events(response):
                     opened.release()
 
