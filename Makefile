@@ -19,9 +19,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
 
+# Three at a time on two cores: what takes longest are real brokers and servers that are waited for.
 test: .venv/.dev
 	@.ci/system
-	@.venv/bin/pytest -n 2 --dist loadscope $(ARGS)
+	@.venv/bin/pytest -n 3 --dist loadscope $(ARGS)
 
 model: .venv/.dev
 	.venv/bin/pytest tests/model --hypothesis-profile=thorough $(ARGS)
