@@ -1,4 +1,4 @@
-"""Take the pictures of the wall in this folder, from the real demo in a real browser.
+"""Take the pictures of the wall and of every page of the console in this folder, from the real demo in a real browser.
 
     .venv/bin/python docs/screenshots.py [--minutes 10] [--windows 400] [--townships 167] [--seed 1]
 
@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.acceptance.conftest import CHROMIUM, FLAGS
 from tests.keys import hung
@@ -25,7 +26,8 @@ from tests.keys import hung
 DOCS = Path(__file__).parent
 HD = (1920, 1080)
 UHD = (3840, 2160)
-PICTURES = [
+DESK = (1280, 800)
+WALL = [
     ("wall-near-zh-1080.png", "/wall", HD),
     ("wall-near-zh-4k.png", "/wall", UHD),
     ("wall-near-en-1080.png", "/wall?lang=en", HD),
@@ -33,54 +35,104 @@ PICTURES = [
     ("wall-far-zh-4k.png", "/far", UHD),
     ("wall-far-en-1080.png", "/far?lang=en", HD),
 ]
+CONSOLE = ("desk", "cases", "cases/1", "devices", "quarantine", "seals", "people", "people/wang", "keys", "changes")
+PASSWORD = "a sentence is fine"  # noqa: S105  (of the administrator of a demo)
 _WALL = re.compile(r"the wall: (?P<address>http://[^/]+)/wall\?key=(?P<key>\S+)")
+_LINK = re.compile(r"whoever comes first: (?P<link>\S+)")
 # A page has its first picture after some tenths of a second; the age on it should say that it goes on.
 _LOOK_S = 2.0
 
 
-def shoot(browser: Browser, address: str, key: str) -> None:
-    """Write every picture of the wall at `address` into this folder."""
-    for name, path, (width, height) in PICTURES:
+class Demo(NamedTuple):
+    """Where it is, by which key its wall is opened, and by which link the first one comes in."""
+
+    address: str
+    key: str
+    link: str
+
+
+def keep(page: Page, name: str) -> None:
+    """Write what `page` shows into this folder."""
+    page.screenshot(path=DOCS / name)
+    sys.stderr.write(f"{DOCS / name}\n")
+
+
+def shoot_wall(browser: Browser, demo: Demo) -> None:
+    """Take every picture of the wall."""
+    for name, path, (width, height) in WALL:
         page = browser.new_page(viewport={"width": width, "height": height}, locale="zh-CN")
-        page.goto(hung(address, path, key))
+        page.goto(hung(demo.address, path, demo.key))
         page.wait_for_selector('body[data-state="live"]')
         page.wait_for_timeout(_LOOK_S * 1000)
-        page.screenshot(path=DOCS / name)
+        keep(page, name)
         page.close()
-        sys.stderr.write(f"{DOCS / name}\n")
 
 
-def wall_of(said: Iterable[str]) -> tuple[str, str]:
-    """Return where the demo's wall is and by which key, once its own lines tell; `EOFError` if it ends before."""
+def shoot_console(browser: Browser, demo: Demo) -> None:
+    """Come in as the first one, do what gives each page something to show, and take its picture in both languages."""
+    page = browser.new_page(viewport={"width": DESK[0], "height": DESK[1]}, locale="zh-CN")
+    for language in ("en", "zh"):
+        page.goto(f"{demo.address}/login?lang={language}")
+        keep(page, f"console-login-{language}.png")
+    page.goto(demo.link)
+    keep(page, "console-welcome-zh.png")
+    for field, text in (("name", "wang"), ("called", "王建国"), ("password", PASSWORD), ("again", PASSWORD)):
+        page.fill(f"#{field}", text)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk")
+    page.goto(f"{demo.address}/people")
+    for field, text in (("name", "li.min"), ("called", "李敏"), ("place", "371721")):
+        page.fill(f"#{field}", text)
+    page.select_option("#role", "supervisor")
+    page.click("form.columns button")
+    page.goto(f"{demo.address}/cases/1")
+    page.keyboard.press("v")
+    page.keyboard.type("调了录像，属实：窗口让群众多跑了一趟。")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_load_state()
+    for language in ("en", "zh"):
+        for path in CONSOLE:
+            page.goto(f"{demo.address}/{path}?lang={language}")
+            name = {"cases/1": "case", "people/wang": "account"}.get(path, path)
+            keep(page, f"console-{name}-{language}.png")
+    page.close()
+
+
+def opened(said: Iterable[str]) -> Demo:
+    """Return the demo as its own lines tell, once they do; `EOFError` if it ends before."""
+    address = key = ""
     for line in said:
         sys.stderr.write(line)
         if found := _WALL.search(line):
-            return found["address"], found["key"]
-    raise EOFError("the demo ended before there was a wall")
+            address, key = found["address"], found["key"]
+        if found := _LINK.search(line):
+            return Demo(address, key, found["link"])
+    raise EOFError("the demo ended before there was a city")
 
 
 def main() -> int:
     """Play the demo, take the pictures; the demo's exit code."""
-    parser = argparse.ArgumentParser(description="Take the pictures of the wall.")
+    parser = argparse.ArgumentParser(description="Take the pictures of the wall and the console.")
     parser.add_argument("--minutes", type=float, default=10.0)
     for option, usual in (("--windows", 400), ("--townships", 167), ("--seed", 1)):
         parser.add_argument(option, type=int, default=usual)
     asked = parser.parse_args()
     words = [f"--{name}={getattr(asked, name)}" for name in ("windows", "townships", "seed")]
     command = [sys.executable, "-m", "cli.main", "demo", *words, "--port=0"]
-    demo = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    assert demo.stderr is not None  # noqa: S101  (it is piped)
+    playing = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    assert playing.stderr is not None  # noqa: S101  (it is piped)
     try:
-        address, key = wall_of(demo.stderr)
-        Thread(target=sys.stderr.writelines, args=(demo.stderr,), daemon=True).start()
+        demo = opened(playing.stderr)
+        Thread(target=sys.stderr.writelines, args=(playing.stderr,), daemon=True).start()
         time.sleep(asked.minutes * 60)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            shoot(browser, address, key)
+            shoot_wall(browser, demo)
+            shoot_console(browser, demo)
             browser.close()
     finally:
-        demo.send_signal(signal.SIGINT)
-    return demo.wait()
+        playing.send_signal(signal.SIGINT)
+    return playing.wait()
 
 
 if __name__ == "__main__":
