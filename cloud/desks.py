@@ -41,7 +41,7 @@ class Desks:
         now: Callable[[], int],
     ) -> None:
         screens = Screens(calendar)
-        self._news = News(database.reader)
+        self._news = News(database.reader, now=now)
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
         reception.rooms["case"] = cases.where

@@ -1,11 +1,16 @@
-"""Telling desks that cases have changed, whichever process changed them; a desk then asks for what it shows."""
+"""Telling desks that cases have changed, whichever process changed them; a desk then asks for what it shows.
+
+Whoever looks through the veil is told of each full minute instead: the moment at which something changes would tell who
+sits at a window what the citizen before them has pressed.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cloud.calendar import MINUTE_MS
 from cloud.cases import store
 from cloud.database import unavailable
 from contract.errors import Unavailable
@@ -20,12 +25,15 @@ DESKS = 500
 class News:
     """Looks again and again whether there is any, as long as somebody listens."""
 
-    def __init__(self, reader: AsyncEngine) -> None:
+    def __init__(self, reader: AsyncEngine, *, now: Callable[[], int]) -> None:
+        """`now` is the city's time in ms."""
         self.desks = 0
+        self._now = now
         self._reader = reader
         self._version = 0
         self._changed = asyncio.Event()
         self._closed = False
+        self._closing = asyncio.Event()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -37,6 +45,7 @@ class News:
     def close(self) -> None:
         """End every stream."""
         self._closed = True
+        self._closing.set()
         self._wake()
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
@@ -54,6 +63,21 @@ class News:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_S):
                         await changed.wait()
+        finally:
+            self.desks -= 1
+
+    async def minutes(self) -> AsyncGenerator[bytes, None]:
+        """Yield an event at the beginning and at every full minute, and a comment in between."""
+        self.desks += 1
+        seen = -1
+        try:
+            while not self._closed:
+                minute = self._now() // MINUTE_MS
+                yield b": nothing new\n\n" if minute == seen else b"data: minute\n\n"
+                seen = minute
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_S):
+                        await self._closing.wait()
         finally:
             self.desks -= 1
 

@@ -1,5 +1,6 @@
 """The pages on cases: a list that keeps itself up to date, and one case with its history and what can be done now."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -20,11 +21,14 @@ from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing, Tone
 from cloud.console.screens import Screens, asker_of, language_of
+from cloud.database import unavailable
 from cloud.openapi import problem
 from cloud.people.rules import Person
+from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
 
 PAGE = 50
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _COLUMNS = (
     Column("cases.number", number=True),
     Column("cases.state"),
@@ -86,16 +90,17 @@ class Pages:
 
     async def where(self, number: str, person: Person) -> str | None:
         """Return the window of case `number`, for the door; None where there is none that `person` sees."""
-        if not (number.isdecimal() and number.isascii() and int(number) < NEWEST):
+        if not _NUMBER.fullmatch(number):
             return None
-        async with self._reader.connect() as connection:
-            found = await reading.one(connection, int(number), viewer_of(person, self._now()), self._calendar)
+        with unavailable():
+            async with self._reader.connect() as connection:
+                found = await reading.one(connection, int(number), viewer_of(person, self._now()), self._calendar)
         return None if found is None else found.case.window
 
     async def cases(
         self,
         request: Request,
-        place: Annotated[str, Query(max_length=40)] = "",
+        place: Annotated[str, Query(pattern=OWN_PLACE)] = "",
         which: Annotated[Which, Query()] = "open",
         before: Annotated[int, Query(ge=1, le=NEWEST)] = NEWEST,
         *,
@@ -113,12 +118,14 @@ class Pages:
         listing = Listing("cases", _COLUMNS, rows, more)
         return self._screens.listed(request, "cases.html", listing, which=which, overdue=overdue, place=place)
 
-    async def stream(self) -> Response:
-        """Tell a desk whenever something about cases has changed."""
+    async def stream(self, request: Request) -> Response:
+        """Tell a desk whenever something about cases may have changed for it."""
         if self._news.desks >= DESKS:
             return problem(503, f"{DESKS} desks listen already")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._news.follow(), headers=headers, media_type="text/event-stream")
+        at_once = viewer_of(asker_of(request).person, self._now()).at_once
+        told = self._news.follow() if at_once else self._news.minutes()
+        return StreamingResponse(told, headers=headers, media_type="text/event-stream")
 
     async def case(self, request: Request, number: int) -> Response:
         """Show one case."""
@@ -153,6 +160,7 @@ class Pages:
         return self._screens.page(
             request,
             "case.html",
+            here=f"/cases/{number}",
             status=200 if refused is None else STATUS[refused.kind],
             case=found.case,
             ratings=found.ratings,

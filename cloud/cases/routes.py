@@ -19,6 +19,7 @@ from cloud.cases.veil import viewer_of
 from cloud.console.screens import asker_of
 from cloud.openapi import answer, described, problem, problems
 from cloud.people.rules import Person
+from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import names_of
 
 MOST = 200
@@ -27,7 +28,7 @@ MOST_BYTES = 12 * MOST_TEXT
 STATUS: dict[Kind, int] = {"role": 403, "state": 409, "changed": 409, "content": 400, "unknown": 404}
 
 PlaceAsked = Annotated[
-    str, Query(max_length=40, description="A county, a township or a window; by default the asker's own place")
+    str, Query(pattern=OWN_PLACE, description="A county, a township or a window; by default the asker's own place")
 ]
 Number = Annotated[int, Path(ge=1, lt=NEWEST, description="Which case")]
 
@@ -55,7 +56,7 @@ class CaseLine(msgspec.Struct, frozen=True):
     version: int
 
 
-class Cases(msgspec.Struct, frozen=True):
+class CasePage(msgspec.Struct, frozen=True):
     """One page, newest first; `before` asks for the next one, None on the last."""
 
     cases: list[CaseLine]
@@ -103,7 +104,7 @@ class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assignee: str | None = None
 
 
-ANSWERS = (Cases, WholeCase, Asking)
+ANSWERS = (CasePage, WholeCase, Asking)
 _asking = msgspec.json.Decoder(Asking)
 _BODY = {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Asking"}}}}}
 
@@ -117,7 +118,7 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
             found = await reading.one(connection, number, viewer_of(person, now()), calendar)
         return _absent(number) if found is None else answer(_whole(found, person))
 
-    @routes.get("/api/cases", responses=described(Cases, "Cases of the place"), response_class=Response)
+    @routes.get("/api/cases", responses=described(CasePage, "Cases of the place"), response_class=Response)
     async def cases(
         request: Request,
         place: PlaceAsked = "",
@@ -133,7 +134,7 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
         async with reader.connect() as connection:
             found = await reading.page(connection, asked, viewer_of(person, now()), limit, calendar)
         page = [_line(one.case, one.ratings) for one in found]
-        return answer(Cases(page, page[-1].number if len(page) == limit else None))
+        return answer(CasePage(page, page[-1].number if len(page) == limit else None))
 
     @routes.get(
         "/api/cases/{number}",

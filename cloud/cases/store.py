@@ -71,8 +71,8 @@ VALUES (:node, :epoch, :seq, :window, :at, :position, :received_at, :seen_from, 
 VEILED = 'SELECT DISTINCT "window" FROM case_rating WHERE seen_from > :now'
 LIFT = """
 UPDATE case_rating SET others = others + :more,
-  seen_from = CASE WHEN others + :same_more >= :enough THEN :now ELSE seen_from END
-WHERE "window" = :window AND seen_from > :same_now
+  seen_from = CASE WHEN others + :same_more >= :enough AND seen_from > :full THEN :same_full ELSE seen_from END
+WHERE "window" = :window AND seen_from > :now
 """
 
 TELL = """
@@ -147,9 +147,13 @@ async def veiled(connection: AsyncConnection, now: int) -> set[str]:
     return {str(window) for (window,) in await fetch(connection, VEILED, (now,))}
 
 
-async def lift(connection: AsyncConnection, more: Mapping[str, int], now: int, enough: int) -> None:
-    """Count so many `more` ratings by window after each that is still veiled at `now`; with `enough` it is seen."""
-    await write(connection, LIFT, [(count, count, enough, now, window, now) for window, count in sorted(more.items())])
+async def lift(connection: AsyncConnection, more: Mapping[str, int], now: int, enough: int, full: int) -> None:
+    """Count so many `more` ratings by window after each that is still veiled at `now` (ms).
+
+    With `enough` of them it is seen from the moment `full` on.
+    """
+    rows = [(count, count, enough, full, full, window, now) for window, count in sorted(more.items())]
+    await write(connection, LIFT, rows)
 
 
 async def tell(connection: AsyncConnection) -> None:

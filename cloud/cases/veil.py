@@ -1,9 +1,10 @@
 """From when on a rating is seen, and how much of it: who sits at a window is not to learn who rated it so. Pure.
 
 The city (operators and admins) sees everything at once and to the millisecond. Everybody else sees a rating when others
-have come at its window after it, or else a while later and at a full multiple of some minutes, so that the moment at
-which it appears does not give away the one at which it was pressed. They see hours instead of moments and no numbers:
-who counts the citizens at a window would know them by these. A case of which they see no rating is not there for them.
+have come at its window after it, or else a while later; either way at a full multiple of some minutes, so that the
+moment at which it appears does not give away the one at which it was pressed, nor how many came after it. They see
+hours instead of moments and no numbers: who counts the citizens at a window would know them by these. A case of which
+they see no rating is not there for them.
 """
 
 from typing import NamedTuple
@@ -41,9 +42,14 @@ def seen_from(received_at: int, others: int, now: int, veil: Veil) -> int:
 
     Full multiples are counted from 1970 UTC: those of a divisor of 15 minutes are full by the clocks of every zone.
     """
+    by_time = full(received_at + veil.minutes * MINUTE_MS, veil)
+    return min(full(now, veil), by_time) if others >= veil.others else by_time
+
+
+def full(at: int, veil: Veil) -> int:
+    """The first full multiple of the veil's minutes at or after `at` (ms)."""
     every = veil.minutes * MINUTE_MS
-    by_time = -(-(received_at + every) // every) * every
-    return min(now, by_time) if others >= veil.others else by_time
+    return -(-at // every) * every
 
 
 def shown(case: Case, pressed: tuple[int, int], viewer: Viewer, calendar: Calendar) -> Case:

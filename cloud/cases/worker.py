@@ -17,6 +17,7 @@ from cloud.cases.desk import Listener
 from cloud.cases.filing import filed
 from cloud.cases.policy import Policy
 from cloud.cases.sifting import Sifted, sifted
+from cloud.cases.veil import full
 from cloud.database import Database, unavailable
 from cloud.hours.rules import Offices
 from cloud.ledger import pages
@@ -133,7 +134,8 @@ class Opener(Following):
         """Lift veils, and put each dissatisfied rating into its case; the cases that were opened."""
         now, matter = self._now(), stretch.sifted
         more = {window: matter.counts[window] for window in await store.veiled(connection, now) & matter.counts.keys()}
-        await store.lift(connection, more, now, self._policy.veil.others)
+        veil = self._policy.veil
+        await store.lift(connection, more, now, veil.others, full(now, veil))
         if more or matter.dissatisfied:
             await store.tell(connection)
         known = await store.known(connection, [one.key for one in matter.dissatisfied])

@@ -54,8 +54,13 @@ class Screens:
             lstrip_blocks=True,
         )
 
-    def page(self, request: Request, template: str, *, status: int = 200, **facts: object) -> Response:
-        """Return `template` with `facts`, in the language that was asked for now or before."""
+    def page(
+        self, request: Request, template: str, *, status: int = 200, here: str | None = None, **facts: object
+    ) -> Response:
+        """Return `template` with `facts`, in the language that was asked for now or before.
+
+        `here`: where the page is found again, if not at the address of a form that was sent.
+        """
         language = language_of(request)
         visitor = visitor_of(request)
         body = self._pages.get_template(template).render(
@@ -63,8 +68,9 @@ class Screens:
             t=partial(self._words, language=language),
             when=self._calendar.shown,
             language=language,
-            other=_other(request, language),
+            other=_other(request, here, language),
             path=request.url.path,
+            here=here,
             visitor=visitor,
             menu=[] if visitor is None else menu_of(visitor),
         )
@@ -85,7 +91,7 @@ class Screens:
             }
             return Response(text, 200, headers, "text/csv; charset=utf-8")
         export = str(request.url.include_query_params(**{"as": "csv"}).query)
-        return self.page(request, template, status=status, listing=listing, export=f"?{export}", **facts)
+        return self.page(request, template, status=status, here=None, listing=listing, export=f"?{export}", **facts)
 
     def word(self, request: Request, key: str, **figures: object) -> str:
         """Return the words for `key` in the asker's language."""
@@ -121,8 +127,8 @@ def _may(visitor: Visitor, path: str) -> bool:
     return rule is not None and visitor.person.role in rule.roles
 
 
-def _other(request: Request, language: Language) -> Mapping[str, str]:
+def _other(request: Request, here: str | None, language: Language) -> Mapping[str, str]:
     """The switch to the other language, and the address that it leads to."""
     wanted = "en" if language == "zh" else "zh"
     query = request.url.include_query_params(lang=wanted).query
-    return {"language": wanted, "address": f"{request.url.path}?{query}"}
+    return {"language": wanted, "address": f"{here or request.url.path}?{query}"}

@@ -21,12 +21,15 @@ _FORM = "application/x-www-form-urlencoded"
 
 async def check_own(request: Request, visitor: Visitor | None) -> None:
     """Raise `Turned` unless `request` of `visitor` is the city's own page's, or a program's with a token."""
-    if "authorization" in request.headers:
+    if visitor is not None and visitor.csrf is None and "authorization" in request.headers:
         # No browser sends a token by itself.
         return
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    # Over plain HTTP browsers do not say the first; what says neither is no browser of today.
-    own = site == "same-origin" if site is not None else urlsplit(origin).netloc == request.headers.get("host")
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if visitor is None and site is None and origin is None:
+        # A device or a program, in nobody's name: no browser posts without saying where it is.
+        return
+    # Over plain HTTP browsers do not say the first.
+    own = site == "same-origin" if site is not None else urlsplit(origin or "").netloc == request.headers.get("host")
     if not own:
         raise Turned(problem(403, "this was not sent by the city's own page"))
     if visitor is None:

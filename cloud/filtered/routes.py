@@ -54,7 +54,7 @@ def router(
         flagged = await _flagged(reader, wanted, firsts, calendar)
         raw = await counts_of(tallies, wanted, firsts, calendar)
         guesses = await estimates_of(estimated, wanted, firsts, calendar)
-        spans = list(pairs(firsts, raw, flagged, guesses, now=now, veiled=wanted.veiled(registry())))
+        spans = list(pairs(firsts, raw, flagged, guesses, now=now, veil=wanted.veil))
         return answer(SideBySide(wanted.place, wanted.by, calendar.zone, wanted.last(now), version, spans))
 
     return routes

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cloud.series.rules import OTHERS, VEIL_MS, Bucket, Scale, buckets
+from cloud.series.rules import OTHERS, VEIL_MS, Bucket, Scale, Veil, buckets
 from proof.scores import Counts
 
 
@@ -47,9 +47,9 @@ def pairs(
     estimated: Mapping[int, int],
     *,
     now: int,
-    veiled: bool,
+    veil: Veil,
 ) -> Sequence[Pair]:
-    """Return both sides of each span that begins in `firsts`; `estimated` and `veiled` as in `cloud.series.rules`.
+    """Return both sides of each span that begins in `firsts`; `estimated` and `veil` as in `cloud.series.rules`.
 
     What is estimated is never flagged, so it stands on both sides.
     """
@@ -57,7 +57,7 @@ def pairs(
     rest = {at: less(raw.get(at, none), flagged.get(at, none)) for at in firsts}
     found = []
     ends = [*firsts[1:], None]
-    sides = [buckets(firsts, counts, estimated, now=now, veiled=veiled) for counts in (raw, rest)]
+    sides = [buckets(firsts, counts, estimated, now=now, veil=veil) for counts in (raw, rest)]
     for one, other, end in zip(*sides, ends, strict=True):
         few = 0 < one.count - other.count <= OTHERS
         fresh = end is None or end + VEIL_MS > now

@@ -9,6 +9,7 @@ from cloud.console.listing import Cell, Column, Listing
 from cloud.console.screens import Screens, asker_of, language_of
 from cloud.health.rules import Device
 from cloud.people.rules import within
+from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry
 
 _COLUMNS = (
@@ -52,7 +53,7 @@ def router(
         ]
 
     @pages.get("/devices")
-    async def page(request: Request, place: Annotated[str, Query(max_length=40)] = "") -> Response:
+    async def page(request: Request, place: Annotated[str, Query(pattern=OWN_PLACE)] = "") -> Response:
         where = place or asker_of(request).person.place
         found = [one for one in devices() if within(one.node, where)]
         # What works needs nobody.

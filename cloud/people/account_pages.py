@@ -142,7 +142,9 @@ class Pages:
             return RedirectResponse("/people", 303)
         state = state_of(account, self._now())
         status = 400 if word else 200
-        return self._screens.page(request, "account.html", status=status, account=account, state=state, word=word)
+        return self._screens.page(
+            request, "account.html", here=f"/people/{name}", status=status, account=account, state=state, word=word
+        )
 
 
 def state_of(account: Account, now: int) -> str:

@@ -23,6 +23,8 @@ ON CONFLICT (name) DO UPDATE SET called = excluded.called, role = excluded.role,
 
 END = "UPDATE account SET ended_at = :at WHERE name = :name AND ended_at IS NULL"
 RESUME = "UPDATE account SET ended_at = NULL WHERE name = :name"
+# Of itself it changes nothing; there is one to write whether or not there is such an account, which takes as long.
+HOLD = "UPDATE account SET failures = failures WHERE name = :name"
 # Counted by the database: two attempts at once are two.
 FAIL = "UPDATE account SET failures = failures + 1 WHERE name = :name RETURNING failures"
 LOCK = "UPDATE account SET locked_until = :until, failures = 0 WHERE name = :name"
@@ -61,6 +63,12 @@ async def named(connection: AsyncConnection, name: str) -> Account | None:
     """Return the account called `name`."""
     rows = await fetch(connection, ONE, (name,))
     return Account(*rows[0]) if rows else None
+
+
+async def hold(connection: AsyncConnection, name: str) -> Account | None:
+    """Return the account called `name` as it is, and keep it so until the transaction ends."""
+    await write(connection, HOLD, [(name,)])
+    return await named(connection, name)
 
 
 async def every(connection: AsyncConnection) -> list[Account]:

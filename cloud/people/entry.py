@@ -11,7 +11,7 @@ from cloud.people import accounts, sessions
 from cloud.people.accounts import Account
 from cloud.people.inviting import new_link
 from cloud.people.passwords import Passwords
-from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, NAME, Person, locked_until, weak
+from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, NAME, RESERVED, Person, locked_until, weak
 from cloud.people.secret import digest, fresh
 from cloud.people.visitors import Visitor, Visitors
 
@@ -60,11 +60,14 @@ class Entry:
         right = await self._passwords.right(password, account.password if account is not None and free else None)
         with unavailable():
             async with self._database.writer.begin() as connection:
-                if account is not None and right:
+                # As it is by now: others may have guessed meanwhile, or its holder set another password.
+                held = await accounts.hold(connection, name)
+                free = held is not None and held.ended_at is None and (held.locked_until or 0) <= self._now()
+                if right and held is not None and free and account is not None and held.password == account.password:
                     await accounts.clear(connection, name)
-                    return await self._open(connection, account.holder, "come-in")
-                if account is not None and free:
-                    await self._count_failure(connection, account)
+                    return await self._open(connection, held.holder, "come-in")
+                if held is not None and free:
+                    await self._count_failure(connection, held)
         # Whether there is such an account, and whether it is locked, is told to nobody.
         raise Barred("login.wrong")
 
@@ -109,7 +112,7 @@ class Entry:
         first = owner == FIRST
         if owner is None:
             raise Barred("link.over")
-        if first and (not NAME.fullmatch(name) or not called.strip()):
+        if first and (not NAME.fullmatch(name) or name in RESERVED or not called.strip()):
             raise Barred("link.name")
         if (word := weak(password, owner or name)) is not None:
             raise Barred(word)

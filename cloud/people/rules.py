@@ -17,9 +17,12 @@ ROLES: tuple[Role, ...] = get_args(Role)
 # Who sees a single rating with its window at once; everybody else when others came or time passed.
 AT_ONCE: frozenset[Role] = frozenset({"operator", "admin"})
 
-# How a name is written that somebody types to come in.
+# How a name is written that somebody types to come in; those in `RESERVED` stand for nobody in the log of changes.
+RESERVED = frozenset({"system", "citizen", "machine", "registration"})
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _COUNTY = re.compile(r"[0-9]{6}")
+# A township, a node or a window.
+_INNER = re.compile(f"{TOWNSHIP.pattern}|{NODE.pattern}(/{WINDOW.pattern})?")
 _PLACE_OF: dict[Role, re.Pattern[str]] = {
     "clerk": re.compile(f"{NODE.pattern}/{WINDOW.pattern}"),
     "township": TOWNSHIP,
@@ -44,11 +47,10 @@ def within(place: str, scope: str) -> bool:
     """Whether `place` (city, county, township, node or window) is `scope` or lies in it."""
     if scope in {CITY, place}:
         return True
-    if _COUNTY.fullmatch(scope):
-        return place != CITY and len(place) > len(scope) and county_of(place) == scope
-    if TOWNSHIP.fullmatch(scope):
-        return len(place) > len(scope) and township_of(place) == scope and not place[len(scope)].isdigit()
-    return False
+    if not _INNER.fullmatch(place):
+        # What is no place lies nowhere, whatever it begins with.
+        return False
+    return scope in {county_of(place), township_of(place)}
 
 
 def fits(role: Role, place: str) -> bool:
@@ -59,7 +61,7 @@ def fits(role: Role, place: str) -> bool:
 
 def person_of(name: str, role: str, place: str) -> Person:
     """Return who may be what where; `SettingsError` says which of the three cannot be."""
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or name in RESERVED:
         raise SettingsError(f"name {name!r}: 2 to 32 small letters, digits, and . _ - after a letter")
     if role not in ROLES:
         raise SettingsError(f"role {role!r}: it is one of {', '.join(ROLES)}")

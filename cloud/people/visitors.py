@@ -33,7 +33,7 @@ class Visitor(NamedTuple):
 
 
 class _Known(NamedTuple):
-    visitor: Visitor | None
+    visitor: Visitor
     at: float
 
 
@@ -44,28 +44,41 @@ class Visitors:
         self._reader = reader
         self._now = now
         self._monotonic = monotonic
-        self._known: dict[str, _Known] = {}
+        self._known: dict[tuple[str, bool], _Known] = {}
+        # Apart from those, so that whoever guesses makes the city forget nobody.
+        self._unknown: dict[tuple[str, bool], float] = {}
 
     async def find(self, secret: str, *, session: bool) -> Visitor | None:
         """Return whose `secret` it is, a session's or a token's. Raises `Unavailable` where that cannot be known."""
-        key = digest(secret)
-        known = self._known.get(key)
-        if known is not None and self._monotonic() - known.at < FRESH_S:
+        key = digest(secret), session
+        known, now = self._known.get(key), self._monotonic()
+        if known is not None and now - known.at < FRESH_S:
             return known.visitor
+        if known is None and now - self._unknown.get(key, -FRESH_S) < FRESH_S:
+            return None
         try:
-            found = await self._look(key, session=session)
+            found = await self._look(key[0], session=session)
         except Unavailable:
-            if known is None or known.visitor is None:
+            if known is None:
                 raise
             return known.visitor
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key] = _Known(found, self._monotonic())
+        self._remember(key, found)
         return found
 
     def forget(self) -> None:
         """Look everybody up anew: somebody's rights changed."""
         self._known.clear()
+        self._unknown.clear()
+
+    def _remember(self, key: tuple[str, bool], found: Visitor | None) -> None:
+        for kept in (self._known, self._unknown):
+            kept.pop(key, None)
+            if len(kept) >= _REMEMBERED:
+                kept.clear()
+        if found is None:
+            self._unknown[key] = self._monotonic()
+        else:
+            self._known[key] = _Known(found, self._monotonic())
 
     async def _look(self, key: str, *, session: bool) -> Visitor | None:
         with unavailable():

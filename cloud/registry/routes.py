@@ -12,9 +12,11 @@ from cloud.registry.snapshot import County, Place, Registry
 from contract.identity import county_of, node_of, township_of
 
 PAGE = 1_000
-_PLACE = r"^(city|\d{6}|\d{9}|\d{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
+# Not \d, which takes the digits of every script.
+_PLACE = r"^(city|[0-9]{6}|[0-9]{9}|[0-9]{9}-[a-z0-9]{1,16}/[a-z0-9]{1,8})$"
 _NAMED = "`city`, a county (6 digits), a township (9 digits), or a window's name"
 
+OWN_PLACE = rf"^$|{_PLACE}"
 PlaceName = Annotated[str, Query(pattern=_PLACE, description=_NAMED)]
 
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Literal, NamedTuple
 
 from cloud.hours.rules import CITY, NOTHING, Registered
@@ -10,8 +9,6 @@ from contract.identity import township_of
 from contract.keys import Key
 
 Kind = Literal["node", "gateway"]
-# How long a township's code is.
-_TOWNSHIP = 9
 
 
 class Place(NamedTuple):
@@ -132,12 +129,6 @@ class Registry:
     def windows(self) -> Iterable[str]:
         """Every window that ever was registered, by its city-wide name."""
         return self._periods.keys()
-
-    def is_alone_in(self, township: str) -> bool:
-        """Whether one window at most was ever registered in `township`; of no other place that is asked."""
-        if len(township) != _TOWNSHIP:
-            return False
-        return len(list(islice((window for window in self._periods if window.startswith(township)), 2))) < 2  # noqa: PLR2004
 
     def windows_at(self, at: int) -> list[str]:
         """The windows registered at `at` (ms)."""

@@ -10,7 +10,8 @@ from cloud.openapi import problem
 from cloud.people.rules import AT_ONCE
 from cloud.registry.routes import PlaceName, unregistered
 from cloud.registry.snapshot import Registry
-from cloud.series.rules import MOST, USUAL, Scale, starts
+from cloud.series.rules import MOST, USUAL, Scale, Veil, starts
+from contract.identity import TOWNSHIP
 
 
 class Asked(NamedTuple):
@@ -39,9 +40,14 @@ class Asked(NamedTuple):
         """Return where each bucket begins (ms), oldest first."""
         return starts(self.by, self.last(now), self.buckets, calendar)
 
-    def veiled(self, registry: Registry) -> bool:
-        """Whether it is of a single window, or of a place that has no other, whose fresh ratings are not to be seen."""
-        return not self.at_once and ("/" in self.place or registry.is_alone_in(self.place))
+    @property
+    def veil(self) -> Veil:
+        """How much of it is hidden from who asks; of a township as of a window, since it may have one that is open."""
+        if self.at_once:
+            return "none"
+        if "/" in self.place or TOWNSHIP.fullmatch(self.place):
+            return "ever" if self.by == "minute" else "fresh"
+        return "few"
 
 
 async def asked(

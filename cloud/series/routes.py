@@ -43,7 +43,7 @@ def router(
         response_class=Response,
     )
     async def trend(wanted: Annotated[Asked, Depends(asked)]) -> Response:
-        """Return counts and scores by time. A single window's fresh buckets hide their levels."""
+        """Return counts and scores by time. What could give a citizen away hides its levels."""
         if (refusal := wanted.refused(registry())) is not None:
             return refusal
         now = clock()
@@ -53,7 +53,7 @@ def router(
             guesses = await estimates_of(estimated, wanted, firsts, calendar)
         except Unavailable as away:
             return _away(away)
-        found = buckets(firsts, counts, guesses, now=now, veiled=wanted.veiled(registry()))
+        found = buckets(firsts, counts, guesses, now=now, veil=wanted.veil)
         return answer(Trend(wanted.place, wanted.by, calendar.zone, wanted.last(now), found))
 
     @trends.get(

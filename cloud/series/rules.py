@@ -15,10 +15,13 @@ Scale = Literal["minute", "hour", "day"]
 MOST: Mapping[Scale, int] = {"minute": 24 * 60, "hour": 32 * 24, "day": 400}
 MOST_RANKED_DAYS = 400
 USUAL: Mapping[Scale, int] = {"minute": 60, "hour": 24, "day": 30}
-# Of a single window no level is shown before so long after its bucket ended, however many there are in it: whoever asks
-# again after each citizen would read the one between off the difference. So few flagged ratings can be told apart.
+# A bucket is fresh until so long after its end. So few ratings could be told apart.
 OTHERS = 5
 VEIL_MS = 60 * MINUTE_MS
+# Which buckets hide their levels, and never their number. few: fresh ones with so few ratings. fresh: all fresh ones,
+# since whoever asks again after each citizen would read the one between off the difference. ever: all, since a single
+# rating is a minute's only one for good.
+Veil = Literal["none", "few", "fresh", "ever"]
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -97,15 +100,16 @@ def by_start(by: Scale, minutes: Mapping[int, int], calendar: Calendar) -> dict[
 
 
 def buckets(
-    firsts: list[int], counts: Mapping[int, Counts], estimated: Mapping[int, int], *, now: int, veiled: bool
+    firsts: list[int], counts: Mapping[int, Counts], estimated: Mapping[int, int], *, now: int, veil: Veil
 ) -> list[Bucket]:
-    """Return a bucket for each start in `firsts`; `veiled` ones (a single window's) hide levels while fresh."""
+    """Return a bucket for each start in `firsts`; those behind the `veil` hide their levels."""
     made = []
     for at, end in zip(firsts, [*firsts[1:], None], strict=True):
         n = counts.get(at, (0, 0, 0))
         count = sum(n)
         fresh = end is None or end + VEIL_MS > now
-        hidden = count == 0 or (veiled and fresh)
+        veiled = veil == "ever" or (fresh and (veil == "fresh" or (veil == "few" and count <= OTHERS)))
+        hidden = count == 0 or veiled
         guessed = estimated.get(at, 0)
         made.append(Bucket(at, count, None if hidden else n, None if hidden else percent(n), guessed))
     return made

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -151,6 +152,12 @@ class City:
         pressed = next(entry.at for entry in read(self._folder / "fingers.log") if entry.id == name)
         await asyncio.sleep(COOLDOWN_S + 0.05)
         return pressed + SETTLE_S * 1000
+
+    def lift_veils(self) -> None:
+        """Let everybody see every case's ratings, as they do at the next full five minutes."""
+        with closing(sqlite3.connect(self.premises.database)) as cases, cases:
+            cases.execute("UPDATE case_rating SET seen_from = 1")
+            cases.execute("UPDATE case_news SET version = version + 1")
 
     async def board(self) -> dict[str, Any]:
         async with coming_in(self.address, self.premises.keys) as client:

@@ -42,7 +42,7 @@ def opened_cases(city: City) -> list[tuple[int, str]]:
         return cases.execute('SELECT number, "window" FROM "case" ORDER BY number').fetchall()
 
 
-async def test_a_case_is_on_the_wall_when_three_others_came_after_its_rating(
+async def test_a_case_is_on_the_wall_when_its_veil_is_lifted_and_not_before(
     chromium: Browser, quiet_city: City
 ) -> None:
     city = quiet_city
@@ -62,11 +62,11 @@ async def test_a_case_is_on_the_wall_when_three_others_came_after_its_rating(
         await near.page.wait_for_selector('#count-1[data-count="1"]')
         await nothing()
         assert opened_cases(city) == [(1, WINDOW)]
-        for _ in range(2):
+        for _ in range(3):
             await city.press(Level.SATISFIED, WINDOW)
         await nothing()
 
-        await city.press(Level.SATISFIED, WINDOW)
+        city.lift_veils()
         await near.page.wait_for_selector('#case-list > li[data-case="1"]:not(.off)', timeout=10_000)
         assert await row.get_attribute("data-state") == "new"
         assert await row.get_attribute("data-overdue") == "false"

@@ -14,7 +14,7 @@ from cloud.database import Database
 
 @asynccontextmanager
 async def looking(database: Database) -> AsyncIterator[News]:
-    news = News(database.reader)
+    news = News(database.reader, now=lambda: 0)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(news.run())
         yield news
@@ -65,3 +65,25 @@ async def test_a_quiet_line_is_kept_alive_and_ends_with_the_city(
         assert (await anext(desk), await anext(desk)) == (b"data: 0\n\n", b": nothing new\n\n")
         news.close()
         assert {one async for one in desk} <= {b": nothing new\n\n"}
+
+
+async def test_whoever_looks_through_the_veil_hears_minutes_and_no_change(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_S", 0.01)
+    monkeypatch.setattr(room, "BEAT_S", 0.02)
+    now = 59_000
+    news = News(database.reader, now=lambda: now)
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        running = tasks.create_task(news.run())
+        desk = news.minutes()
+        told = [await anext(desk)]
+        await change(database)
+        told += [await anext(desk) for _ in range(10)]
+        assert told == [b"data: minute\n\n", *[b": nothing new\n\n"] * 10]
+        now = 60_000
+        told = [await anext(desk) for _ in range(2)]
+        assert told == [b"data: minute\n\n", b": nothing new\n\n"]
+        news.close()
+        assert {one async for one in desk} <= {b": nothing new\n\n"}
+        running.cancel()

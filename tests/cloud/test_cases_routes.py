@@ -86,6 +86,11 @@ async def test_everybody_sees_the_cases_of_their_own_place(stage: Stage, role: s
             200 if role == "operator" else 403
         )
         assert (await client.get("/api/cases/99")).status_code == 403
+        for wrong in ("371721121_9", "371721x", "３７１７２１", "3717", "city/01", "371721999999"):
+            for path in ("/api/cases", "/cases"):
+                refused = await client.get(path, params={"place": wrong})
+                assert refused.status_code == (422 if role == "operator" else 403), wrong
+        assert (await client.get("/api/cases/" + "1" * 5000)).status_code == 403
         at_once = role == "operator"
         case = (await client.get("/api/cases/1")).json()
         assert (case["ratings"][0]["seq"] == 1) == at_once
@@ -99,7 +104,7 @@ async def test_pages_go_on_where_the_one_before_ended_and_fit_what_openapi_says(
         before: int | None = 1 << 53
         while before:
             page = (await client.get(f"/api/cases?limit=1&before={before}")).json()
-            schema = {"$ref": "#/components/schemas/Cases", "components": document["components"]}
+            schema = {"$ref": "#/components/schemas/CasePage", "components": document["components"]}
             jsonschema.Draft202012Validator(schema).validate(page)
             seen += [one["number"] for one in page["cases"]]
             before = page["before"]

@@ -205,31 +205,35 @@ async def test_a_row_that_does_not_count_opens_its_case_when_it_does(desk: Desk)
     assert [row[:2] for row in desk.query(RATINGS)] == [(1, 1)]
 
 
-async def test_three_others_lift_the_veil_before_its_time_does(desk: Desk) -> None:
+async def test_three_others_lift_the_veil_at_the_next_full_five_minutes(desk: Desk) -> None:
     opener = await begun(desk)
+    desk.now += 1000
     await desk.exchange(entry(1, ("01", 3), ("01", 1), ("01", 3)))
     await opener.catch_up()
     desk.now += 1000
     # Others at other windows, and rows that do not count, hide nobody.
     await desk.exchange(entry(4, ("02", 3), ("09", 3), ("01", 2), ("02", 3)))
     await opener.catch_up()
-    assert desk.query(RATINGS)[0][5:] == (SEEN, 2)
+    assert desk.query(RATINGS)[0][5:] == (SEEN + FIVE, 2)
     desk.now += 1000
     await desk.exchange(entry(8, ("01", 1)))
     await opener.catch_up()
-    assert [row[5:] for row in desk.query(RATINGS)] == [(NOW + 2000, 3), (SEEN + FIVE, 0)]
-    # What is seen stays so, whoever comes.
-    desk.now += 1000
-    await desk.exchange(entry(9, ("01", 3)))
-    await opener.catch_up()
-    assert [row[5:] for row in desk.query(RATINGS)] == [(NOW + 2000, 3), (SEEN + FIVE, 1)]
+    assert [row[5:] for row in desk.query(RATINGS)] == [(SEEN, 3), (SEEN + FIVE, 0)]
+    # Whoever else comes before then puts nothing off, and when it is seen it stays so.
+    for moment in (NOW + 9000, SEEN, SEEN + 1000):
+        desk.now = moment
+        number = 9 + (moment - NOW) // 1000
+        await desk.exchange(entry(number, ("01", 3), t0=moment - 1000))
+        await opener.catch_up()
+    assert [row[5] for row in desk.query(RATINGS)] == [SEEN, SEEN + FIVE]
 
 
-async def test_others_of_the_same_batch_lift_it_at_once(desk: Desk) -> None:
+async def test_others_of_the_same_batch_lift_it_as_well(desk: Desk) -> None:
     opener = await begun(desk)
+    desk.now += 1000
     await desk.exchange(entry(1, ("01", 1), ("01", 1), ("01", 2), ("01", 3)))
     await opener.catch_up()
-    assert [row[5:] for row in desk.query(RATINGS)] == [(NOW, 3), (SEEN, 2)]
+    assert [row[5:] for row in desk.query(RATINGS)] == [(SEEN, 3), (SEEN + FIVE, 2)]
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 250])

@@ -99,6 +99,8 @@ async def test_the_table_names_every_route_of_the_city_and_no_other(in_file: Sta
         assert paths <= TABLE.keys()
         for path in ("/docs", "/redoc", "/api", "/desk/", "/people/a/b/c"):
             assert (await client.get(path)).status_code == 404, path
+        for path in ("/health%0A", "/metrics%0A", "/desk%00"):
+            assert (await client.get(path)).status_code == 404, path
         wrong = await client.post("/api/board")
         assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET")
 

@@ -121,7 +121,7 @@ def test_buckets_say_how_many_of_them_are_estimates() -> None:
     assert by_start("minute", minutes, CALENDAR)[NOW // MINUTE_MS * MINUTE_MS] == 2
     assert by_start("hour", minutes, CALENDAR) == {CALENDAR.hour(NOW): 3} or len(minutes) == 2
     assert by_start("day", minutes, CALENDAR) == {day: 3}
-    (bucket,) = buckets([day], {day: (4, 0, 0)}, {day: 3}, now=NOW, veiled=True)
+    (bucket,) = buckets([day], {day: (4, 0, 0)}, {day: 3}, now=NOW, veil="fresh")
     assert (bucket.count, bucket.n, bucket.estimated) == (4, None, 3)
 
 

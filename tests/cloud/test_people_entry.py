@@ -1,5 +1,6 @@
 """Coming in: the first one, those who are invited, whoever guesses, and when it ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -86,6 +87,18 @@ async def test_five_wrong_passwords_lock_an_account_for_a_while_whoever_tries(st
         assert (await browser.get("/desk")).status_code == 200
         stage.later(LOCKED_MS / 1000)
         assert await sign_in(stage, other, PASSWORD) == 303
+
+
+async def test_guessing_in_parallel_is_no_way_around_the_lock(stage: Stage) -> None:
+    async with stage.browser() as browser, stage.browser() as other:
+        await stage.come_in(browser, "li", "operator")
+        form = {"name": "li", "password": "wrong"}
+        tried = [other.post("/login", data=form) for _ in range(12)]
+        right = other.post("/login", data={**form, "password": PASSWORD})
+        answers = await asyncio.gather(*tried, right)
+        assert [one.status_code for one in answers[:-1]] == [403] * 12
+        stage.later(60)
+        assert await sign_in(stage, other, PASSWORD) == 403
 
 
 async def test_nothing_tells_whether_there_is_an_account(stage: Stage) -> None:

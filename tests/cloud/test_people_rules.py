@@ -22,6 +22,11 @@ def test_a_scope_covers_what_lies_in_it(scope: str) -> None:
     assert {place for place in PLACES if within(place, scope)} == INSIDE[scope]
 
 
+@pytest.mark.parametrize("place", ["371721121_9", "371721121/01", "371721x", "371721999999", "3717211219", "city/01"])
+def test_what_begins_like_a_place_is_none(place: str) -> None:
+    assert not any(within(place, scope) for scope in INSIDE if scope != "city")
+
+
 @given(st.text(max_size=12), st.sampled_from([scope for scope in INSIDE if scope != "city"]))
 def test_nothing_that_is_no_place_is_covered(place: str, scope: str) -> None:
     assert not within(place, scope) or place.startswith(scope)

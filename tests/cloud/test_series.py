@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from cloud.calendar import HOUR_MS, MINUTE_MS
 from cloud.database import Database
+from cloud.series.asked import Asked
 from cloud.series.lines import FOREVER, NS_A_MINUTE, NS_A_MS, RAW
 from cloud.series.opening import open_series
 from cloud.series.port import Series
 from cloud.series.remote import Remote
-from cloud.series.rules import VEIL_MS, buckets, by_hour, ranked, starts
+from cloud.series.rules import OTHERS, VEIL_MS, Scale, Veil, buckets, by_hour, ranked, starts
 from cloud.settings import SeriesSettings
 from firmware_sim.servers.influx import Influx as Server
 from proof.scores import Counts
@@ -161,19 +162,21 @@ def test_hours_hold_their_minutes() -> None:
     assert hours == {NOON - HOUR_MS: (1, 0, 0), NOON: (0, 2, 1)}
 
 
-def test_a_single_windows_fresh_buckets_hide_their_levels_and_never_their_number() -> None:
+@pytest.mark.parametrize(
+    ("veil", "hidden"),
+    [("none", []), ("few", ["fresh few"]), ("fresh", ["fresh few", "fresh"]), ("ever", ["old", "fresh few", "fresh"])],
+)
+def test_what_is_behind_a_veil_hides_its_levels_and_never_its_number(veil: Veil, hidden: list[str]) -> None:
+    names = ["old", "fresh few", "fresh"]
     firsts = [NOON - 2 * HOUR_MS, NOON - HOUR_MS, NOON]
-    few: Counts = (0, 0, 2)
-    many: Counts = (40, 1, 9)
-    counts = {firsts[0]: few, firsts[1]: few, firsts[2]: many}
-    now = firsts[2] + VEIL_MS
-    veiled = buckets(firsts, counts, {}, now=now, veiled=True)
-    assert [bucket.count for bucket in veiled] == [2, 2, 50]
-    assert [bucket.n for bucket in veiled] == [few, few, None]
-    assert veiled[2].score is None
-    just_ended = buckets(firsts, counts, {}, now=now - 1, veiled=True)
-    assert [bucket.n for bucket in just_ended] == [few, None, None]
-    assert [bucket.n for bucket in buckets(firsts, counts, {}, now=now, veiled=False)] == [few, few, many]
+    counts: list[Counts] = [(0, 0, 2), (0, 1, OTHERS - 1), (40, 1, 9)]
+    now = NOON + VEIL_MS - 1
+    found = buckets(firsts, dict(zip(firsts, counts, strict=True)), {}, now=now, veil=veil)
+    assert [bucket.count for bucket in found] == [2, OTHERS, 50]
+    assert [name for name, bucket in zip(names, found, strict=True) if bucket.n is None] == hidden
+    assert [bucket.score is None for bucket in found] == [bucket.n is None for bucket in found]
+    later = buckets(firsts, dict(zip(firsts, counts, strict=True)), {}, now=now + 1, veil=veil)
+    assert (later[1].n is None) == (veil == "ever")
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=40), st.integers(0, 2 * HOUR_MS))
@@ -182,8 +185,24 @@ def test_whoever_asks_after_each_rating_of_a_window_learns_no_level(levels: list
     n = [0, 0, 0]
     for level in levels:
         n[3 - level] += 1
-        (bucket,) = buckets([NOON], {NOON: (n[0], n[1], n[2])}, {}, now=NOON + later, veiled=True)
+        (bucket,) = buckets([NOON], {NOON: (n[0], n[1], n[2])}, {}, now=NOON + later, veil="fresh")
         assert (bucket.count, bucket.n, bucket.score) == (sum(n), None, None)
+
+
+@pytest.mark.parametrize(
+    ("place", "by", "at_once", "veil"),
+    [
+        ("371721121-a1/01", "minute", False, "ever"),
+        ("371721121-a1/01", "day", False, "fresh"),
+        ("371721121", "minute", False, "ever"),
+        ("371721121", "hour", False, "fresh"),
+        ("371721", "minute", False, "few"),
+        ("city", "minute", False, "few"),
+        ("371721121-a1/01", "minute", True, "none"),
+    ],
+)
+def test_the_veil_of_each_place(place: str, by: Scale, at_once: bool, veil: Veil) -> None:  # noqa: FBT001
+    assert Asked(by, place, 60, None, at_once).veil == veil
 
 
 def test_a_few_lucky_ratings_put_no_township_in_front() -> None:

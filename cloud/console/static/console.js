@@ -92,6 +92,10 @@ async function renew() {
   }
 }
 
+// A page that answers a form is found again at its own address.
+const here = document.getElementById("main").dataset.here;
+if (here && location.pathname !== here) history.replaceState(null, "", here);
+
 function listen() {
   news?.close();
   news = null;
