@@ -12,6 +12,7 @@ from cloud.database import Database
 from cloud.door.door import Door, Find
 from cloud.people import account_pages, key_pages, pages
 from cloud.people.entry import Entry
+from cloud.people.office import Office
 from cloud.people.passwords import Passwords
 from cloud.people.visitors import Visitors
 
@@ -41,24 +42,13 @@ class Reception:
 
     def routers(self, screens: Screens, calendar: Calendar) -> Sequence[APIRouter]:
         """Return the pages for coming and going, and those on who may."""
+        office = Office(
+            self._database, self._visitors, screens, calendar.shown, now=self._now, random_bits=self._random_bits
+        )
         return (
             pages.Pages(self.entry, screens, monotonic=self._monotonic).router(),
-            account_pages.Pages(
-                self._database,
-                self._visitors,
-                screens,
-                shown=calendar.shown,
-                now=self._now,
-                random_bits=self._random_bits,
-            ).router(),
-            key_pages.Pages(
-                self._database,
-                self._visitors,
-                screens,
-                shown=calendar.shown,
-                now=self._now,
-                random_bits=self._random_bits,
-            ).router(),
+            account_pages.Pages(office).router(),
+            key_pages.Pages(office).router(),
             changes.router(self._database.reader, screens, shown=calendar.shown),
         )
 

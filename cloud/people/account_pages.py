@@ -1,6 +1,5 @@
 """The administrator's pages on accounts."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -8,14 +7,13 @@ from starlette.responses import RedirectResponse
 
 from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, asker_of
-from cloud.database import Database
+from cloud.console.screens import asker_of
 from cloud.hours.rules import CITY
 from cloud.people import accounts, sessions
 from cloud.people.accounts import Account
 from cloud.people.inviting import invite
+from cloud.people.office import Office
 from cloud.people.rules import ROLES, person_of
-from cloud.people.visitors import Visitors
 from contract.errors import SettingsError
 
 Text = Annotated[str, Form(max_length=300)]
@@ -30,24 +28,10 @@ _COLUMNS = (
 
 
 class Pages:
-    """`shown` writes a moment (ms), `now` is the city's time, `random_bits(n)` gives n random bits."""
+    """The pages, by what an administrator works with."""
 
-    def __init__(
-        self,
-        database: Database,
-        visitors: Visitors,
-        screens: Screens,
-        *,
-        shown: Callable[[int], str],
-        now: Callable[[], int],
-        random_bits: Callable[[int], int],
-    ) -> None:
-        self._database = database
-        self._visitors = visitors
-        self._screens = screens
-        self._shown = shown
-        self._now = now
-        self._random_bits = random_bits
+    def __init__(self, office: Office) -> None:
+        self._database, self._visitors, self._screens, self._shown, self._now, self._random_bits = office
 
     def router(self) -> APIRouter:
         """Return the routes."""
