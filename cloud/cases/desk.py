@@ -53,7 +53,7 @@ class CaseDesk:
         with unavailable():
             async with self._database.writer.begin() as connection:
                 before = await store.load(connection, number)
-                if before is None or not await reading.sees(connection, number, viewer):
+                if before is None or await reading.window_of(connection, number, viewer) is None:
                     raise CaseRefused("unknown", f"there is no case {number}")
                 if seen not in {None, before.steps}:
                     raise _changed(number)

@@ -32,7 +32,6 @@ class News:
         self._reader = reader
         self._version = 0
         self._changed = asyncio.Event()
-        self._closed = False
         self._closing = asyncio.Event()
 
     async def run(self) -> None:
@@ -44,7 +43,6 @@ class News:
 
     def close(self) -> None:
         """End every stream."""
-        self._closed = True
         self._closing.set()
         self._wake()
 
@@ -53,7 +51,7 @@ class News:
         self.desks += 1
         seen = -1
         try:
-            while not self._closed:
+            while not self._closing.is_set():
                 changed = self._changed
                 if seen == self._version:
                     yield b": nothing new\n\n"
@@ -71,7 +69,7 @@ class News:
         self.desks += 1
         seen = -1
         try:
-            while not self._closed:
+            while not self._closing.is_set():
                 minute = self._now() // MINUTE_MS
                 yield b": nothing new\n\n" if minute == seen else b"data: minute\n\n"
                 seen = minute

@@ -20,8 +20,9 @@ from cloud.cases.routes import STATUS
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens, asker_of, language_of
+from cloud.console.screens import Screens, language_of
 from cloud.database import unavailable
+from cloud.door.asker import asker_of
 from cloud.openapi import problem
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE
@@ -94,8 +95,7 @@ class Pages:
             return None
         with unavailable():
             async with self._reader.connect() as connection:
-                found = await reading.one(connection, int(number), viewer_of(person, self._now()), self._calendar)
-        return None if found is None else found.case.window
+                return await reading.window_of(connection, int(number), viewer_of(person, self._now()))
 
     async def cases(
         self,

@@ -12,7 +12,7 @@ from cloud.calendar import Calendar
 from cloud.cases.case import Case, Level, Rating, State, Step
 from cloud.cases.store import COLUMNS, case_of, load, step_of
 from cloud.cases.veil import Viewer, shown, shown_rating, shown_step
-from cloud.database import fetch
+from cloud.database import fetch, fetch_value
 
 _DAY_MS = 86_400_000
 
@@ -36,6 +36,10 @@ PAGE = " ORDER BY number DESC LIMIT :limit"
 RATINGS = """
 SELECT node, epoch, seq, "window", at, position, received_at, seen_from, others FROM case_rating
 WHERE "case" = :case AND seen_from <= :until ORDER BY at, node, epoch, seq
+"""
+WINDOW = """
+SELECT "window" FROM "case" WHERE number = :number
+  AND EXISTS (SELECT 1 FROM case_rating AS r WHERE r."case" = number AND r.seen_from <= :until)
 """
 STEPS = 'SELECT number, at, who, action, state, body FROM case_step WHERE "case" = :case ORDER BY number'
 
@@ -137,9 +141,10 @@ async def one(connection: AsyncConnection, number: int, viewer: Viewer, calendar
     )
 
 
-async def sees(connection: AsyncConnection, number: int, viewer: Viewer) -> bool:
-    """Whether the case of this `number` is there for `viewer`."""
-    return bool(await _ratings(connection, number, viewer))
+async def window_of(connection: AsyncConnection, number: int, viewer: Viewer) -> str | None:
+    """Where the case of this `number` is; None where there is none, or none that `viewer` sees."""
+    found: str | None = await fetch_value(connection, WINDOW, (number, viewer.until))
+    return found
 
 
 async def counts(

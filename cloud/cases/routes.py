@@ -16,7 +16,7 @@ from cloud.cases.request import MOST_TEXT
 from cloud.cases.request import Request as Wish
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
-from cloud.console.screens import asker_of
+from cloud.door.asker import asker_of
 from cloud.openapi import answer, described, problem, problems
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE

@@ -9,7 +9,8 @@ from cloud.assets import serve
 from cloud.calendar import Calendar
 from cloud.cases.case import ENDS, STATES
 from cloud.console.glance import glance
-from cloud.console.screens import Screens, asker_of, language_of
+from cloud.console.screens import Screens, language_of
+from cloud.door.asker import asker_of
 from cloud.registry.snapshot import Registry
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from cloud.calendar import Calendar
 from cloud.console.listing import Listing, written
 from cloud.console.words import Language, Words
+from cloud.door.asker import visitor_of
 from cloud.door.rules import TABLE
 from cloud.people.visitors import Visitor
 
@@ -102,19 +103,6 @@ def language_of(request: Request) -> Language:
     """Return the language asked for now, or before; Chinese without."""
     asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE)
     return "en" if asked == "en" else "zh"
-
-
-def visitor_of(request: Request) -> Visitor | None:
-    """Return who asks, as the door found it."""
-    return cast("Visitor | None", request.state.visitor)
-
-
-def asker_of(request: Request) -> Visitor:
-    """Return who asks, of a page that nobody unknown comes to by the door's table."""
-    visitor = visitor_of(request)
-    if visitor is None:
-        raise RuntimeError(f"{request.url.path} is open to anybody: the door's table is wrong")
-    return visitor
 
 
 def menu_of(visitor: Visitor) -> list[Entry]:

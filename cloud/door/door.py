@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.door.allowances import Allowances
 from cloud.door.forgery import check_own
-from cloud.door.rules import TABLE, Held, Route, Rule, Verdict, Where, judge
+from cloud.door.rules import TABLE, Held, Rule, Verdict, Where, judge
 from cloud.door.turned import Turned
 from cloud.openapi import problem
 from cloud.people.rules import Person, Role
@@ -46,7 +46,7 @@ class _Gate(NamedTuple):
 
 
 class Door:
-    """Lets requests through to `app` by `table`. `rooms` find the place of what is asked for by name (`rules.Held`).
+    """Lets requests through to `app` by the table. `rooms` find the place of what is asked for by name (`rules.Held`).
 
     Behind it a route finds who asks as `request.state.visitor`, None where that was not asked for.
     """
@@ -58,17 +58,16 @@ class Door:
         visitors: Visitors,
         stay: Callable[[Visitor], Awaitable[None]],
         monotonic: Callable[[], float],
-        rooms: Mapping[str, Find] | None = None,
-        table: Mapping[Route, Rule] = TABLE,
+        rooms: Mapping[str, Find],
     ) -> None:
         """`stay` notes that a visitor is there still; `monotonic` counts seconds."""
         self._app = app
         self._stay = stay
         self._visitors = visitors
         self._monotonic = monotonic
-        self._rooms = rooms if rooms is not None else {}
+        self._rooms = rooms
         self._allowances = Allowances(monotonic)
-        self._gates = [_Gate(method, compile_path(path)[0], rule) for (method, path), rule in table.items()]
+        self._gates = [_Gate(method, compile_path(path)[0], rule) for (method, path), rule in TABLE.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or say why not."""
@@ -143,7 +142,7 @@ class Door:
     async def _place(self, request: Request, rule: Rule, named: Mapping[str, str], person: Person) -> str | None:
         match rule.place:
             case Where(name, default):
-                return named.get(name) or request.query_params.get(name) or default or person.place
+                return request.query_params.get(name) or default or person.place
             case Held(room, name):
                 find = self._rooms.get(room)
                 return None if find is None else await find(named[name], person)

@@ -8,15 +8,15 @@ from enum import Enum
 from typing import NamedTuple
 
 from cloud.hours.rules import CITY
-from cloud.people.rules import Person, Role, within
+from cloud.people.rules import ROLES, Person, Role, within
 from contract.enrolment import ENROL, RENEW
 
 ANYBODY: frozenset[Role] = frozenset()
-KNOWN: frozenset[Role] = frozenset({"wall", "clerk", "township", "supervisor", "operator", "auditor", "admin"})
+KNOWN: frozenset[Role] = frozenset(ROLES)
 # People, who come in by a password; a wall is none.
 PEOPLE = KNOWN - {"wall"}
-BOARD: frozenset[Role] = frozenset({"wall", "operator", "auditor", "admin"})
 CITY_WIDE: frozenset[Role] = frozenset({"operator", "auditor", "admin"})
+BOARD: frozenset[Role] = CITY_WIDE | {"wall"}
 PLACES: frozenset[Role] = CITY_WIDE | {"township", "supervisor"}
 FLAGS: frozenset[Role] = CITY_WIDE | {"supervisor"}
 ADMIN: frozenset[Role] = frozenset({"admin"})
@@ -133,6 +133,6 @@ def judge(rule: Rule, person: Person | None, place: str | None) -> Verdict:
         return Verdict.UNKNOWN
     if person.role not in rule.roles:
         return Verdict.ROLE
-    if rule.place is not None and (place is None or not within(place or CITY, person.place)):
+    if rule.place is not None and (place is None or not within(place, person.place)):
         return Verdict.PLACE
     return Verdict.GRANTED

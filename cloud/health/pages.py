@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, asker_of, language_of
+from cloud.console.screens import Screens, language_of
+from cloud.door.asker import asker_of
 from cloud.health.rules import Device
 from cloud.people.rules import within
 from cloud.registry.routes import OWN_PLACE

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 
 from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import asker_of
+from cloud.door.asker import asker_of
 from cloud.hours.rules import CITY
 from cloud.people import accounts, sessions
 from cloud.people.accounts import Account
@@ -135,6 +135,6 @@ def state_of(account: Account, now: int) -> str:
     """Return the key of the word for the state that `account` is in at `now` (ms)."""
     if account.ended_at is not None:
         return "people.ended"
-    if account.locked_until is not None and account.locked_until > now:
+    if account.is_locked(now):
         return "people.locked"
     return "people.active" if account.password is not None else "people.invited"

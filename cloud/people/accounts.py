@@ -53,6 +53,14 @@ class Account(NamedTuple):
     failures: int
     locked_until: int | None
 
+    def is_locked(self, now: int) -> bool:
+        """Whether too many wrong passwords keep everybody out at `now` (ms)."""
+        return self.locked_until is not None and self.locked_until > now
+
+    def is_free(self, now: int) -> bool:
+        """Whether its holder may come in at `now` (ms)."""
+        return self.ended_at is None and not self.is_locked(now)
+
     @property
     def holder(self) -> Person:
         """Who comes in by it."""

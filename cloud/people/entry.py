@@ -11,9 +11,10 @@ from cloud.people import accounts, sessions
 from cloud.people.accounts import Account
 from cloud.people.inviting import new_link
 from cloud.people.passwords import Passwords
-from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, NAME, RESERVED, Person, locked_until, weak
+from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, Person, locked_until, person_of, weak
 from cloud.people.secret import digest, fresh
 from cloud.people.visitors import Visitor, Visitors
+from contract.errors import SettingsError
 
 # Whose link it is that lets the very first person in: nobody's yet, they choose their name.
 FIRST = ""
@@ -55,14 +56,14 @@ class Entry:
         with unavailable():
             async with self._database.reader.connect() as connection:
                 account = await accounts.named(connection, name)
-        free = account is not None and account.ended_at is None and (account.locked_until or 0) <= self._now()
+        free = account is not None and account.is_free(self._now())
         # Compared in any case: the time it takes tells nothing.
         right = await self._passwords.right(password, account.password if account is not None and free else None)
         with unavailable():
             async with self._database.writer.begin() as connection:
                 # As it is by now: others may have guessed meanwhile, or its holder set another password.
                 held = await accounts.hold(connection, name)
-                free = held is not None and held.ended_at is None and (held.locked_until or 0) <= self._now()
+                free = held is not None and held.is_free(self._now())
                 if right and held is not None and free and account is not None and held.password == account.password:
                     await accounts.clear(connection, name)
                     return await self._open(connection, held.holder, "come-in")
@@ -112,7 +113,7 @@ class Entry:
         first = owner == FIRST
         if owner is None:
             raise Barred("link.over")
-        if first and (not NAME.fullmatch(name) or name in RESERVED or not called.strip()):
+        if first and not _may_begin(name, called):
             raise Barred("link.name")
         if (word := weak(password, owner or name)) is not None:
             raise Barred(word)
@@ -123,7 +124,7 @@ class Entry:
                 if taken is None or (first and await accounts.has_admin(connection)):
                     raise Barred("link.over")
                 if first:
-                    await accounts.put(connection, Person(name, "admin", CITY), called.strip(), None, self._now())
+                    await accounts.put(connection, person_of(name, "admin", CITY), called.strip(), None, self._now())
                 opened = await self._begin(connection, owner or name, kept)
         self._visitors.forget()
         return opened
@@ -147,3 +148,11 @@ class Entry:
         await sessions.begin(connection, digest(secret), person.name, fresh(self._random_bits), now, now + LONGEST_MS)
         await changes.note(connection, now, person.name, what, person.name, person.place)
         return secret
+
+
+def _may_begin(name: str, called: str) -> bool:
+    try:
+        person_of(name, "admin", CITY)
+    except SettingsError:
+        return False
+    return bool(called.strip())

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 
 from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import asker_of
+from cloud.door.asker import asker_of
 from cloud.hours.rules import CITY
 from cloud.people import sessions, tokens
 from cloud.people.office import Office

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from cloud.console.screens import Screens, visitor_of
+from cloud.console.screens import Screens
 from cloud.door.allowances import Allowances
+from cloud.door.asker import visitor_of
 from cloud.door.door import SESSION, set_cookie
 from cloud.people.entry import Barred, Entry
 from cloud.people.rules import LONGEST_MS

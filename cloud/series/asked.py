@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Path, Query, Request, Response
 
 from cloud.calendar import Calendar
-from cloud.console.screens import asker_of
+from cloud.door.asker import asker_of
 from cloud.openapi import problem
 from cloud.people.rules import AT_ONCE
 from cloud.registry.routes import PlaceName, unregistered
