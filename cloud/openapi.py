@@ -4,12 +4,13 @@ FastAPI would send every answer through pydantic; a board of 167 townships is ma
 as the bytes that msgspec made, and its schema is made from the struct that was encoded.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import StreamingResponse
 
 _REF = "#/components/schemas/{name}"
 Told = dict[int | str, dict[str, Any]]
@@ -26,6 +27,12 @@ def answer(content: object, *, status: int = 200, headers: dict[str, str] | None
     """Return `content` (structs, lists, or bytes that are JSON already) as a JSON response that nobody may keep."""
     body = content if isinstance(content, bytes) else _encode(content)
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+
+
+def stream(events: AsyncIterator[bytes]) -> Response:
+    """Return server-sent `events`, which nobody on the way may keep or hold back."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 
 
 def problem(status: int, detail: str) -> Response:

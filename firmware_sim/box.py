@@ -18,7 +18,7 @@ from firmware_sim.cityplan import lay_out
 from firmware_sim.evidence import Allowed
 from firmware_sim.ground import Ground
 from firmware_sim.onlooker import Onlooker
-from firmware_sim.premises import Habits, Premises, Wires, build, new_keys
+from firmware_sim.premises import Habits, Keys, Premises, Wires, build
 
 # Beyond so many nodes, the others are played by their protocol alone.
 REAL_NODES = 200
@@ -77,14 +77,23 @@ class Box:
         self.log = folder / "fingers.log"
         self.allowed = Allowed([], [], {})
         self.ground = ground or Ground.of_one_broker(folder)
-        self.keys = new_keys()
-        self.onlooker = Onlooker(self.address, header=self.keys.header, wall_ms=wall_ms)
+        self.onlooker: Onlooker
         self.premises: Premises
+        self._wall_ms = wall_ms
         self.cloud = self._child("cloud", "cloud", "run", "--config", self._config)
         self.gateways = self._child("gateways", "firmware_sim.townships", folder / "gateways.json", speaks=True)
         self.fleet = self._child("fleet", "firmware_sim.fleet", folder / "fleet.json", speaks=True)
         self._looking: asyncio.Task[None] | None = None
         self._quiet = False
+
+    @property
+    def keys(self) -> Keys:
+        """Return by which keys a wall and a program come in, once the foundation is laid."""
+        return self.premises.keys
+
+    def wall(self, view: str) -> str:
+        """Return the address at which a browser hangs `view` on a wall."""
+        return f"{self.address}/{view}?key={self.keys.wall}"
 
     async def lay_foundation(self) -> None:
         """Start the servers; write keys and settings, and register every node with the city."""
@@ -92,6 +101,7 @@ class Box:
         await ground.start()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.premises = self._build(self.folder / "city", ground.wires(order.http))
+        self.onlooker = Onlooker(self.address, header=self.keys.header, wall_ms=self._wall_ms)
         nodes, gateways = [*map(str, self.premises.nodes)], [*map(str, self.premises.gateways)]
         (self.folder / "gateways.json").write_text(json.dumps({"gateways": gateways}), encoding="utf-8")
         step = max(1, -(-len(nodes) // REAL_NODES))  # every so many is real, so that each township has some
@@ -188,9 +198,7 @@ class Box:
         await self.ground.stop()
 
     def _build(self, folder: Path, wires: Wires) -> Premises:
-        return build(
-            self.plan, folder, wires=wires, habits=self.order.habits, stores=self.ground.stores, keys=self.keys
-        )
+        return build(self.plan, folder, wires=wires, habits=self.order.habits, stores=self.ground.stores)
 
     async def _open_cloud(self) -> None:
         await self._start(self.cloud)

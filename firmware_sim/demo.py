@@ -184,15 +184,13 @@ class Demo:
             return await self._box.take_records()
 
     async def _open(self) -> None:
-        stage, box = self._narrator.stage, self._box
-        options = self._options
+        stage, box, options = self._narrator.stage, self._box, self._options
         on = f"broker {box.ground.broker.name}, database {options.db}, series {options.series}"
         with stage(f"laying out {options.windows} windows in {len(box.plan)} townships, {on}"):
             await box.lay_foundation()
         with stage("opening the city"):
             await box.open_city()
-        key = box.keys.wall
-        self._narrator.say(f"the wall: [bold]{box.address}/wall?key={key}[/]  from 8 m: {box.address}/far?key={key}")
+        self._narrator.say(f"the wall: [bold]{box.wall('wall')}[/]  from 8 m: {box.wall('far')}")
         self._narrator.say(f"the desk, for whoever comes first: [bold]{await box.first_link()}[/]")
         with stage(f"opening {len(box.plan)} gateways"):
             await box.open_townships()

@@ -70,11 +70,6 @@ class Keys(NamedTuple):
         ]
 
 
-def new_keys() -> Keys:
-    """Return keys that nobody else has."""
-    return Keys(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-
-
 class Premises(NamedTuple):
     """The files that were written, and the one that the city writes if it keeps its ledger in a file."""
 
@@ -94,12 +89,10 @@ def build(
     habits: Habits = USUAL,
     stores: Stores = FILES,
     key_of: Callable[[str], str] | None = None,
-    keys: Keys | None = None,
 ) -> Premises:
     """Write everything that `plan` needs into the new or empty `folder`; nothing in it points outside.
 
-    `key_of`: the public keys of nodes that somebody else looks after; then none has files here. `keys`: those of the
-    city's walls and programs; new ones if left out.
+    `key_of`: the public keys of nodes that somebody else looks after; then none has files here.
     """
     city = _new_folder(folder / "cloud")
     city_key = new_key(city / "city.key")
@@ -123,7 +116,7 @@ def build(
         )
         gateways.append(file)
         registered_gateways.append({"node": township.gateway, "key": key})
-    keys = keys or new_keys()
+    keys = Keys(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     registered = {"nodes": registered_nodes, "gateways": registered_gateways, "tokens": keys.registered()}
     registration = city / "registration.json"
     registration.write_text(json.dumps(registered, indent=1), encoding="utf-8")

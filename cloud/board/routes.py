@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from cloud.board.picture import Picture
 from cloud.board.stream import CLIENTS, Stream
 from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import stream as events
 
 STREAM = """Server-sent events: `snapshot` (a whole picture) first, or the diffs after `Last-Event-ID` where they are
 all still kept; then `diff` (what changed; merge `counties` and `townships` by key, replace every other key) at most
@@ -40,7 +41,6 @@ def router(stream: Stream) -> APIRouter:
             return problem(503, STALE)
         if stream.clients >= CLIENTS:
             return problem(503, f"{CLIENTS} streams are open already")
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream.follow(last_event_id), headers=headers, media_type="text/event-stream")
+        return events(stream.follow(last_event_id))
 
     return board

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import RedirectResponse, StreamingResponse
+from starlette.responses import RedirectResponse
 
 from cloud.calendar import Calendar
 from cloud.cases import reading
@@ -23,7 +23,7 @@ from cloud.console.listing import Cell, Column, Listing, Tone
 from cloud.console.screens import Screens, language_of
 from cloud.database import unavailable
 from cloud.door.asker import asker_of
-from cloud.openapi import problem
+from cloud.openapi import problem, stream
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
@@ -122,10 +122,8 @@ class Pages:
         """Tell a desk whenever something about cases may have changed for it."""
         if self._news.desks >= DESKS:
             return problem(503, f"{DESKS} desks listen already")
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         at_once = viewer_of(asker_of(request).person, self._now()).at_once
-        told = self._news.follow() if at_once else self._news.minutes()
-        return StreamingResponse(told, headers=headers, media_type="text/event-stream")
+        return stream(self._news.follow() if at_once else self._news.minutes())
 
     async def case(self, request: Request, number: int) -> Response:
         """Show one case."""

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cloud.body import TooLong, body_of
 from cloud.calendar import Calendar
 from cloud.cases import reading
 from cloud.cases.case import Action, Case, CaseRefused, Deed, Kind, Level, State
@@ -116,7 +117,7 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
     async def whole(number: int, person: Person) -> Response:
         async with reader.connect() as connection:
             found = await reading.one(connection, number, viewer_of(person, now()), calendar)
-        return _absent(number) if found is None else answer(_whole(found, person))
+        return problem(404, f"there is no case {number}") if found is None else answer(_whole(found, person))
 
     @routes.get("/api/cases", responses=described(CasePage, "Cases of the place"), response_class=Response)
     async def cases(
@@ -162,13 +163,10 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
     )
     async def act(request: Request, number: Number) -> Response:
         """Do something in a case."""
-        raw = bytearray()
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MOST_BYTES:
-                return problem(413, f"a deed is at most {MOST_BYTES} bytes")
         try:
-            asking = _asking.decode(bytes(raw))
+            asking = _asking.decode(await body_of(request, MOST_BYTES))
+        except TooLong as bad:
+            return problem(413, str(bad))
         except msgspec.DecodeError as bad:
             return problem(400, str(bad))
         person = asker_of(request).person
@@ -180,10 +178,6 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
         return await whole(number, person)
 
     return routes
-
-
-def _absent(number: int) -> Response:
-    return problem(404, f"there is no case {number}")
 
 
 def _line(case: Case, ratings: int) -> CaseLine:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from cloud.body import TooLong, body_of
 from cloud.door.turned import Turned
 from cloud.openapi import problem
 from cloud.people.visitors import Visitor
@@ -45,13 +46,12 @@ async def _word(request: Request) -> str | None:
         return given
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_FORM:
-            raise Turned(problem(413, f"a form is at most {MOST_FORM} bytes"))
+    try:
+        body = await body_of(request, MOST_FORM)
+    except TooLong as bad:
+        raise Turned(problem(413, str(bad))) from bad
     # Starlette has no other way to put a body back.
-    request._receive = _again(bytes(body))  # noqa: SLF001
+    request._receive = _again(body)  # noqa: SLF001
     found = parse_qs(body.decode("utf-8", "replace")).get(FIELD)
     return found[0] if found else None
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 
+from cloud.body import TooLong, body_of
 from cloud.door.allowance import Allowance
 from cloud.openapi import answer, described, problem, problems
 from cloud.pki.enrolment import Enrolment
@@ -64,13 +65,10 @@ def _patience() -> Response:
 
 async def _served(request: Request, serve: Callable[[bytes], Awaitable[object]], refusal: str) -> Response:
     """What `serve` makes of the body. Who is refused learns `refusal` and no more; the person at the city does."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MOST_BYTES:
-            return problem(413, f"a request is at most {MOST_BYTES} bytes")
     try:
-        return answer(await serve(bytes(raw)))
+        return answer(await serve(await body_of(request, MOST_BYTES)))
+    except TooLong as bad:
+        return problem(413, str(bad))
     except Refused as refused:
         logger.warning("%s was refused: %s", request.url.path, refused)
         if refused.reason is Reason.UNDECODABLE:

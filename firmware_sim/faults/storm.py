@@ -66,7 +66,6 @@ class HerdCity(Box):
             habits=self.order.habits,
             stores=self.ground.stores,
             key_of=lambda node: signer_of(seed, node).public,
-            keys=self.keys,
         )
 
 
