@@ -35,10 +35,12 @@ def invite(
     place: Place = "city",
     called: Annotated[str, typer.Option("--called", metavar="TEXT", help="The person's own name.")] = "",
     person: Annotated[str, typer.Option("--person", metavar="CODE", help="Their code on the duty roster.")] = "",
+    mail: Annotated[str, typer.Option("--mail", metavar="MAILBOX", help="Where notices go.")] = "",
 ) -> None:
     """Make an account, or change it, and print the one-time link by which its holder sets a password."""
     from cloud.people import inviting
-    from cloud.people.rules import person_of
+    from cloud.people.accounts import Holder
+    from cloud.people.rules import mailbox_of, person_of
     from cloud.settings import read
 
     async def put() -> str:
@@ -46,8 +48,7 @@ def invite(
             return await inviting.invite(
                 connection,
                 person_of(name, role, place),
-                called or name,
-                person or None,
+                Holder(called or name, person or None, mailbox_of(mail)),
                 now=wall_ms(),
                 random_bits=secrets.randbits,
                 by=AT_THE_MACHINE,

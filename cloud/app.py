@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
+from cloud.alerts import routes as alerts
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.cases import routes as cases
 from cloud.estimates import routes as estimates
@@ -51,6 +52,7 @@ STRUCTS = (
     *reports.ANSWERS,
     *pki.ANSWERS,
     *cases.ANSWERS,
+    *alerts.ANSWERS,
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from cloud.address import shown, url_of
+from cloud.alerts import policy as alerts_policy
 from cloud.app import create_app
 from cloud.board.load import load
 from cloud.board.rules import Board
@@ -44,6 +45,7 @@ from cloud.seals.worker import Sealer
 from cloud.series.opening import Opened, open_series
 from cloud.serving import open_serving
 from cloud.settings import Only, Settings
+from cloud.telling import Telling
 from contract.errors import SettingsError
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer
@@ -154,6 +156,17 @@ class City:
                 known=lambda: ingest.clock.error_ms() is not None,
                 on_duty=lambda: charge.feeds_series,
             )
+            telling = Telling(
+                database,
+                self._settings.notices,
+                policy=alerts_policy.shipped(),
+                veil=cases_policy.shipped().veil,
+                calendar=self._calendar,
+                registry=partial(_current, holder),
+                now=self._now,
+                known=lambda: ingest.clock.error_ms() is not None,
+                on_duty=lambda: charge.feeds_series,
+            )
             sealer = Sealer(
                 database,
                 self._signer,
@@ -167,7 +180,7 @@ class City:
             ingest.hear_seals(sealer.returned)
             ingest.seals = lambda: [one.raw for one in sealer.newest]
             sealer.listeners.append(ingest.sealed)
-            roles.append(Ingesting(ingest, database, series.feeder, judging, casework, sealer, offices))
+            roles.append(Ingesting(ingest, database, series.feeder, judging, casework, telling, sealer, offices))
         if self._only != "ingest":
             registry, calendar, now = partial(_current, holder), self._calendar, self._now
             further = of_the_ledger(

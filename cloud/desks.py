@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
+from cloud.alerts import pages as alerts_pages
+from cloud.alerts import routes as alerts_routes
+from cloud.alerts.desk import AlertDesk
 from cloud.calendar import Calendar
 from cloud.cases import policy
 from cloud.cases import routes as cases_routes
@@ -20,9 +23,11 @@ from cloud.health.metrics import Source, gauges
 from cloud.health.routes import Check
 from cloud.health.rules import Device
 from cloud.hours.rules import Offices
+from cloud.notices import pages as notices
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
+from cloud.rota import pages as rota
 from cloud.seals import pages as seals
 
 
@@ -45,11 +50,18 @@ class Desks:
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
         reception.rooms["case"] = cases.where
+        answering = AlertDesk(database, now=now)
+        alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)
+        reception.rooms["alert"] = alerts.where
         self.routers: Sequence[APIRouter] = (
             console.router(database.reader, screens, registry=registry, calendar=calendar, now=now),
             *reception.routers(screens, calendar),
             cases.router(),
             cases_routes.router(database.reader, desk, calendar=calendar, now=now),
+            alerts.router(),
+            alerts_routes.router(database.reader, answering),
+            rota.Pages(database, screens, registry=registry, calendar=calendar, now=now).router(),
+            notices.router(database, screens, shown=calendar.shown, now=now),
             devices_pages.router(devices, screens, registry=registry, shown=calendar.shown),
             quarantine.router(database.reader, screens, shown=calendar.shown),
             seals.router(database.reader, screens, shown=calendar.shown),

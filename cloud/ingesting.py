@@ -17,6 +17,7 @@ from cloud.hours.holder import OfficesHolder
 from cloud.ingest.worker import Ingest
 from cloud.misuse.worker import Filter
 from cloud.seals.worker import Sealer
+from cloud.telling import Telling
 
 if TYPE_CHECKING:
     # It brings InfluxDB's client, which a city without one does not load.
@@ -35,6 +36,7 @@ class Ingesting:
         feeder: "Feeder | None",
         judging: Filter,
         casework: Casework,
+        telling: Telling,
         sealer: Sealer,
         offices: OfficesHolder,
     ) -> None:
@@ -42,6 +44,7 @@ class Ingesting:
         self._feeder = feeder
         self._judging = judging
         self._casework = casework
+        self._telling = telling
         self._sealer = sealer
         self._ledger = Ledger()
         ingest.listeners.append(self._ledger.committed)
@@ -53,6 +56,7 @@ class Ingesting:
             ("counties", partial(checks.charged, lambda: ingest.counties)),
             ("misuse", partial(checks.untroubled, lambda: judging.trouble, vital=False)),
             ("cases", partial(checks.untroubled, lambda: casework.trouble, vital=False)),
+            ("notices", partial(checks.untroubled, lambda: telling.trouble, vital=False)),
             ("seals", partial(checks.untroubled, lambda: sealer.trouble, vital=False)),
             ("holidays", partial(checks.untroubled, lambda: offices.trouble, vital=False)),
         ]
@@ -62,12 +66,13 @@ class Ingesting:
             ingest.listeners.append(feeder.wake)
             watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
         self.checks: Sequence[tuple[str, Check]] = watched
-        self.sources: Sequence[Source] = (self._ledger.families, self._figures, self._counties)
+        self.sources: Sequence[Source] = (self._ledger.families, self._figures, telling.figures, self._counties)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to settle, to feed, to judge, and to open cases."""
+        """Begin to settle, to feed, to judge, to open cases, and to tell of them."""
         self._watching = tasks.create_task(self._judging.run(), name="misuse")
         self._casework.start(tasks)
+        self._telling.start(tasks)
         self._sealing = tasks.create_task(self._sealer.run(), name="seals")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
@@ -82,6 +87,7 @@ class Ingesting:
         # Not before: their cursors are written on the session that commits, which ends with a cancelled statement.
         self._watching.cancel()
         self._casework.stop()
+        self._telling.stop()
         self._sealing.cancel()
         if self._feeder is not None:
             self._feeding.cancel()

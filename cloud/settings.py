@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -14,6 +15,8 @@ from transport.log import Form
 # Passwords and keys travel in what is asked: TLS is for the nginx in front, and without it nothing leaves this machine.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+# How a mail server is talked to: TLS begun by STARTTLS, TLS from the first byte on, or neither.
+Tls = Literal["starttls", "tls", "none"]
 # The one role of a process that is not the whole city.
 Only = Literal["ingest", "web"]
 
@@ -43,6 +46,36 @@ class SeriesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     org: str = "manyi"
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where notices are posted to; `secret_file` holds what they are signed with, and nobody else may read it."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^@#\s]+$")]
+    secret_file: str
+
+
+class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server that takes mail from `sender`; with `user` its password stands in `password_file`.
+
+    `tls` "none" is for a server on this machine.
+    """
+
+    host: str
+    sender: Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>]+@[^@\s<>]+$")]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    tls: Tls = "starttls"
+    user: str | None = None
+    password_file: str | None = None
+
+
+class NoticesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By which ways people are told outside the console; `site` is its public address, which the notices link to."""
+
+    webhooks: list[WebhookSettings] = []
+    mail: MailSettings | None = None
+    site: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s]+)?$")] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The city.
 
@@ -51,7 +84,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernel says it is synchronised, "trusted" always. Below `least` ratings a place is shown with its count and no
     colour. A rating more than `future_s` ahead of the city's clock is held uncounted. Every `heartbeat_s` the city
     looks at its own health. `log` is the form of what it says on stderr. With `pki`, the CA's folder, devices that were
-    invited enrol here (`manyi pki invite`); without it nobody does.
+    invited enrol here (`manyi pki invite`); without it nobody does. `notices`: how leaders are told outside the
+    console.
     """
 
     database: str
@@ -67,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: Form = "json"
     series: SeriesSettings = SeriesSettings()
     pki: str | None = None
+    notices: NoticesSettings = NoticesSettings()
 
 
 def read(file: Path) -> Settings:
@@ -90,6 +125,7 @@ def read(file: Path) -> Settings:
         broker=settings.broker.seen_from(folder, key=settings.key),
         series=_series_seen_from(folder, settings.series),
         pki=None if settings.pki is None else str(folder / settings.pki),
+        notices=_notices_seen_from(folder, settings.notices),
     )
 
 
@@ -102,7 +138,33 @@ def check(settings: Settings, *, file: str) -> Settings:
         ZoneInfo(settings.zone)
     except (ZoneInfoNotFoundError, ValueError) as bad:
         raise SettingsError(f"{file}: zone: {settings.zone!r} is no IANA time zone such as Asia/Shanghai") from bad
+    _check_notices(settings.notices, file)
     return settings
+
+
+def _check_notices(notices: NoticesSettings, file: str) -> None:
+    names = [webhook.name for webhook in notices.webhooks]
+    if len(set(names)) != len(names):
+        raise SettingsError(f"{file}: notices.webhooks: a name is given twice")
+    for webhook in notices.webhooks:
+        address = urlsplit(webhook.url)
+        if address.scheme != "https" and address.hostname not in LOOPBACK:
+            raise SettingsError(f"{file}: notices.webhooks: {webhook.name}: url: only https leaves this machine")
+    mail = notices.mail
+    if mail is None:
+        return
+    if mail.tls == "none" and mail.host not in LOOPBACK:
+        raise SettingsError(f'{file}: notices.mail: tls = "none" is for a server on this machine')
+    if (mail.user is None) != (mail.password_file is None):
+        raise SettingsError(f"{file}: notices.mail: user and password_file go together")
+
+
+def _notices_seen_from(folder: Path, notices: NoticesSettings) -> NoticesSettings:
+    replace, mail = msgspec.structs.replace, notices.mail
+    if mail is not None and mail.password_file is not None:
+        mail = replace(mail, password_file=str(folder / mail.password_file))
+    webhooks = [replace(one, secret_file=str(folder / one.secret_file)) for one in notices.webhooks]
+    return replace(notices, webhooks=webhooks, mail=mail)
 
 
 def _series_seen_from(folder: Path, series: SeriesSettings) -> SeriesSettings:

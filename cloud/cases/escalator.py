@@ -1,7 +1,5 @@
 """Raising what is overdue, in whichever process has that duty: to the county at once, to the city days later."""
 
-import asyncio
-import logging
 from collections.abc import Callable
 
 from cloud.calendar import Calendar
@@ -11,20 +9,17 @@ from cloud.cases.desk import Listener
 from cloud.cases.policy import Policy
 from cloud.database import Database, unavailable
 from cloud.hours.rules import Offices
-from contract.errors import Unavailable
-
-logger = logging.getLogger(__name__)
+from cloud.rounds import Rounds
 
 # Deadlines are ends of days.
 LOOK_S = 30.0
 CASES_A_PAGE = 200
 
 
-class Escalator:
+class Escalator(Rounds):
     """Works on `database` as long as `may_raise()` says so; `now` is the city's time in ms.
 
-    `listeners` hear of every rise, after its commit, as `CaseDesk`'s do. `trouble`: why nothing is raised, while that
-    is so.
+    `listeners` hear of every rise, after its commit, as `CaseDesk`'s do.
     """
 
     def __init__(
@@ -37,27 +32,14 @@ class Escalator:
         now: Callable[[], int],
         may_raise: Callable[[], bool] = lambda: True,
     ) -> None:
+        super().__init__(LOOK_S, stopped="overdue cases are not raised")
         self.listeners: list[Listener] = []
-        self.trouble: str | None = None
         self._database = database
         self._policy = policy
         self._calendar = calendar
         self._offices = offices
         self._now = now
         self._may_raise = may_raise
-
-    async def run(self) -> None:
-        """Look again and again what is overdue, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Unavailable as away:
-                if self.trouble is None:
-                    logger.warning("overdue cases are not raised: %s", away)
-                self.trouble = str(away)
-            else:
-                self.trouble = None
-            await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Raise what is overdue by now, if that is our duty. Raises `Unavailable`."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cloud.alerts.store import waiting as waiting_for
 from cloud.calendar import Calendar
 from cloud.cases import reading
 from cloud.cases.case import State
@@ -22,7 +23,7 @@ class Glance(NamedTuple):
     """`today`: how many ratings came today. `score` (percent), `bounds` and `rated` are of the `DAYS` days before.
 
     Today's grades are not among them: whoever looks again and again would see each single one as it comes. `waiting`:
-    open cases by state; `overdue`: how many of them are.
+    open cases by state; `overdue`: how many of them are. `alerts`: how many wait for an answer of the person's.
     """
 
     today: int
@@ -31,6 +32,7 @@ class Glance(NamedTuple):
     bounds: Interval | None
     waiting: Mapping[State, int]
     overdue: int
+    alerts: int
 
     @property
     def open(self) -> int:
@@ -48,6 +50,7 @@ async def glance(reader: AsyncEngine, person: Person, calendar: Calendar, now: i
             before = plus(before, n)
     async with reader.connect() as connection:
         counts = await reading.counts(connection, names_of(person.place), viewer_of(person, now), calendar)
+        alerts = await waiting_for(connection, person.name)
     waiting: Counter[State] = Counter()
     for one in counts:
         waiting[one.state] += one.cases
@@ -58,4 +61,5 @@ async def glance(reader: AsyncEngine, person: Person, calendar: Calendar, now: i
         percent_interval(interval(before)) if any(before) else None,
         waiting,
         sum(one.overdue for one in counts),
+        alerts,
     )

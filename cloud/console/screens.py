@@ -31,11 +31,14 @@ class Entry(NamedTuple):
 _MENU = (
     Entry("/desk", "menu.desk", "d"),
     Entry("/cases", "menu.cases", "c"),
+    Entry("/alerts", "menu.alerts", "a"),
+    Entry("/rota", "menu.rota", "t"),
     Entry("/devices", "menu.devices", "v"),
     Entry("/quarantine", "menu.quarantine", "q"),
     Entry("/seals", "menu.seals", "s"),
     Entry("/people", "menu.people", "p"),
     Entry("/keys", "menu.keys", "k"),
+    Entry("/notices", "menu.notices", "n"),
     Entry("/changes", "menu.changes", "l"),
     Entry("/wall", "menu.wall", "w"),
 )

@@ -6,17 +6,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import cloud.alerts.tables
 import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
+import cloud.digests.tables
 import cloud.filtered.tables
 import cloud.hours.tables
 import cloud.judgements.tables
 import cloud.ledger.tables
 import cloud.misuse.tables
+import cloud.notices.tables
 import cloud.people.tables
 import cloud.quarantine.tables
 import cloud.registry.tables
+import cloud.rota.tables
 import cloud.series.tables
 import cloud.tallies.tables  # noqa: F401  (every room's tables belong to the schema)
 from cloud.copy.rules import in_order

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from cloud.hours.rules import CITY
-from cloud.people.rules import ROLES, Person, Role, within
+from cloud.people.rules import LEADERS, ROLES, Person, Role, within
 from contract.enrolment import ENROL, RENEW
 
 ANYBODY: frozenset[Role] = frozenset()
@@ -88,6 +88,17 @@ TABLE: Mapping[Route, Rule] = {
     ("GET", "/cases/stream"): Rule(PEOPLE),
     ("GET", "/cases/{number}"): Rule(PEOPLE, Held("case", "number")),
     ("POST", "/cases/{number}/act"): Rule(PEOPLE - {"auditor"}, Held("case", "number")),
+    ("GET", "/api/alerts"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/api/alerts/{number}"): Rule(PLACES, Held("alert", "number")),
+    ("POST", "/api/alerts/{number}/steps"): Rule(LEADERS, Held("alert", "number")),
+    ("GET", "/alerts"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/alerts/{number}"): Rule(PLACES, Held("alert", "number")),
+    ("POST", "/alerts/{number}/act"): Rule(LEADERS, Held("alert", "number")),
+    ("GET", "/rota"): Rule(PLACES, Where("place", OWN)),
+    ("POST", "/rota"): Rule(LEADERS - {"township"}, Where("place", OWN)),
+    ("POST", "/rota/end"): Rule(LEADERS - {"township"}, Where("place", OWN)),
+    ("GET", "/notices"): Rule(CITY_WIDE),
+    ("POST", "/notices/{number}/again"): Rule(CITY_WIDE - {"auditor"}),
     ("GET", "/devices"): Rule(PLACES, Where("place", OWN)),
     ("GET", "/quarantine"): Rule(CITY_WIDE),
     ("GET", "/seals"): Rule(PEOPLE),

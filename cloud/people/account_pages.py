@@ -10,10 +10,10 @@ from cloud.console.listing import Cell, Column, Listing
 from cloud.door.asker import asker_of
 from cloud.hours.rules import CITY
 from cloud.people import accounts, sessions
-from cloud.people.accounts import Account
+from cloud.people.accounts import Account, Holder
 from cloud.people.inviting import invite
 from cloud.people.office import Office
-from cloud.people.rules import ROLES, person_of
+from cloud.people.rules import ROLES, mailbox_of, person_of
 from contract.errors import SettingsError
 
 Text = Annotated[str, Form(max_length=300)]
@@ -48,19 +48,19 @@ class Pages:
         return await self._people(request)
 
     async def put(
-        self, request: Request, name: Text, called: Text, role: Text, place: Text, person: Text = ""
+        self, request: Request, name: Text, called: Text, role: Text, place: Text, person: Text = "", mail: Text = ""
     ) -> Response:
         """Make an account, or change it, and show its one-time link."""
         try:
             wanted = person_of(name.strip(), role, place.strip())
+            box = mailbox_of(mail.strip())
         except SettingsError as bad:
             return await self._people(request, said=str(bad))
         async with self._database.writer.begin() as connection:
             secret = await invite(
                 connection,
                 wanted,
-                called.strip() or wanted.name,
-                person.strip() or None,
+                Holder(called.strip() or wanted.name, person.strip() or None, box),
                 now=self._now(),
                 random_bits=self._random_bits,
                 by=asker_of(request).person.name,

@@ -8,17 +8,17 @@ import cloud.people.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.people.rules import Person, Role
 
-_FIELDS = "name, called, role, place, person, password, created_at, ended_at, failures, locked_until"
+_FIELDS = "name, called, role, place, person, mail, password, created_at, ended_at, failures, locked_until"
 ONE = f"SELECT {_FIELDS} FROM account WHERE name = :name"  # noqa: S608  (our own columns)
 ALL = f"SELECT {_FIELDS} FROM account ORDER BY name"  # noqa: S608
 # Somebody may begin by a link alone as long as there is nobody who could let others in.
 ADMINS = "SELECT count(*) FROM account WHERE role = 'admin' AND password IS NOT NULL AND ended_at IS NULL"
 
 PUT = """
-INSERT INTO account (name, called, role, place, person, password, created_at, ended_at, failures, locked_until)
-VALUES (:name, :called, :role, :place, :person, NULL, :created_at, NULL, 0, NULL)
+INSERT INTO account (name, called, role, place, person, mail, password, created_at, ended_at, failures, locked_until)
+VALUES (:name, :called, :role, :place, :person, :mail, NULL, :created_at, NULL, 0, NULL)
 ON CONFLICT (name) DO UPDATE SET called = excluded.called, role = excluded.role, place = excluded.place,
-    person = excluded.person
+    person = excluded.person, mail = excluded.mail
 """
 
 END = "UPDATE account SET ended_at = :at WHERE name = :name AND ended_at IS NULL"
@@ -40,13 +40,14 @@ DROP_LINKS = "DELETE FROM account_link WHERE (name = :name AND name <> '') OR en
 
 
 class Account(NamedTuple):
-    """`called`: the person's own name. `person`: who that is among those on duty. Moments are ms."""
+    """`called`: the person's own name. `person`: who that is among those on duty. `mail`: a mailbox. Moments are ms."""
 
     name: str
     called: str
     role: Role
     place: str
     person: str | None
+    mail: str | None
     password: str | None
     created_at: int
     ended_at: int | None
@@ -65,6 +66,14 @@ class Account(NamedTuple):
     def holder(self) -> Person:
         """Who comes in by it."""
         return Person(self.name, self.role, self.place)
+
+
+class Holder(NamedTuple):
+    """Who holds an account: what they are `called`, their code among those on `duty`, and their mailbox."""
+
+    called: str
+    duty: str | None = None
+    mail: str | None = None
 
 
 async def named(connection: AsyncConnection, name: str) -> Account | None:
@@ -89,9 +98,10 @@ async def has_admin(connection: AsyncConnection) -> bool:
     return bool(await fetch_value(connection, ADMINS))
 
 
-async def put(connection: AsyncConnection, person: Person, called: str, duty: str | None, now: int) -> None:
-    """Make the account of `person`, or change it; `duty` is its holder's code among those on duty."""
-    await write(connection, PUT, [(person.name, called, person.role, person.place, duty, now)])
+async def put(connection: AsyncConnection, person: Person, holder: Holder, now: int) -> None:
+    """Make the account of `person`, or change it."""
+    called, duty, mail = holder
+    await write(connection, PUT, [(person.name, called, person.role, person.place, duty, mail, now)])
 
 
 async def end(connection: AsyncConnection, name: str, now: int) -> None:

@@ -8,7 +8,7 @@ from cloud.changes import store as changes
 from cloud.database import Database, unavailable
 from cloud.hours.rules import CITY
 from cloud.people import accounts, sessions
-from cloud.people.accounts import Account
+from cloud.people.accounts import Account, Holder
 from cloud.people.inviting import new_link
 from cloud.people.passwords import Passwords
 from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, Person, locked_until, person_of, weak
@@ -124,7 +124,8 @@ class Entry:
                 if taken is None or (first and await accounts.has_admin(connection)):
                     raise Barred("link.over")
                 if first:
-                    await accounts.put(connection, person_of(name, "admin", CITY), called.strip(), None, self._now())
+                    admin = person_of(name, "admin", CITY)
+                    await accounts.put(connection, admin, Holder(called.strip()), self._now())
                 opened = await self._begin(connection, owner or name, kept)
         self._visitors.forget()
         return opened

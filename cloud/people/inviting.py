@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.changes import store as changes
 from cloud.people import accounts
+from cloud.people.accounts import Holder
 from cloud.people.rules import LINK_MS, Person
 from cloud.people.secret import digest, fresh
 
@@ -13,8 +14,7 @@ from cloud.people.secret import digest, fresh
 async def invite(
     connection: AsyncConnection,
     person: Person,
-    called: str,
-    duty: str | None,
+    holder: Holder,
     *,
     now: int,
     random_bits: Callable[[int], int],
@@ -22,12 +22,12 @@ async def invite(
 ) -> str:
     """Make the account of `person`, or change it, at city time `now` (ms); the secret of its link.
 
-    `duty`: the holder's code among those on duty. `by` is who invites.
+    `by` is who invites.
     """
     before = await accounts.named(connection, person.name)
-    await accounts.put(connection, person, called, duty, now)
+    await accounts.put(connection, person, holder, now)
     what = "make-account" if before is None else "change-account"
-    await changes.note(connection, now, by, what, person.name, person.place, role=person.role, called=called)
+    await changes.note(connection, now, by, what, person.name, person.place, role=person.role, called=holder.called)
     return await new_link(connection, person.name, LINK_MS, now=now, random_bits=random_bits)
 
 

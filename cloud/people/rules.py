@@ -16,10 +16,14 @@ Role = Literal["wall", "clerk", "township", "supervisor", "operator", "auditor",
 ROLES: tuple[Role, ...] = get_args(Role)
 # Who sees a single rating with its window at once; everybody else when others came or time passed.
 AT_ONCE: frozenset[Role] = frozenset({"operator", "admin"})
+# Who can be a leader on duty: whoever may act in a place. A clerk sees one window, an auditor changes nothing.
+LEADERS: frozenset[Role] = frozenset({"township", "supervisor", "operator", "admin"})
 
 # How a name is written that somebody types to come in; those in `RESERVED` stand for nobody in the log of changes.
 RESERVED = frozenset({"system", "citizen", "machine", "registration"})
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
+# Good enough to tell a mailbox from a slip, and safe in the header of a mail.
+_MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _COUNTY = re.compile(r"[0-9]{6}")
 # A township, a node or a window.
 _INNER = re.compile(f"{TOWNSHIP.pattern}|{NODE.pattern}(/{WINDOW.pattern})?")
@@ -68,6 +72,13 @@ def person_of(name: str, role: str, place: str) -> Person:
     if not fits(role, place):
         raise SettingsError(f"place {place!r}: {_KIND_OF.get(role, 'the role is for the whole city, so city')}")
     return Person(name, role, place)
+
+
+def mailbox_of(text: str) -> str | None:
+    """Return the mailbox that `text` is, None where it is empty; `SettingsError` where it cannot be one."""
+    if text and not _MAILBOX.fullmatch(text):
+        raise SettingsError("mail: it is written such as li.min@heze.gov.cn")
+    return text or None
 
 
 MINUTE_MS = 60_000

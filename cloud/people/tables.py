@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from cloud.database import metadata
 
 # `password`: Argon2's own text, NULL until its holder has set one. `person`: who it is among those on duty, if anybody.
+# `mail`: where notices go, if anywhere.
 account = Table(
     "account",
     metadata,
@@ -13,6 +14,7 @@ account = Table(
     Column("role", Text, nullable=False),
     Column("place", Text, nullable=False),
     Column("person", Text),
+    Column("mail", Text),
     Column("password", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),

@@ -4,16 +4,15 @@ A city that was restored from a backup lacks the seals since. Gateways have kept
 does not know them, and hand them back: they enter the ledger as witnesses, and the next seal is chained to them.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
+from cloud.rounds import Rounds
 from cloud.seals import store
 from cloud.seals.closing import bear_witness, close
 from cloud.seals.rules import day_to_close
-from contract.errors import Unavailable
 from contract.signing import Signer
 from proof.seals import Sealed
 
@@ -29,7 +28,7 @@ GRACE_S = 60.0
 _RETURNED = 4_000
 
 
-class Sealer:
+class Sealer(Rounds):
     """Every worker knows the newest seals, whoever makes them.
 
     `newest`: up to `KEPT` of them, the newest first; `listeners` are called when they changed. `trouble`: why a day
@@ -51,9 +50,9 @@ class Sealer:
 
         `may_seal()`: whether it is our duty, and townships are heard; `monotonic`: seconds of any steady clock.
         """
+        super().__init__(LOOK_S, stopped="the day cannot be sealed")
         self.newest: list[Sealed] = []
         self.listeners: list[Callable[[], None]] = []
-        self.trouble: str | None = None
         self._database = database
         self._signer = signer
         self._calendar = calendar
@@ -75,19 +74,6 @@ class Sealer:
         for one in some:
             if one.seal.number > known and len(self._returned) < _RETURNED:
                 self._returned.setdefault(one.seal.number, one)
-
-    async def run(self) -> None:
-        """Look again and again whether a day is over, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Unavailable as away:
-                if self.trouble is None:
-                    logger.warning("the day cannot be sealed: %s", away)
-                self.trouble = str(away)
-            else:
-                self.trouble = None
-            await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Close the day that is over, if that is our duty and it is not closed. Raises `Unavailable`."""

@@ -1,6 +1,5 @@
 """The series that the settings ask for, opened: who reads it and who feeds it."""
 
-import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloud.calendar import Calendar
 from cloud.database import Database
+from cloud.secretfile import secret_in
 from cloud.series.embedded import Embedded
 from cloud.series.port import Series
 from cloud.settings import SeriesSettings
-from contract.errors import SettingsError
 
 if TYPE_CHECKING:
     from cloud.series.feeder import Feeder
@@ -54,14 +53,5 @@ def influx_of(settings: SeriesSettings) -> "Influx":
     """Return the InfluxDB of `settings`, not opened yet; raises `SettingsError`."""
     from cloud.series.influx import Influx  # noqa: PLC0415
 
-    token = "" if settings.token_file is None else _token(Path(settings.token_file))
+    token = "" if settings.token_file is None else secret_in(Path(settings.token_file), "series.token_file")
     return Influx(settings.url, database=settings.database, token=token, org=settings.org)
-
-
-def _token(file: Path) -> str:
-    try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise SettingsError(f"series.token_file: {file}: others can read it; run: chmod 600 {file}")
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as bad:
-        raise SettingsError(f"series.token_file: {file}: cannot be read: {bad}") from bad

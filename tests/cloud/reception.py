@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from cloud.alerts import store as alerts
+from cloud.alerts.rules import of_case
 from cloud.calendar import Calendar
 from cloud.cases import policy
 from cloud.cases import store as cases
@@ -17,6 +19,7 @@ from cloud.cases.rules import opened
 from cloud.city import City
 from cloud.hours.holder import offices_of
 from cloud.hours.rules import NOTHING
+from cloud.people.accounts import Holder
 from cloud.people.inviting import invite
 from cloud.people.rules import Person, Role
 from cloud.people.secret import digest
@@ -63,16 +66,21 @@ class Stage:
             base_url=self.address.rstrip("/"), trust_env=False, headers={"Authorization": f"Bearer {key_of(role)}"}
         )
 
-    async def account(self, name: str, role: Role) -> str:
+    async def account(self, name: str, role: Role, *, mail: str | None = None) -> str:
         """Make an account; the secret of its one-time link."""
         async with await self.where.open() as database, database.writer.begin() as connection:
             person = Person(name, role, OWN.get(role, "city"))
             return await invite(
-                connection, person, name.title(), None, now=self.now, random_bits=secrets.randbits, by="test"
+                connection,
+                person,
+                Holder(name.title(), mail=mail),
+                now=self.now,
+                random_bits=secrets.randbits,
+                by="test",
             )
 
     async def open_cases(self, *windows: str) -> None:
-        """Open a case of each of `windows`, numbered from 1, which everybody sees."""
+        """Open a case of each of `windows`, numbered from 1, which everybody sees, with an alert of the same number."""
         calendar = Calendar("Asia/Shanghai")
         offices = offices_of(NOTHING, calendar)
         async with await self.where.open() as database, database.writer.begin() as connection:
@@ -81,6 +89,7 @@ class Stage:
                 await cases.put(connection, [opened(number, window, self.now, self.now, terms)])
                 rating = Rating(window.partition("/")[0], "A" * 10, number, window, self.now, number, self.now, 0, 0)
                 await cases.put_ratings(connection, [(rating, number)])
+                await alerts.put(connection, [of_case(number, number, 1, window, "township", self.now)])
 
     async def come_in(self, browser: httpx.AsyncClient, name: str, role: Role) -> None:
         """Make an account and come in by its link."""

@@ -20,6 +20,7 @@ from cloud.judgements import store as judgements
 from cloud.ledger.store import Entry, enter
 from cloud.misuse import store as misuse
 from cloud.people import sessions, tokens
+from cloud.people.accounts import Holder
 from cloud.people.inviting import invite
 from cloud.people.rules import Person
 from cloud.people.tokens import TokenForm
@@ -65,7 +66,7 @@ async def city(desk: Desk) -> Desk:
         await write(connection, registry.PUT_CONFIG, [(NODE, 7, '{"say":"满意"}')])
         await auditors.put(connection, [AuditorForm("wang", "王审计", "A" * 43)], NOW)
         await invite(
-            connection, Person("li", "admin", "city"), "李", None, now=NOW, random_bits=lambda bits: bits, by="test"
+            connection, Person("li", "admin", "city"), Holder("李"), now=NOW, random_bits=lambda bits: bits, by="test"
         )
         await sessions.begin(connection, "d" * 64, "li", "word", NOW, NOW + 1)
         await tokens.put(connection, [TokenForm("wall-1", "wall", "e" * 64)], NOW)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from cloud.alerts import policy as alerts_policy
 from cloud.board.picture import CITY, Ailing, Nodes, Trouble
 from cloud.calendar import Calendar
 from cloud.cases.casework import Casework
@@ -29,7 +30,8 @@ from cloud.registry.snapshot import Registry
 from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
 from cloud.seals.worker import Sealer
-from cloud.settings import Settings
+from cloud.settings import NoticesSettings, Settings
+from cloud.telling import Telling
 from contract import topics
 from contract.bundle import pack
 from contract.codec import encode
@@ -367,7 +369,18 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         monotonic=time.monotonic,
     )
     casework = Casework(database, policy=shipped(), calendar=CALENDAR, offices=offices.current, now=lambda: NOW)
-    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), casework, sealer, offices)
+    telling = Telling(
+        database,
+        NoticesSettings(),
+        policy=alerts_policy.shipped(),
+        veil=shipped().veil,
+        calendar=CALENDAR,
+        registry=lambda: holder.current,
+        now=lambda: NOW,
+        known=lambda: True,
+        on_duty=lambda: True,
+    )
+    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), casework, telling, sealer, offices)
     families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value

@@ -1,0 +1,1 @@
+"""How each place did yesterday and last week, told to its leaders on duty in the morning."""
