@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import httpx
 
@@ -24,7 +25,7 @@ from cloud.people.inviting import invite
 from cloud.people.rules import Person, Role
 from cloud.people.secret import digest
 from cloud.people.tokens import TokenForm, put
-from cloud.settings import Http, Settings
+from cloud.settings import Http, NoticesSettings, Settings
 from contract.signing import Signer
 from tests.cloud.where import Where
 from transport.broker import Broker
@@ -79,8 +80,8 @@ class Stage:
                 by="test",
             )
 
-    async def open_cases(self, *windows: str) -> None:
-        """Open a case of each of `windows`, numbered from 1, which everybody sees, with an alert of the same number."""
+    async def open_cases(self, *windows: str, alerted: bool = True) -> None:
+        """Open a case of each of `windows`, numbered from 1, which everybody sees; with an alert of the same number."""
         calendar = Calendar("Asia/Shanghai")
         offices = offices_of(NOTHING, calendar)
         async with await self.where.open() as database, database.writer.begin() as connection:
@@ -89,7 +90,8 @@ class Stage:
                 await cases.put(connection, [opened(number, window, self.now, self.now, terms)])
                 rating = Rating(window.partition("/")[0], "A" * 10, number, window, self.now, number, self.now, 0, 0)
                 await cases.put_ratings(connection, [(rating, number)])
-                await alerts.put(connection, [of_case(number, number, 1, window, "township", self.now)])
+                if alerted:
+                    await alerts.put(connection, [of_case(number, number, 1, window, "township", self.now)])
 
     async def come_in(self, browser: httpx.AsyncClient, name: str, role: Role) -> None:
         """Make an account and come in by its link."""
@@ -103,15 +105,32 @@ def key_of(role: Role) -> str:
 
 
 @asynccontextmanager
-async def open_stage(where: Where) -> AsyncIterator[Stage]:
-    """A city with a key for every role."""
-    stage = Stage(where)
+async def open_stage(where: Where, *, notices: NoticesSettings | None = None, now: int = NOW) -> AsyncIterator[Stage]:
+    """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself."""
+    stage = Stage(where, now=now)
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
         forms = [TokenForm(f"{role}-key", role, digest(key_of(role)), OWN.get(role, "city")) for role in roles]
         await put(connection, forms, NOW)
+    with ExitStack() as patched:
+        if notices is not None:
+            # The machine's clock since its boot is turned with the city's, which would call it stepped.
+            patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
+        async with _running(stage, notices or NoticesSettings(), trusted=notices is not None):
+            yield stage
+
+
+@asynccontextmanager
+async def _running(stage: Stage, notices: NoticesSettings, *, trusted: bool) -> AsyncIterator[None]:
     city = City(
-        Settings(where.database, "", Broker("127.0.0.1", 1), Http(port=0)),
+        Settings(
+            stage.where.database,
+            "",
+            Broker("127.0.0.1", 1),
+            Http(port=0),
+            clock="trusted" if trusted else "kernel",
+            notices=notices,
+        ),
         signer=Signer(bytes(32)),
         now=lambda: stage.now,
         monotonic=lambda: stage.ticks,
@@ -122,5 +141,5 @@ async def open_stage(where: Where) -> AsyncIterator[Stage]:
         tasks.create_task(city.run())
         await city.ready.wait()
         stage.address = city.address
-        yield stage
+        yield
         city.stop()

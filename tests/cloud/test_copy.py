@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud.alerts import store as alerts
+from cloud.alerts.alert import Figures
+from cloud.alerts.rules import of_case, of_rate
 from cloud.cases import store as cases
 from cloud.cases.case import Rating
 from cloud.cases.rules import opened
@@ -13,12 +16,16 @@ from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import APPENDED, COUNTED, Mark, Sum, goes_on, in_order
 from cloud.copy.target import check_finished
 from cloud.database import metadata, open_database, write
+from cloud.digests import store as digests
+from cloud.digests.rules import Period
 from cloud.filtered import store as filtered
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
 from cloud.judgements import store as judgements
 from cloud.ledger.store import Entry, enter
 from cloud.misuse import store as misuse
+from cloud.notices import store as notices
+from cloud.notices.letter import Letter, Line
 from cloud.people import sessions, tokens
 from cloud.people.accounts import Holder
 from cloud.people.inviting import invite
@@ -29,6 +36,8 @@ from cloud.quarantine.rules import poison
 from cloud.registry import auditors
 from cloud.registry import store as registry
 from cloud.registry.auditors import AuditorForm
+from cloud.rota import store as rota
+from cloud.rota.rules import Turn
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
 from contract.batch import Batch
@@ -83,6 +92,13 @@ async def city(desk: Desk) -> Desk:
         case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
+        await rota.put(connection, Turn("city", 5, None, "li", None))
+        alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
+        await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])
+        await alerts.move(connection, NOW)
+        letter = Letter("day", Line("日报", "digest"), [], "/desk")
+        await notices.put(connection, "li", ["webhook oa", "mail"], letter, NOW)
+        await digests.move(connection, Period("day", "2026-11-21", "2026-11-21"))
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"
         closures, days = [Closure("city", day, day, "停电")], [SpecialDay(day, "rest", "x")]

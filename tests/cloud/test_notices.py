@@ -5,14 +5,12 @@ import hmac
 import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Thread
 from typing import cast
 
 import pytest
@@ -39,6 +37,7 @@ from cloud.people.accounts import Holder
 from cloud.people.rules import Person, mailbox_of
 from cloud.settings import MailSettings, NoticesSettings, WebhookSettings
 from contract.errors import SettingsError
+from tests.cloud.receiver import Receiver
 
 NOW = 1_795_370_494_364
 SECRET = b"k" * 32
@@ -48,41 +47,6 @@ WANG = To("wang", "王建国", "wang@example.org")
 
 def notice(at: int = NOW, attempts: int = 0) -> Notice:
     return Notice(7, at, "wang", "webhook oa", LETTER, attempts, NOW, None, None)
-
-
-class Receiver:
-    """A webhook's other end: what it was sent, and what it answers."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.heard: list[tuple[dict[str, str], bytes]] = []
-        self.status = 204
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.heard.append((dict(self.headers), body))
-                self.send_response(receiver.status)
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Keep quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-
-    @contextmanager
-    def open(self) -> Iterator["Receiver"]:
-        thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
 
 @pytest.fixture
