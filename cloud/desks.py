@@ -22,13 +22,19 @@ from cloud.health import pages as devices_pages
 from cloud.health.metrics import Source, gauges
 from cloud.health.routes import Check
 from cloud.health.rules import Device
+from cloud.hours import pages as hours_pages
+from cloud.hours.changing import Changing
 from cloud.hours.rules import Offices
 from cloud.notices import pages as notices
+from cloud.imports import pages as imports_pages
+from cloud.imports.importer import Importer
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
 from cloud.rota import pages as rota
 from cloud.seals import pages as seals
+from cloud.staffing import pages as staffing_pages
+from cloud.staffing.seats import Seats
 
 
 class Desks:
@@ -53,8 +59,20 @@ class Desks:
         answering = AlertDesk(database, now=now)
         alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)
         reception.rooms["alert"] = alerts.where
+        changing = Changing(database, now=now)
+        closures = hours_pages.Pages(
+            database.reader, changing, screens, registry=registry, offices=offices, calendar=calendar, now=now
+        )
+        seats = Seats(database, registry=registry, calendar=calendar, now=now)
+        front = console.Pages(
+            database.reader, screens, seats, registry=registry, calendar=calendar, now=now, year=closures.year
+        )
+        duties = staffing_pages.Pages(
+            database.reader, seats, screens, front.shown, registry=registry, calendar=calendar, now=now
+        )
+        importer = Importer(database, names=imports_pages.headings(), zone=calendar.zone, now=now)
         self.routers: Sequence[APIRouter] = (
-            console.router(database.reader, screens, registry=registry, calendar=calendar, now=now),
+            front.router(),
             *reception.routers(screens, calendar),
             cases.router(),
             cases_routes.router(database.reader, desk, calendar=calendar, now=now),
@@ -65,6 +83,9 @@ class Desks:
             devices_pages.router(devices, screens, registry=registry, shown=calendar.shown),
             quarantine.router(database.reader, screens, shown=calendar.shown),
             seals.router(database.reader, screens, shown=calendar.shown),
+            closures.router(),
+            duties.router(),
+            imports_pages.Pages(database.reader, importer, screens, calendar).router(),
         )
         self.checks: Sequence[tuple[str, Check]] = ()
         self.sources: Sequence[Source] = (self._figures,)

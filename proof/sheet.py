@@ -35,7 +35,7 @@ def harmless(cell: Cell) -> Cell:
 def pairs(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[int, str, str]]:
     """The number, counted from 1, and the first two cells as text, of each of `rows` that has either."""
     for number, row in enumerate(rows, start=1):
-        first, second = (*map(_text, row[:2]), "", "")[:2]
+        first, second = (*map(text_of, row[:2]), "", "")[:2]
         if first or second:
             yield number, first, second
 
@@ -48,8 +48,8 @@ def named(first: str) -> bool:
     return any(letter.isdigit() for letter in first)
 
 
-def _text(cell: Cell) -> str:
-    """What the cell shows: a spreadsheet keeps 371721121 as a number, and hands it over as 371721121.0 at times."""
+def text_of(cell: Cell) -> str:
+    """Return what the cell shows: a spreadsheet keeps 371721121 as a number, and gives it as 371721121.0 at times."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():

@@ -6,7 +6,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree.ElementTree import ParseError
 
 from contract.errors import SettingsError
@@ -17,19 +20,42 @@ _ENCODINGS = ("utf-8-sig", "gb18030")
 _SUFFIXES = (".csv", ".xlsx")
 
 
+class Limits(NamedTuple):
+    """How much of a table is read: `rows`, `columns` (what is beyond them is left out), and unpacked `size` in bytes.
+
+    A few kilobytes of an Excel file can stand for gigabytes.
+    """
+
+    rows: int
+    columns: int
+    size: int
+
+
 def read(file: Path) -> list[Sequence[Cell]]:
     """Return the rows of a CSV file, or of the first sheet of an Excel one, by its suffix; there is at least one.
 
     Raises `SettingsError`.
     """
     try:
-        rows = _rows_of(file)
+        raw = file.read_bytes()
     except OSError as bad:
         raise SettingsError(f"{file} cannot be read: {bad.strerror or bad}") from bad
-    except (zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError) as bad:
-        raise SettingsError(f"{file} is no table that can be read: {bad}") from bad
+    return parse(str(file), raw)
+
+
+def parse(name: str, raw: bytes, limits: Limits | None = None) -> list[Sequence[Cell]]:
+    """Return the rows of the table `raw`, by the suffix of its `name`; there is at least one.
+
+    Raises `SettingsError`, also for what is beyond `limits`.
+    """
+    try:
+        rows = _rows_of(name, raw, limits)
+    except (OSError, zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError, NotImplementedError) as bad:
+        raise SettingsError(f"{name} is no table that can be read: {bad}") from bad
     if not rows:
-        raise SettingsError(f"{file}: there is no row in it")
+        raise SettingsError(f"{name}: there is no row in it")
+    if limits is not None and len(rows) > limits.rows:
+        raise SettingsError(f"{name}: more than {limits.rows} rows; cut it into several files")
     return rows
 
 
@@ -60,34 +86,45 @@ def write(file: Path, sheets: Sequence[Sheet]) -> None:
             half.unlink(missing_ok=True)
 
 
-def _rows_of(file: Path) -> list[Sequence[Cell]]:
-    match file.suffix.lower():
+def _rows_of(name: str, raw: bytes, limits: Limits | None) -> list[Sequence[Cell]]:
+    most = None if limits is None else limits.rows + 1
+    columns = None if limits is None else limits.columns
+    match Path(name).suffix.lower():
         case ".csv":
-            rows = csv.reader(_text(file).splitlines(), strict=True)
+            rows = csv.reader(_text(name, raw).splitlines(), strict=True)
             try:
-                return list(rows)
+                return [row[:columns] for row in islice(rows, most)]
             except csv.Error as bad:
                 raise ValueError(f"line {rows.line_num}: {bad}") from bad
         case ".xlsx":
             from openpyxl import load_workbook  # noqa: PLC0415  (takes longer to load than many a table to read)
 
-            with file.open("rb") as book:
-                page = load_workbook(book, read_only=True, data_only=True).worksheets[0]
-                # A program that writes rows as they come cannot say how many there will be, and says A1.
-                page.reset_dimensions()
-                return [[_plain(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+            if limits is not None:
+                _check_size(raw, limits.size)
+            page = load_workbook(BytesIO(raw), read_only=True, data_only=True).worksheets[0]
+            # A program that writes rows as they come cannot say how many there will be, and says A1.
+            page.reset_dimensions()
+            found = page.iter_rows(max_row=most, max_col=columns, values_only=True)
+            return [[_plain(cell) for cell in row] for row in found]
         case _:
-            raise SettingsError(f"{file}: expected a table called .csv or .xlsx")
+            raise SettingsError(f"{name}: expected a table called .csv or .xlsx")
 
 
-def _text(file: Path) -> str:
-    raw = file.read_bytes()
+def _check_size(raw: bytes, most: int) -> None:
+    """`ValueError` where the file holds more than `most` bytes; of no part is more read than it says that it has."""
+    with zipfile.ZipFile(BytesIO(raw)) as book:
+        size = sum(part.file_size for part in book.infolist())
+    if size > most:
+        raise ValueError(f"it holds {size} bytes, and at most {most} are read")
+
+
+def _text(name: str, raw: bytes) -> str:
     for encoding in _ENCODINGS:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise SettingsError(f"{file} is neither UTF-8 nor GB 18030 text; save it as one of these, or as .xlsx")
+    raise SettingsError(f"{name} is neither UTF-8 nor GB 18030 text; save it as one of these, or as .xlsx")
 
 
 def _plain(cell: object) -> Cell:

@@ -40,6 +40,9 @@ _MENU = (
     Entry("/keys", "menu.keys", "k"),
     Entry("/notices", "menu.notices", "n"),
     Entry("/changes", "menu.changes", "l"),
+    Entry("/duties", "menu.duties", "u"),
+    Entry("/closures", "menu.closures", "o"),
+    Entry("/imports", "menu.imports", "i"),
     Entry("/wall", "menu.wall", "w"),
 )
 
@@ -84,7 +87,14 @@ class Screens:
         return answer
 
     def listed(
-        self, request: Request, template: str, listing: Listing, *, status: int = 200, **facts: object
+        self,
+        request: Request,
+        template: str,
+        listing: Listing,
+        *,
+        status: int = 200,
+        here: str | None = None,
+        **facts: object,
     ) -> Response:
         """Return `listing` within `template`, or as a CSV file where `?as=csv` asks for that."""
         if request.query_params.get("as") == "csv":
@@ -95,7 +105,7 @@ class Screens:
             }
             return Response(text, 200, headers, "text/csv; charset=utf-8")
         export = str(request.url.include_query_params(**{"as": "csv"}).query)
-        return self.page(request, template, status=status, here=None, listing=listing, export=f"?{export}", **facts)
+        return self.page(request, template, status=status, here=here, listing=listing, export=f"?{export}", **facts)
 
     def word(self, request: Request, key: str, **figures: object) -> str:
         """Return the words for `key` in the asker's language."""

@@ -13,6 +13,7 @@ import cloud.clocks.tables
 import cloud.digests.tables
 import cloud.filtered.tables
 import cloud.hours.tables
+import cloud.imports.tables
 import cloud.judgements.tables
 import cloud.ledger.tables
 import cloud.misuse.tables
@@ -22,6 +23,7 @@ import cloud.quarantine.tables
 import cloud.registry.tables
 import cloud.rota.tables
 import cloud.series.tables
+import cloud.staffing.tables
 import cloud.tallies.tables  # noqa: F401  (every room's tables belong to the schema)
 from cloud.copy.rules import in_order
 from cloud.database import fetch, metadata

@@ -106,7 +106,7 @@ class Door:
         if verdict is not Verdict.GRANTED:
             raise Turned(problem(403, _WHY[verdict]))
         if request.method not in SAFE:
-            await check_own(request, visitor)
+            await check_own(request, visitor, file=rule.file)
         if visitor is not None:
             with suppress(Unavailable):
                 await self._stay(visitor)

@@ -20,7 +20,10 @@ BOARD: frozenset[Role] = CITY_WIDE | {"wall"}
 PLACES: frozenset[Role] = CITY_WIDE | {"township", "supervisor"}
 FLAGS: frozenset[Role] = CITY_WIDE | {"supervisor"}
 ADMIN: frozenset[Role] = frozenset({"admin"})
+OPERATORS: frozenset[Role] = frozenset({"operator", "admin"})
 OWN = ""
+# Of a table that is imported.
+_MOST_TABLE = 10 * 1024 * 1024
 
 
 class Where(NamedTuple):
@@ -44,12 +47,13 @@ class Rule(NamedTuple):
     """`roles`: who may; ANYBODY: also who did not come in. `place`: what must lie in the asker's own place.
 
     Without `place` a request is about no place, or its answer holds only what is the asker's. `hangs`: a page that a
-    wall may come to by its key in the address.
+    wall may come to by its key in the address. `file`: how many bytes of a file may come with its form.
     """
 
     roles: frozenset[Role]
     place: Where | Held | None = None
     hangs: bool = False
+    file: int = 0
 
 
 Route = tuple[str, str]
@@ -103,6 +107,21 @@ TABLE: Mapping[Route, Rule] = {
     ("GET", "/quarantine"): Rule(CITY_WIDE),
     ("GET", "/seals"): Rule(PEOPLE),
     ("GET", "/changes"): Rule(frozenset({"admin", "auditor"})),
+    ("GET", "/duties"): Rule(PEOPLE, Where("place", OWN)),
+    ("POST", "/desk/sit"): Rule(frozenset({"clerk"})),
+    ("POST", "/desk/leave"): Rule(frozenset({"clerk"})),
+    ("GET", "/closures"): Rule(PLACES, Where("place", OWN)),
+    ("POST", "/closures"): Rule(OPERATORS | {"supervisor"}, Where("place", OWN)),
+    ("POST", "/closures/end"): Rule(OPERATORS | {"supervisor"}, Where("place", OWN)),
+    ("POST", "/closures/days"): Rule(OPERATORS),
+    ("POST", "/closures/days/end"): Rule(OPERATORS),
+    ("GET", "/imports"): Rule(OPERATORS),
+    ("POST", "/imports"): Rule(OPERATORS, file=_MOST_TABLE),
+    ("GET", "/imports/template/{kind}"): Rule(OPERATORS),
+    ("POST", "/imports/old/drop"): Rule(OPERATORS),
+    ("GET", "/imports/{number}"): Rule(OPERATORS),
+    ("POST", "/imports/{number}/apply"): Rule(OPERATORS),
+    ("POST", "/imports/{number}/drop"): Rule(OPERATORS),
     ("GET", "/wall"): Rule(BOARD, hangs=True),
     ("GET", "/far"): Rule(BOARD, hangs=True),
     ("GET", "/api/board"): Rule(BOARD),

@@ -10,6 +10,7 @@
 What begins on the same day at the same place replaces what was said before; `"withdrawn": true` takes it back.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -19,11 +20,11 @@ import msgspec
 
 from cloud.hours.rules import Closure, Hours, Kind, Published, SpecialDay, Stretches
 from contract.errors import SettingsError
+from contract.identity import whole
 
 _Place = Annotated[str, msgspec.Meta(pattern=r"^(city|[0-9]{6}|[0-9]{9})$(?!\n)")]
-_Stretch = Annotated[
-    str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")
-]
+STRETCH = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
+_Stretch = Annotated[str, msgspec.Meta(pattern=whole(STRETCH))]
 _Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No day is at or before it, so a row that ends on it holds on none.
 WITHDRAWN = ""
@@ -69,7 +70,7 @@ def hours_of(forms: Sequence[HoursForm]) -> list[Hours]:
         if form.to is not None and form.to < form.from_:
             raise SettingsError(f"{where}: they end before they begin")
         last = WITHDRAWN if form.withdrawn else None if form.to is None else form.to.isoformat()
-        kinds = [_stretches(texts, where) for texts in (form.working, form.saturday, form.sunday, form.holiday)]
+        kinds = [stretches_of(texts, where) for texts in (form.working, form.saturday, form.sunday, form.holiday)]
         rows.append(Hours(form.place, form.from_.isoformat(), last, *kinds))
     return rows
 
@@ -93,12 +94,15 @@ def days_of(forms: Sequence[DayForm]) -> list[SpecialDay]:
 
 
 def _once(what: str, keys: Sequence[tuple[str, date]]) -> None:
+    seen: set[tuple[str, date]] = set()
     for place, day in keys:
-        if keys.count((place, day)) > 1:
+        if (place, day) in seen:
             raise SettingsError(f"registration: {what}: {place or 'the day'} {day} is named twice")
+        seen.add((place, day))
 
 
-def _stretches(texts: Sequence[str], where: str) -> Stretches:
+def stretches_of(texts: Sequence[str], where: str) -> Stretches:
+    """Return the stretches of minutes that `texts` give; raises `SettingsError` for what contradicts itself."""
     found = tuple(sorted((_minutes(text[:5]), _minutes(text[6:])) for text in texts))
     for begin, end in found:
         if end <= begin:

@@ -16,6 +16,8 @@ from cloud.hours.rules import PublicDay
 
 # So long before the end of what is known it is said: the announcement, and a new version, take until December.
 WARN_DAYS = 90
+# On the screens of whoever can do something about it so long before, since the city may have to register the days.
+SAY_DAYS = 120
 
 
 def public_day(day: str) -> PublicDay | None:
@@ -45,11 +47,19 @@ def edition() -> str:
 
 def missing(today: str, registered: Collection[str]) -> str | None:
     """Say so when within `WARN_DAYS` of `today` a year comes whose holidays are not known and not `registered`."""
-    for ahead in (0, WARN_DAYS):
+    year = unknown_year(today, registered, WARN_DAYS)
+    if year is None:
+        return None
+    return (
+        f"the public holidays of {year} are not known: update chinesecalendar, or register them as `days`; "
+        "until then silence and pressing on days off are not judged in that year"
+    )
+
+
+def unknown_year(today: str, registered: Collection[str], within: int) -> int | None:
+    """Return the first year of now or of `within` days whose holidays are not known and not `registered`."""
+    for ahead in (0, within):
         year = (date.fromisoformat(today) + timedelta(days=ahead)).year
         if year > known_years()[1] and str(year) not in registered:
-            return (
-                f"the public holidays of {year} are not known: update chinesecalendar, or register them as `days`; "
-                "until then silence and pressing on days off are not judged in that year"
-            )
+            return year
     return None

@@ -157,35 +157,43 @@ def _check_certificate(form: NodeForm | GatewayForm, text: str) -> None:
 async def register(engine: AsyncEngine, text: str | bytes, now: int) -> Summary:
     """Register what `text` names, at city time `now` (ms). Raises `SettingsError`; then nothing has changed."""
     document = read(text)
-    office_hours, closures, days = hours_of(document.hours), closures_of(document.closures), days_of(document.days)
-    staff = staff_of(document.offices, document.duties)
     await store.seed_places(engine)
     async with engine.begin() as connection:
-        before = await store.load(connection, now)
-        for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
-            if township_of(name) not in before.townships:
-                raise SettingsError(f"registration: {name}: there is no township {township_of(name)}")
-        for place in (*(form.place for form in document.hours), *(form.place for form in document.closures)):
-            if place != CITY and place not in before.places:
-                raise SettingsError(f"registration: hours and closures: there is no place {place}")
-        version = await store.raise_version(connection, now)
-        known: dict[str, list[RegisteredNode]] = {}
-        for row in await store.nodes(connection):
-            known.setdefault(row.node, []).append(row)
-        added = await _put_nodes(connection, document.nodes, "node", known, now)
-        added += await _put_nodes(connection, document.gateways, "gateway", known, now)
-        for form in forms_of(document):
-            if form.certificate is not None:
-                name = form.node if isinstance(form, NodeForm) else township_of(form.node)
-                await certificates.keep(connection, name, form.certificate.encode(), now)
-        windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
-        await write(connection, store.PUT_WINDOW, windows)
-        configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
-        await write(connection, store.PUT_CONFIG, configs)
-        await hours.put(connection, office_hours, closures, days)
-        await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
-        await auditors.put(connection, document.auditors, now)
-        await tokens.put(connection, document.tokens, now)
+        return await enter(connection, document, now)
+
+
+async def enter(connection: AsyncConnection, document: Registration, now: int) -> Summary:
+    """Register `document`, which `read` gave, within a transaction at city time `now` (ms).
+
+    Raises `SettingsError`; the transaction is then to be undone.
+    """
+    office_hours, closures, days = hours_of(document.hours), closures_of(document.closures), days_of(document.days)
+    staff = staff_of(document.offices, document.duties)
+    before = await store.load(connection, now)
+    for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
+        if township_of(name) not in before.townships:
+            raise SettingsError(f"registration: {name}: there is no township {township_of(name)}")
+    for place in (*(form.place for form in document.hours), *(form.place for form in document.closures)):
+        if place != CITY and place not in before.places:
+            raise SettingsError(f"registration: hours and closures: there is no place {place}")
+    version = await store.raise_version(connection, now)
+    known: dict[str, list[RegisteredNode]] = {}
+    for row in await store.nodes(connection):
+        known.setdefault(row.node, []).append(row)
+    added = await _put_nodes(connection, document.nodes, "node", known, now)
+    added += await _put_nodes(connection, document.gateways, "gateway", known, now)
+    for form in forms_of(document):
+        if form.certificate is not None:
+            name = form.node if isinstance(form, NodeForm) else township_of(form.node)
+            await certificates.keep(connection, name, form.certificate.encode(), now)
+    windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
+    await write(connection, store.PUT_WINDOW, windows)
+    configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
+    await write(connection, store.PUT_CONFIG, configs)
+    await hours.put(connection, office_hours, closures, days)
+    await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
+    await auditors.put(connection, document.auditors, now)
+    await tokens.put(connection, document.tokens, now)
     return Summary(
         len(document.nodes),
         len(document.gateways),

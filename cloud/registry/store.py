@@ -23,6 +23,12 @@ ON CONFLICT (id) DO UPDATE SET version =
 RETURNING version
 """
 
+# It changes nothing; until the transaction ends nobody else raises the version.
+HOLD_VERSION = """
+INSERT INTO registry_head (id, version) VALUES (1, 0)
+ON CONFLICT (id) DO UPDATE SET version = registry_head.version RETURNING version
+"""
+
 COUNTIES = """
 SELECT code, zh, en, short_zh, short_en FROM county
 WHERE valid_from <= :at AND coalesce(valid_to, 9007199254740992) > :until ORDER BY code
@@ -87,6 +93,11 @@ async def seed_places(engine: AsyncEngine) -> None:
 async def version(connection: AsyncConnection) -> int:
     """The registry's version; 0 before anything was registered."""
     return int(await fetch_value(connection, VERSION) or 0)
+
+
+async def hold(connection: AsyncConnection) -> int:
+    """Return the registry's version, and keep it so until the transaction of `connection` ends or raises it."""
+    return int(await fetch_value(connection, HOLD_VERSION))
 
 
 async def raise_version(connection: AsyncConnection, now: int) -> int:

@@ -1,6 +1,6 @@
 """From when to when a window is whose; no minute of a window is two's. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -40,16 +40,25 @@ class Staff(NamedTuple):
 def check_apart(known: Iterable[Tenure], more: Iterable[Tenure]) -> None:
     """Raise `SettingsError` where `more` of one window, registered after what is `known` of it, would overlap.
 
-    Of two with one beginning the one in `more` stands. A rating belongs to one office and to one person.
+    A rating belongs to one office and to one person.
+    """
+    for before, after in overlaps(known, more):
+        until = "further notice" if before.valid_to is None else _said(before.valid_to)
+        raise SettingsError(
+            f"registration: {after.window} from {_said(after.valid_from)}: {before.code} has it from "
+            f"{_said(before.valid_from)} until {until}, so it cannot be {after.code}'s; end the one in time"
+        )
+
+
+def overlaps(known: Iterable[Tenure], more: Iterable[Tenure]) -> Iterator[tuple[Tenure, Tenure]]:
+    """Of one window, each tenure that goes on while the next one has begun, with that one, in their order.
+
+    Of two with one beginning the one in `more` stands.
     """
     standing = {one.valid_from: one for one in (*known, *more)}
     for before, after in pairwise(sorted(one for one in standing.values() if one.valid_to != one.valid_from)):
         if before.valid_to is None or before.valid_to > after.valid_from:
-            until = "further notice" if before.valid_to is None else _said(before.valid_to)
-            raise SettingsError(
-                f"registration: {after.window} from {_said(after.valid_from)}: {before.code} has it from "
-                f"{_said(before.valid_from)} until {until}, so it cannot be {after.code}'s; end the one in time"
-            )
+            yield before, after
 
 
 def _said(moment: int) -> str:

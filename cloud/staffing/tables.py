@@ -33,3 +33,14 @@ def _tenure(name: str, whose: str) -> Table:
 office, person = _called("office"), _called("person")
 office_window = _tenure("office_window", "office")
 duty = _tenure("duty", "person")
+
+# A duty that began by a sign-in at the console, of `account`: it is one for as long as the duty reads so yet.
+duty_signed = Table(
+    "duty_signed",
+    metadata,
+    Column("window", Text, primary_key=True),
+    Column("valid_from", BigInteger, primary_key=True, autoincrement=False),
+    Column("valid_to", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("account", Text, nullable=False),
+)

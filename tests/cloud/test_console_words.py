@@ -12,6 +12,8 @@ from cloud.alerts.alert import STATES as ALERT_STATES
 from cloud.cases.case import LEVELS, STATES, Deed
 from cloud.console.words import Words
 from cloud.health.rules import State
+from cloud.hours.rules import Kind as DayKind
+from cloud.hours.rules import Published
 from cloud.people.rules import ROLES
 from contract.errors import Reason
 
@@ -28,7 +30,11 @@ CODES = {
     "reason": tuple(Reason),
     "who": ("system", "citizen"),
     "alert": ALERT_STATES,
-}
+    "table": (
+        "window", "node", "office", "person", "office_window", "duty", "office_closure", "office_hours", "special_day",
+    ),
+    "daykind": (*get_args(DayKind), *get_args(Published)),
+}  # fmt: skip
 
 # Others of a section that has other words, too.
 PARTS = {
@@ -39,6 +45,11 @@ PARTS = {
     "notices.": ("sent", "waiting", "given_up"),
     "digest.": ("day", "week"),
 }
+# What is put together otherwise than with a whole section.
+PUT_TOGETHER = (
+    "cases.which_", "cases.refused_", "imports.kind_", "imports.is_", "closures.coming", "closures.present",
+    "closures.past", "duties.coming", "duties.present", "duties.past",
+)  # fmt: skip
 
 
 def asked() -> Iterator[str]:
@@ -74,9 +85,8 @@ def test_every_change_that_is_written_down_has_its_word() -> None:
 def test_no_page_asks_for_a_word_that_is_not_there_and_no_word_lies_idle() -> None:
     sections = {key.partition(".")[0] for key in WORDS.keys}
     written = {key for key in asked() if key.partition(".")[0] in sections and not key.endswith((".html", ".toml"))}
-    assert {key for key in written if key not in WORDS.keys} <= {"cases.which_", "cases.refused_", *PARTS}
-    put_together = ("cases.which_", "cases.refused_", "change.")
-    idle = {key for key in WORDS.keys - written - coded() if not key.startswith(put_together)}
+    assert {key for key in written if key not in WORDS.keys} <= {*PUT_TOGETHER, *PARTS}
+    idle = {key for key in WORDS.keys - written - coded() if not key.startswith((*PUT_TOGETHER, "change."))}
     assert idle == set()
 
 

@@ -25,6 +25,7 @@ FILLED = {
     "{number}": "1",
     "{by}": "day",
     "{period}": "2026Q4",
+    "{kind}": "windows",
 }
 
 
