@@ -1,7 +1,7 @@
 """Is it open? By hours with the day they begin to hold, closures, and China's public holidays."""
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,7 @@ from cloud.calendar import Calendar
 from cloud.database import Database
 from cloud.hours import public, store
 from cloud.hours.holder import OfficesHolder, offices_of
-from cloud.hours.public import WARN_DAYS, known_years, missing, public_day
+from cloud.hours.public import SAY_DAYS, WARN_DAYS, known_years, missing, public_day, unknown_year
 from cloud.hours.rules import NOTHING, USUAL, Closure, Hours, Offices, PublicDay, Registered, SpecialDay
 from cloud.registry import store as registry_store
 from cloud.registry.load import register
@@ -285,3 +285,11 @@ async def test_a_wrong_document_changes_nothing_and_says_where_it_is_wrong(
 
 def test_the_edition_names_the_library_and_its_version() -> None:
     assert public.edition().startswith("chinesecalendar 1.")
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(121, False), (120, True), (0, True)])
+def test_a_year_that_nobody_knows_is_said_a_hundred_and_twenty_days_before_it_begins(ahead: int, said: bool) -> None:  # noqa: FBT001  (of a table)
+    year = known_years()[1] + 1
+    today = (date(year, 1, 1) - timedelta(days=ahead)).isoformat()
+    assert unknown_year(today, (), SAY_DAYS) == (year if said else None)
+    assert unknown_year(today, [str(year)], SAY_DAYS) is None

@@ -1,7 +1,8 @@
 """Importing tables, on both databases: what the trial says is exactly what applying changes, and it changes nothing."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -40,9 +41,9 @@ REGISTRY = (
 
 
 @pytest.fixture
-async def importer(database: Database) -> AsyncIterator[Importer]:
+async def importer(database: Database) -> Importer:
     await register(database.writer, json.dumps(NODES), NOW)
-    yield Importer(database, names=headings(), zone="Asia/Shanghai", now=lambda: NOW)
+    return Importer(database, names=headings(), zone="Asia/Shanghai", now=lambda: NOW)
 
 
 def table(*rows: str, head: str = HEAD) -> bytes:
@@ -236,8 +237,11 @@ WRONG: dict[str, tuple[Kind, bytes, list[tuple[int, str, str]]]] = {
             "city,2026-12-01,,24:00-25:00,,,,也许",
             head="place,from,to,working,saturday,sunday,holiday,withdrawn",
         ),
-        [(2, "sheet.working", "imports.stretches"), (3, "sheet.working", "imports.stretches")]
-        + [(3, "sheet.withdrawn", "imports.yes")],
+        [
+            (2, "sheet.working", "imports.stretches"),
+            (3, "sheet.working", "imports.stretches"),
+            (3, "sheet.withdrawn", "imports.yes"),
+        ],
     ),
 }
 
@@ -278,8 +282,6 @@ async def test_what_is_no_table_is_refused_with_why(importer: Importer) -> None:
 
 
 async def test_an_excel_file_gives_its_dates_and_numbers(database: Database, importer: Importer) -> None:
-    from datetime import datetime  # noqa: PLC0415
-
     raw = book(
         ("place", "from", "to", "reason", None),
         (371721, datetime(2026, 12, 1), datetime(2026, 12, 2), "停电", None),  # noqa: DTZ001  (a spreadsheet's has no zone)
