@@ -10,7 +10,7 @@ from cloud.hours.rules import CITY
 from cloud.imports.columns import Kind
 from cloud.imports.rules import Fault, Row
 from cloud.staffing.rules import Tenure, overlaps
-from contract.identity import township_of, window_id
+from contract.identity import township_of
 
 
 class Known(NamedTuple):
@@ -134,8 +134,6 @@ def _taken(rows: Sequence[Row], code: str, known: Known) -> Iterator[Fault]:
             yield Fault(ours[mine], "sheet.window", "imports.taken", {"who": other.code, "begin": other.valid_from})
 
 
-def windows_of(kind: Kind, rows: Sequence[Row]) -> list[str]:
-    """The windows that `rows` name, each once, by their city-wide names."""
-    if kind == "windows":
-        return sorted({window_id(str(row.values["node"]), str(row.values["window"])) for row in rows})
-    return sorted({str(row.values["window"]) for row in rows if row.values.get("window") is not None})
+def windows_of(rows: Sequence[Row]) -> set[str]:
+    """The windows that `rows` of offices or duties name."""
+    return {str(row.values["window"]) for row in rows if row.values["window"] is not None}

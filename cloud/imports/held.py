@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.database import fetch
-from cloud.imports.checks import Known, windows_of
+from cloud.imports.checks import Known, begin_of, windows_of
 from cloud.imports.columns import Kind
 from cloud.imports.differences import Cells, State
+from cloud.imports.document import Touched
 from cloud.imports.rules import Row
 from cloud.registry import store
 from cloud.staffing.rules import Tenure
-from cloud.staffing.store import DUTIES, MEMBERSHIPS
+from cloud.staffing.store import DUTIES, MEMBERSHIPS, standing
 
 # Whole tables: but for duties they are as small as the city has windows.
 WINDOWS = 'SELECT id, valid_from, valid_to FROM "window"'
@@ -40,19 +41,22 @@ async def known(connection: AsyncConnection, kind: Kind, rows: Sequence[Row], no
     registry = await store.load(connection, now)
     tenures: dict[str, list[Tenure]] = {}
     if kind in _TENURES:
-        for window in windows_of(kind, rows):
-            tenures[window] = [Tenure(*row) for row in await fetch(connection, _TENURES[kind][1], (window,))]
+        since = min((begin_of(row) for row in rows), default=0)
+        tenures = await standing(connection, _TENURES[kind][1], windows_of(rows), since)
     keys = dict(await fetch(connection, OPEN_KEYS))
     return Known(keys, frozenset(registry.windows), registry.places, tenures)
 
 
-async def state(connection: AsyncConnection, kind: Kind, windows: Sequence[str]) -> State:
-    """What stands in the tables that a file of `kind` may change; of duties and the like, that of `windows`."""
+async def state(connection: AsyncConnection, kind: Kind, named: Sequence[Touched]) -> State:
+    """What stands in the tables that a file of `kind` may change; of duties and the like, at the windows `named`."""
     found: dict[tuple[str, Cells], Cells] = {}
     for table, query, key in _TABLES[kind]:
         found |= {(table, row[:key]): row[key:] for row in await fetch(connection, query)}
     if kind in _TENURES:
         table, query = _TENURES[kind]
-        for window in windows:
-            found |= {(table, row[:2]): row[2:] for row in await fetch(connection, query, (window,))}
+        keys = [one.key for one in named if one.table == table]
+        # What ended before the first of them begins is not touched.
+        since = min((int(key[1]) for key in keys), default=0)
+        for some in (await standing(connection, query, {str(key[0]) for key in keys}, since)).values():
+            found |= {(table, (one.window, one.valid_from)): (one.valid_to, one.code) for one in some}
     return found

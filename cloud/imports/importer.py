@@ -14,7 +14,7 @@ from cloud.changes import store as changes
 from cloud.database import Database, unavailable
 from cloud.hours.rules import CITY
 from cloud.imports import held, store
-from cloud.imports.checks import faults_of, windows_of
+from cloud.imports.checks import faults_of
 from cloud.imports.columns import Kind
 from cloud.imports.differences import Difference, differences
 from cloud.imports.document import Touched, document_of, touched
@@ -68,18 +68,17 @@ class Importer:
         """
         async with self._reading:
             rows = await asyncio.to_thread(self._read, kind, name, raw)
-            if rows.faults:
-                raise Faulty(rows.faults)
             with unavailable():
                 async with self._database.reader.begin() as connection:
                     known = await held.known(connection, kind, rows.rows, self._now())
-                faults = await asyncio.to_thread(faults_of, kind, rows.rows, known)
+                faults = [*rows.faults, *await asyncio.to_thread(faults_of, kind, rows.rows, known)]
                 if faults:
-                    raise Faulty(faults)
+                    raise Faulty(sorted(faults, key=lambda fault: fault.row))
                 # By way of its text, since that is what is kept, and read when it is applied.
                 text = await asyncio.to_thread(lambda: msgspec.json.encode(document_of(kind, rows.rows, known)))
-                named, windows = touched(kind, rows.rows), windows_of(kind, rows.rows)
-                version, found = await self._tried(kind, read(text), named, windows)
+                document = await asyncio.to_thread(read, text)
+                named = await asyncio.to_thread(touched, kind, rows.rows)
+                version, found = await self._tried(kind, document, named)
                 counts = Counter(one.verdict for one in found)
                 plan = Plan(
                     0, self._now(), who, kind, name, sha256(raw).hexdigest(), version,
@@ -108,9 +107,9 @@ class Importer:
                 if version != plan.version:
                     raise Unplanned("changed")
                 named = [Touched(one.row, one.table, one.key) for one in expected if one.row]  # type: ignore[arg-type]
-                windows = sorted({str(one.key[0]) for one in expected if one.table in {"office_window", "duty"}})
                 try:
-                    found = await self._entered(connection, plan.kind, read(text), named, windows)
+                    document = await asyncio.to_thread(read, text)
+                    found = await self._entered(connection, plan.kind, document, named)
                 except SettingsError as bad:
                     raise Unplanned("changed") from bad
                 # Whoever comes to a window, or leaves it, changes duties and not the registry's version.
@@ -151,24 +150,19 @@ class Importer:
         return read_rows(kind, spreadsheet.parse(name, raw, LIMITS), self._names, self._zone)
 
     async def _tried(
-        self, kind: Kind, document: Registration, named: Sequence[Touched], windows: Sequence[str]
+        self, kind: Kind, document: Registration, named: Sequence[Touched]
     ) -> tuple[int, list[Difference]]:
         """Register within a transaction that is undone: the version before, and what that changed."""
         async with self._database.writer.connect() as connection, connection.begin() as trial:
             version = await registry.hold(connection)
             try:
-                return version, await self._entered(connection, kind, document, named, windows)
+                return version, await self._entered(connection, kind, document, named)
             finally:
                 await trial.rollback()
 
     async def _entered(
-        self,
-        connection: AsyncConnection,
-        kind: Kind,
-        document: Registration,
-        named: Sequence[Touched],
-        windows: Sequence[str],
+        self, connection: AsyncConnection, kind: Kind, document: Registration, named: Sequence[Touched]
     ) -> list[Difference]:
-        before = await held.state(connection, kind, windows)
+        before = await held.state(connection, kind, named)
         await enter(connection, document, self._now())
-        return differences(before, await held.state(connection, kind, windows), named)
+        return await asyncio.to_thread(differences, before, await held.state(connection, kind, named), named)

@@ -17,6 +17,7 @@ from cloud.console.screens import Screens
 from cloud.console.words import LANGUAGES, Words
 from cloud.door.asker import asker_of
 from cloud.imports import store
+from cloud.imports.cells import ALLOWED
 from cloud.imports.columns import COLUMNS, EXAMPLES, KINDS, Kind
 from cloud.imports.differences import Difference, Verdict
 from cloud.imports.importer import MOST_BYTES, Faulty, Importer, Unplanned
@@ -225,8 +226,8 @@ class Pages:
         if "begin" in figures:
             figures["begin"] = self._calendar.shown(int(str(figures["begin"])))
         said = word(request, fault.word, **figures)
-        if fault.figures.get("text") == "":
-            said = word(request, "imports.missing", allowed=said)
+        if fault.word in ALLOWED.values():
+            said = word(request, "imports.not_so" if figures["text"] else "imports.missing", allowed=said, **figures)
         return [Cell(str(fault.row)), Cell(word(request, fault.column) if fault.column else ""), Cell(said)]
 
     def _word(self, request: Request, key: str) -> str:

@@ -1,6 +1,6 @@
 """SQL of offices and duties."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -21,8 +21,13 @@ INSERT INTO person (code, zh, en) VALUES (:code, :zh, :en)
 ON CONFLICT (code) DO UPDATE SET zh = excluded.zh, en = excluded.en
 """
 
-MEMBERSHIPS = 'SELECT "window", valid_from, valid_to, office FROM office_window WHERE "window" = :window'
-DUTIES = 'SELECT "window", valid_from, valid_to, person FROM duty WHERE "window" = :window'
+# What lies between two names of windows in one go: a city's roster names thousands.
+_BETWEEN = """
+SELECT "window", valid_from, valid_to, {whose} FROM {held}
+WHERE "window" >= :first AND "window" <= :last AND (valid_to IS NULL OR valid_to >= :since)
+"""
+MEMBERSHIPS = _BETWEEN.format(held="office_window", whose="office")
+DUTIES = _BETWEEN.format(held="duty", whose="person")
 
 PUT_MEMBERSHIP = """
 INSERT INTO office_window ("window", valid_from, valid_to, office) VALUES (:window, :valid_from, :valid_to, :office)
@@ -51,7 +56,22 @@ async def put(connection: AsyncConnection, staff: Staff, windows: Container[str]
     await _put(connection, DUTIES, PUT_DUTY, staff.duties)
 
 
+async def standing(
+    connection: AsyncConnection, query: str, windows: Collection[str], since: int
+) -> dict[str, list[Tenure]]:
+    """By window, what `query` (`MEMBERSHIPS` or `DUTIES`) finds of `windows` that goes on at `since` (ms) or later."""
+    found: dict[str, list[Tenure]] = {window: [] for window in windows}
+    if found:
+        for row in await fetch(connection, query, (min(found), max(found), since)):
+            if row[0] in found:
+                found[row[0]].append(Tenure(*row))
+    return found
+
+
 async def _put(connection: AsyncConnection, known: str, statement: str, tenures: Sequence[Tenure]) -> None:
+    windows = {one.window for one in tenures}
+    # What ended before the first of them begins is in nobody's way.
+    there = await standing(connection, known, windows, min((one.valid_from for one in tenures), default=0))
     for window, more in groupby(sorted(tenures, key=_window), key=_window):
-        check_apart((Tenure(*row) for row in await fetch(connection, known, (window,))), more)
+        check_apart(there[window], more)
     await write(connection, statement, tenures)

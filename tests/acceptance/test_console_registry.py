@@ -81,7 +81,7 @@ def workbook(folder: Path) -> Path:
 
 async def duties(stage: Stage) -> list[tuple[object, ...]]:
     async with await stage.where.open() as database, database.reader.connect() as connection:
-        return sorted(await fetch(connection, DUTIES, (W1,)))
+        return sorted(await fetch(connection, DUTIES, (W1, W1, 0)))
 
 
 async def test_an_excel_file_is_tried_applied_and_not_applied_twice(chromium: Browser, tmp_path: Path) -> None:

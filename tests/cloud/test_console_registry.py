@@ -110,7 +110,7 @@ async def test_wrong_files_are_refused_in_the_askers_language(stage: Stage) -> N
         wrong = TABLE.replace(b"08:30", b"8:30:10") + f"{LI},,Li Min,{W1},,\n".encode()
         answer = await upload(browser, wrong)
         assert answer.status_code == 400
-        for said in ("值班.csv 有 3 处问题", "应为整分钟的时间", "没有填。"):
+        for said in ("值班.csv 有 3 处问题", "应为整分钟的时间", "没有填："):
             assert said in answer.text
         assert re.findall(r'<td class="number">(\d+)</td>', answer.text)[:3] == ["2", "3", "3"]
         for name, raw, said in (("x.txt", b"x", "这个文件不能导入"), ("x.xlsx", b"PK", "这个文件不能导入")):
@@ -234,7 +234,7 @@ async def test_who_sits_where_is_listed_by_day_window_and_person(stage: Stage) -
 async def duties(stage: Stage) -> list[tuple[object, ...]]:
     """From when to when the first window is whose, as the clocks show it."""
     async with await stage.where.open() as database, database.reader.connect() as connection:
-        found = await fetch(connection, DUTIES, (W1,))
+        found = await fetch(connection, DUTIES, (W1, W1, 0))
     shown = CALENDAR.shown
     return [(shown(begin), None if end is None else shown(end), who) for _, begin, end, who in sorted(found)]
 

@@ -222,13 +222,22 @@ WRONG: dict[str, tuple[Kind, bytes, list[tuple[int, str, str]]]] = {
     ),
     "no place": (
         "closures",
-        table("999999,2026-12-01,2026-12-02,x", "city,2026-12-02,2026-12-01,x", head="place,from,to,reason"),
-        [(2, "sheet.place", "imports.no_place"), (3, "sheet.to", "imports.ends_before")],
+        table(
+            "999999,2026-12-01,2026-12-02,x",
+            "city,2026-12-02,2026-12-01,x",
+            "city,x,2026-12-01,x",
+            head="place,from,to,reason",
+        ),
+        [
+            (2, "sheet.place", "imports.no_place"),
+            (3, "sheet.to", "imports.ends_before"),
+            (4, "sheet.from", "imports.day"),
+        ],
     ),
     "a day twice": (
         "days",
         table("2026-12-01,放假,x", "2026/12/1,working,y", "2026-12-02,闭,", head="日期,类型,原因"),
-        [(4, "sheet.kind", "imports.daykind"), (4, "sheet.reason", "imports.reason")],
+        [(3, "", "imports.twice"), (4, "sheet.kind", "imports.daykind"), (4, "sheet.reason", "imports.reason")],
     ),
     "hours": (
         "hours",
