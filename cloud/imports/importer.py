@@ -29,7 +29,7 @@ from proof.spreadsheet import Limits
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 100_000
-# The heading is a row as well. 100,000 rows of duties take 40 MB within an Excel file.
+# The heading is a row as well; within an Excel file so many rows are some tens of megabytes.
 LIMITS = Limits(MOST_ROWS + 1, 20, 100 * 1024 * 1024)
 Why = Literal["unknown", "applied", "changed"]
 

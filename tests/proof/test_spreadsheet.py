@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from datetime import date
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +17,7 @@ from openpyxl import Workbook, load_workbook
 from contract.errors import SettingsError
 from proof.sheet import Cell, Column, Sheet
 from proof.sheetxml import filled
-from proof.spreadsheet import read, write
+from proof.spreadsheet import Limits, parse, read, write
 
 PLACES = Sheet(
     "乡镇",
@@ -232,3 +233,32 @@ def test_a_column_is_as_wide_as_its_widest_cell_and_sixty_at_most(tmp_path: Path
         pytest.approx(9, abs=1),
         pytest.approx(60, abs=1),
     ]
+
+
+LIMITS = Limits(rows=3, columns=2, size=100_000)
+
+
+def packed(rows: int, columns: int) -> bytes:
+    made, out = Workbook(), BytesIO()
+    assert made.active is not None
+    made.active.cell(rows, columns, "x")
+    made.save(out)
+    return out.getvalue()
+
+
+def test_no_more_is_read_than_is_allowed() -> None:
+    assert parse("x.csv", b"a,b,c\nd,e,f", LIMITS) == [["a", "b"], ["d", "e"]]
+    for name, raw in (("x.csv", b"a\n" * 4), ("x.xlsx", packed(1_000_000, 1))):
+        with pytest.raises(SettingsError, match="more than 3 rows"):
+            parse(name, raw, LIMITS)
+    # A single cell at the far end is sixteen thousand columns wide.
+    assert parse("x.xlsx", packed(2, 16_000), LIMITS) == [[None, None], [None, None]]
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused_unread() -> None:
+    out = BytesIO(packed(1, 1))
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/large.xml", b" " * 10_000_000)
+    assert len(out.getvalue()) < 100_000
+    with pytest.raises(SettingsError, match="at most 100000 are read"):
+        parse("x.xlsx", out.getvalue(), LIMITS)
