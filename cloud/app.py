@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from cloud.alerts import routes as alerts
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.cases import routes as cases
+from cloud.door.described import refusals
 from cloud.estimates import routes as estimates
 from cloud.filtered.rules import SideBySide
 from cloud.guard import Guard
@@ -69,7 +70,7 @@ def create_app(
     )
     for router in routers:
         app.include_router(router)
-    publish(app, STRUCTS)
+    publish(app, STRUCTS, refusals)
     for away in (SQLAlchemyError, Unavailable):
         app.add_exception_handler(away, _unavailable)
     app.add_middleware(door)

@@ -4,7 +4,7 @@ FastAPI would send every answer through pydantic; a board of 167 townships is ma
 as the bytes that msgspec made, and its schema is made from the struct that was encoded.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import StreamingResponse
 
-_REF = "#/components/schemas/{name}"
+REF = "#/components/schemas/{name}"
 Told = dict[int | str, dict[str, Any]]
 _encode = msgspec.json.Encoder().encode
 
@@ -42,27 +42,34 @@ def problem(status: int, detail: str) -> Response:
 
 def described(type_: Any, what: str) -> Told:  # noqa: ANN401  (a struct, or a list of one)
     """Return FastAPI's `responses` for `type_` as the answer."""
-    schema = msgspec.json.schema_components([type_], ref_template=_REF)[0][0]
+    schema = msgspec.json.schema_components([type_], ref_template=REF)[0][0]
     return {200: {"description": what, "content": {"application/json": {"schema": schema}}}}
 
 
 def problems(**reasons: str) -> Told:
     """Return FastAPI's `responses` for errors: `_404="no such place"`."""
-    schema = {"$ref": _REF.format(name="Problem")}
+    schema = {"$ref": REF.format(name="Problem")}
     return {
         int(status.strip("_")): {"description": why, "content": {"application/json": {"schema": schema}}}
         for status, why in reasons.items()
     }
 
 
-def publish(app: FastAPI, types: Sequence[Any]) -> None:
-    """Make `app`'s OpenAPI document hold the schemas of `types`, and whatever they refer to."""
-    _, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+def publish(app: FastAPI, types: Sequence[Any], refusals: Callable[[tuple[str, str]], Mapping[str, str]]) -> None:
+    """Make `app`'s OpenAPI document hold the schemas of `types`, and whatever they refer to.
+
+    `refusals` tells of a route, by status, why it may not be answered at all; what the route itself says goes before.
+    """
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REF)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             made.setdefault("components", {}).setdefault("schemas", {}).update(components)
+            for path, methods in made.get("paths", {}).items():
+                for method, operation in methods.items():
+                    for status, why in refusals((method.upper(), path)).items():
+                        operation["responses"].setdefault(status, problems(**{f"_{status}": why})[int(status)])
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -5,16 +5,29 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 
-from cloud.board.picture import Picture
+from cloud.board.picture import Diff, Picture, Tick
 from cloud.board.stream import CLIENTS, Stream
-from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import REF, answer, described, problem, problems
 from cloud.openapi import stream as events
 
 STREAM = """Server-sent events: `snapshot` (a whole picture) first, or the diffs after `Last-Event-ID` where they are
 all still kept; then `diff` (what changed; merge `counties` and `townships` by key, replace every other key) at most
 four times a second; `tick` every second."""
 STALE = "this process does not see the ledger's commits at present; try another one, or again in a second"
-EVENTS = {"description": STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["snapshot", "diff", "tick"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"anyOf": [{"$ref": REF.format(name=one.__name__)} for one in (Picture, Diff, Tick)]},
+        },
+    },
+}
+EVENTS = {"description": STREAM, "content": {"text/event-stream": {"itemSchema": _EVENT}}}
 
 
 def router(stream: Stream) -> APIRouter:

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from cloud.calendar import Calendar
+from cloud.day import NamedDay
 from cloud.hours.rules import Kind, Offices, Span
 from cloud.openapi import answer, described, problem, problems
 from cloud.registry.snapshot import Registry
@@ -53,19 +54,19 @@ def router(
     )
     async def office_hours(
         township: Annotated[str, Query(pattern=r"^[0-9]{9}$", description="Its 9-digit code")],
-        first: Annotated[date | None, Query(description="The first day; today")] = None,
-        last: Annotated[date | None, Query(description="The last day, included; a week from the first")] = None,
+        first: Annotated[NamedDay | None, Query(description="The first day; today")] = None,
+        last: Annotated[NamedDay | None, Query(description="The last day, included; a week from the first")] = None,
     ) -> Response:
         """Return when a township's office is open, with its closures and holidays."""
         if township not in registry().townships:
             return problem(404, f"township: {township} is not registered")
         since = calendar.day(clock()) if first is None else first.isoformat()
         until = calendar.later(since, USUAL_DAYS - 1) if last is None else last.isoformat()
-        days = calendar.between(since, until) if since <= until else []
-        if not 1 <= len(days) <= MOST_DAYS:
-            return problem(400, f"first to last: 1 to {MOST_DAYS} days, got {len(days)}")
+        count = (date.fromisoformat(until) - date.fromisoformat(since)).days + 1
+        if not 1 <= count <= MOST_DAYS:
+            return problem(400, f"first to last: 1 to {MOST_DAYS} days, got {max(0, count)}")
         known = offices()
-        found = [(day, known.day(township, day)) for day in days]
+        found = [(day, known.day(township, day)) for day in calendar.last_days(until, count)]
         return answer(
             OfficeHours(
                 township, calendar.zone, [Day(day, one.kind, one.known, list(one.open), one.why) for day, one in found]

@@ -1,7 +1,6 @@
 """Flags over HTTP: what, where, when and why. No grade is in any answer, as none was seen."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.calendar import Calendar
+from cloud.day import NamedDay
 from cloud.misuse import store
 from cloud.misuse.rules import Rule
 from cloud.openapi import answer, described, problem, problems
@@ -85,8 +85,8 @@ def router(
     )
     async def flags(
         place: PlaceName = "city",
-        first: Annotated[date | None, Query(description="The first day; a week up to `last`")] = None,
-        last: Annotated[date | None, Query(description="The last day, included; today")] = None,
+        first: Annotated[NamedDay | None, Query(description="The first day; a week up to `last`")] = None,
+        last: Annotated[NamedDay | None, Query(description="The last day, included; today")] = None,
         limit: Annotated[int, Query(ge=1, le=MOST, description="How many at most")] = 50,
         after: Annotated[str, Query(pattern=rf"^$|{_AFTER}", description="From the page before")] = "",
     ) -> Response:

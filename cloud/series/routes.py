@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.day import NamedDay
 from cloud.openapi import answer, described, problem, problems
 from cloud.registry.snapshot import Registry
 from cloud.series.asked import Asked, asked
@@ -65,8 +66,8 @@ def router(
         response_class=Response,
     )
     async def ranking(
-        first: Annotated[date | None, Query(description="The first day; 30 days up to `last`")] = None,
-        last: Annotated[date | None, Query(description="The last day, included; today")] = None,
+        first: Annotated[NamedDay | None, Query(description="The first day; 30 days up to `last`")] = None,
+        last: Annotated[NamedDay | None, Query(description="The last day, included; today")] = None,
     ) -> Response:
         """Return the townships over some days with counts, scores and 95 % intervals, the surely best first."""
         until = calendar.day(clock()) if last is None else last.isoformat()
