@@ -55,7 +55,8 @@ class Parcel(NamedTuple):
 class Townships:
     """All nodes of `windows` windows spread evenly over the townships in `codes`, and what they sent so far."""
 
-    def __init__(self, codes: Sequence[str], windows: int, seed: int) -> None:
+    def __init__(self, codes: Sequence[str], windows: int, seed: int, levels: Sequence[int] = ()) -> None:
+        """Take each rating's level from `levels` at random; without them nobody is dissatisfied."""
         self.codes = list(codes)
         self.nodes = [
             Node(
@@ -67,6 +68,7 @@ class Townships:
         ]
         self.sent: dict[str, int] = {}
         self._random = Random(seed)
+        self._levels = levels
         self._packets = dict.fromkeys(self.codes, 0)
 
     def registration(self, file: Path, gateways: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -91,7 +93,7 @@ class Townships:
         self.sent[node.name] = first + a_batch - 1
         start = time.time_ns() // 1_000_000 - a_batch * _ROW_MS
         rows = [
-            Row(row * _ROW_MS, f"{1 + (first + row) % WINDOWS_A_NODE:02d}", 3 - (first + row) % 7 // 5, 1)
+            Row(row * _ROW_MS, f"{1 + (first + row) % WINDOWS_A_NODE:02d}", self._level(first + row), 1)
             for row in range(a_batch)
         ]
         batch = Batch(1, node.name, node.epoch, first, start, Quality.SYNCHRONISED, rows)
@@ -100,6 +102,9 @@ class Townships:
         self._packets[township] = number + 1
         payload = node.signer.entry(encode(batch))
         return Parcel(due_s, node.name, first, packet(topics.township(township, "live"), payload, number))
+
+    def _level(self, number: int) -> int:
+        return self._random.choice(self._levels) if self._levels else 3 - number % 7 // 5
 
 
 class Outcome(NamedTuple):

@@ -19,6 +19,11 @@ LOOK_S = 0.25
 # So that a connection that nobody has any more is noticed; nginx cuts off one that is silent for ten seconds.
 BEAT_S = 4.0
 READ_S = 5.0
+# Each desk asks for its page when it is told. So that a busy hour is no flood of them, there is news once a second at
+# most, and not all desks are told of it in the same moment, but one after the other within so long.
+PACE_S = 1.0
+SPREAD_S = 0.5
+_TURNS = 16
 DESKS = 500
 
 
@@ -37,9 +42,8 @@ class News:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            if self.desks:
-                await self._look()
-            await asyncio.sleep(LOOK_S)
+            told = self.desks > 0 and await self._look()
+            await asyncio.sleep(PACE_S if told else LOOK_S)
 
     def close(self) -> None:
         """End every stream."""
@@ -48,6 +52,7 @@ class News:
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """Yield an event at the beginning and at every change, and a comment while there is none."""
+        after_s = self.desks % _TURNS * SPREAD_S / _TURNS
         self.desks += 1
         seen = -1
         try:
@@ -61,6 +66,8 @@ class News:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_S):
                         await changed.wait()
+                        if not self._closing.is_set():
+                            await asyncio.sleep(after_s)
         finally:
             self.desks -= 1
 
@@ -84,13 +91,16 @@ class News:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Wake whoever waits if there is any news; whether there was."""
         try:
             with unavailable():
                 async with asyncio.timeout(READ_S), self._reader.connect() as connection:
                     found = await store.version(connection)
         except Unavailable:
-            return
-        if found != self._version:
-            self._version = found
-            self._wake()
+            return False
+        if found == self._version:
+            return False
+        self._version = found
+        self._wake()
+        return True

@@ -87,3 +87,34 @@ async def test_whoever_looks_through_the_veil_hears_minutes_and_no_change(
         news.close()
         assert {one async for one in desk} <= {b": nothing new\n\n"}
         running.cancel()
+
+
+async def test_a_busy_hour_is_told_once_a_second_and_not_to_all_desks_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_S", 0.01)
+    monkeypatch.setattr(room, "PACE_S", 0.6)
+    loop = asyncio.get_running_loop()
+    heard: list[tuple[int, float]] = []
+    async with looking(database) as news, asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+
+        async def listen(number: int) -> None:
+            async for told in news.follow():
+                if told.startswith(b"data:"):
+                    heard.append((number, loop.time()))
+
+        for number in range(16):
+            tasks.create_task(listen(number))
+            await asyncio.sleep(0)
+        end = loop.time() + 2.0
+        while loop.time() < end:
+            await change(database)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1.2)
+        news.close()
+    first = [at for number, at in heard if number == 0]
+    last = [at for number, at in heard if number == 15]
+    # At the beginning, then as the changes came, and after the last of them once more.
+    assert 4 <= len(first) <= 7
+    assert min(later - sooner for sooner, later in zip(first[1:], first[2:], strict=False)) > 0.5
+    assert 0.3 < last[1] - first[1] < 1.0
