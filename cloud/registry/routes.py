@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from cloud.openapi import answer, described, problem
 from cloud.registry.snapshot import County, Place, Registry
 from contract.identity import county_of, node_of, township_of
+from contract.version import __version__
 
 PAGE = 1_000
 # Not \d, which takes the digits of every script.
@@ -44,10 +45,14 @@ class CountyNames(TownshipNames, frozen=True):
 
 
 class Places(msgspec.Struct, frozen=True):
-    """All places of the city that are valid now."""
+    """All places of the city that are valid now.
+
+    `version` is the program's: a page that was made by another one loads itself anew.
+    """
 
     city: Name
     counties: list[CountyNames]
+    version: str = __version__
 
 
 class Window(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -99,9 +100,7 @@ async def test_a_busy_hour_is_told_once_a_second_and_not_to_all_desks_at_once(
     async with looking(database) as news, asyncio.timeout(20), asyncio.TaskGroup() as tasks:
 
         async def listen(number: int) -> None:
-            async for told in news.follow():
-                if told.startswith(b"data:"):
-                    heard.append((number, loop.time()))
+            heard.extend([(number, loop.time()) async for told in news.follow() if told.startswith(b"data:")])
 
         for number in range(16):
             tasks.create_task(listen(number))
@@ -116,5 +115,5 @@ async def test_a_busy_hour_is_told_once_a_second_and_not_to_all_desks_at_once(
     last = [at for number, at in heard if number == 15]
     # At the beginning, then as the changes came, and after the last of them once more.
     assert 4 <= len(first) <= 7
-    assert min(later - sooner for sooner, later in zip(first[1:], first[2:], strict=False)) > 0.5
+    assert min(later - sooner for sooner, later in pairwise(first[1:])) > 0.5
     assert 0.3 < last[1] - first[1] < 1.0

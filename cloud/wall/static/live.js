@@ -93,10 +93,23 @@ export async function live(build) {
   stream.start();
 }
 
-// A city that started anew may have other names: then the page starts anew as well.
+let renewing = false;
+
+// A city that started anew may have other names, or be of another version: then the page starts anew as well, once the
+// city is there to give it. A page that could not be had would stay an error for ever, with nobody there to see to it.
 async function renewPlaces(places) {
-  const renewed = await fetchPlaces().catch(() => null);
-  if (places && renewed && renewed.text !== places.text) location.reload();
+  if (renewing || places === null) return;
+  renewing = true;
+  for (let wait = 500; ; wait = Math.min(30_000, wait * 2)) {
+    // Never at once: a hall of walls would all ask for everything in one moment.
+    await pause(wait * (0.5 + Math.random()));
+    const renewed = await fetchPlaces().catch(() => null);
+    if (renewed === null) continue;
+    if (renewed.text === places.text) break;
+    const page = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(5000) }).catch(() => null);
+    if (page?.ok) return location.reload();
+  }
+  renewing = false;
 }
 
 function paintState(seen, silence, clock) {
