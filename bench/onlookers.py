@@ -1,8 +1,8 @@
 """Walls and desks as a process of their own: raw HTTP/1.1, so that what they cost is not what the city costs.
 
-Standard input brings the addresses and secrets as JSON, and a line of its own when to end; standard output says `ready`,
-and at the end one JSON object: what each wall saw when, and how the desks fared. A wall remembers the id and the total
-of each frame; a desk asks for its page whenever it is told that there is something new, as console.js does.
+Standard input brings the addresses and secrets as JSON, and a line of its own when to end; standard output says `ready`
+and at the end one JSON object: what each wall saw when, and how the desks fared. A wall remembers each total;
+a desk asks for its page whenever it is told that there is something new, as console.js does.
 """
 
 import asyncio
@@ -145,7 +145,10 @@ async def main() -> None:
     result = {
         "walls": [wall.seen for wall in walls],
         "gaps": sum(wall.gaps for wall in walls),
-        "troubles": [said for one in (*walls, *desks) for said in one.troubles],
+        "troubles": [
+            *(said for wall in walls for said in wall.troubles),
+            *(said for desk in desks for said in desk.troubles),
+        ],
         "told": sum(desk.told for desk in desks),
         "took_ms": [took for desk in desks for took in desk.took_ms],
         "cpu_s": used.ru_utime + used.ru_stime,

@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from bench.page import Scale, Size
-from tests.acceptance.conftest import OTHERS, City, hung, opened
+from tests.acceptance.conftest import OTHERS, City, opened
+from tests.keys import hung
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 

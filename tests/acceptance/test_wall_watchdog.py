@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from contract.version import __version__
-from tests.acceptance.conftest import City, hung, opened
+from tests.acceptance.conftest import City, opened
+from tests.keys import hung
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
