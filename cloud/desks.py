@@ -25,9 +25,9 @@ from cloud.health.rules import Device
 from cloud.hours import pages as hours_pages
 from cloud.hours.changing import Changing
 from cloud.hours.rules import Offices
-from cloud.notices import pages as notices
 from cloud.imports import pages as imports_pages
 from cloud.imports.importer import Importer
+from cloud.notices import pages as notices
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry

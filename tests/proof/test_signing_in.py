@@ -9,6 +9,7 @@ from cloud.calendar import Calendar
 from cloud.database import Database, open_database
 from cloud.ledger.cells import ONE
 from cloud.people import accounts
+from cloud.people.accounts import Holder
 from cloud.people.rules import Person
 from cloud.registry import store
 from cloud.registry.load import register
@@ -28,7 +29,7 @@ NODES = {"nodes": [{"node": NODE, "key": Signer(b"o" * 32).public, "windows": ["
 async def clerk(database: Database, name: str, code: str) -> Person:
     person = Person(name, "clerk", W1)
     async with database.writer.begin() as connection:
-        await accounts.put(connection, person, name.title(), code, 1)
+        await accounts.put(connection, person, Holder(name.title(), code), 1)
     return person
 
 
