@@ -21,6 +21,9 @@ from cloud.digests.rules import Period
 from cloud.filtered import store as filtered
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
+from cloud.imports import store as plans
+from cloud.imports.differences import Difference
+from cloud.imports.store import Plan
 from cloud.judgements import store as judgements
 from cloud.ledger.store import Entry, enter
 from cloud.misuse import store as misuse
@@ -40,6 +43,7 @@ from cloud.rota import store as rota
 from cloud.rota.rules import Turn
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
+from cloud.staffing.seats import SIGN
 from contract.batch import Batch
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
@@ -106,6 +110,9 @@ async def city(desk: Desk) -> Desk:
         hall, li = Named(f"{TOWNSHIP}:zw", "政务大厅", "Hall"), Named(f"{TOWNSHIP}:1024", "李敏", "Li Min")
         held = [[Tenure(f"{NODE}/01", 60_000, None, one.code)] for one in (hall, li)]
         await staffing.put(connection, Staff([hall], held[0], [li], held[1]), {f"{NODE}/01"})
+        await write(connection, SIGN, [(f"{NODE}/01", 60_000, 120_000, li.code, "li")])
+        plan = Plan(1, NOW, "li", "duties", "值班.csv", "0" * 64, 1, 1, 0, 0)
+        await plans.add(connection, plan, b"{}", [Difference(2, "duty", ("n/1", 5), None, (None, "李"))])
     for number in range(12):
         await desk.exchange(entry(3 * number + 1, ("01", 3), ("02", 2), ("09", 1)))
     guessed = Batch(1, NODE, OTHER, 1, NOW - 9000, Quality.ESTIMATED, [Row(0, "01", 3, 1)], bounds=(NOW - 10_000, NOW))
