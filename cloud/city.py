@@ -205,6 +205,7 @@ class City:
                 offices=offices.current,
                 calendar=calendar,
                 now=now,
+                least=self._settings.least,
             )
             roles += [serving, desks]
         return roles

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
@@ -15,13 +16,17 @@ from cloud.cases import routes as cases_routes
 from cloud.cases.desk import CaseDesk
 from cloud.cases.news import News
 from cloud.cases.pages import Pages
+from cloud.configs import pages as configs_pages
+from cloud.configs.desk import ConfigDesk
 from cloud.console import pages as console
 from cloud.console.screens import Screens
 from cloud.database import Database
+from cloud.health import checks
 from cloud.health import pages as devices_pages
 from cloud.health.metrics import Source, gauges
 from cloud.health.routes import Check
 from cloud.health.rules import Device
+from cloud.heat import pages as heat_pages
 from cloud.hours import pages as hours_pages
 from cloud.hours.changing import Changing
 from cloud.hours.rules import Offices
@@ -33,12 +38,20 @@ from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
 from cloud.rota import pages as rota
 from cloud.seals import pages as seals
+from cloud.search import pages as search_pages
 from cloud.staffing import pages as staffing_pages
 from cloud.staffing.seats import Seats
+from cloud.updates import pages as updates_pages
+from cloud.updates.desk import UpdateDesk
+from cloud.updates.worker import Updater
+from cloud.windows import pages as windows_pages
 
 
 class Desks:
-    """`devices`, `registry` and `offices` are asked at each request; `now` is the city's time in ms."""
+    """`devices`, `registry` and `offices` are asked at each request; `now` is the city's time in ms.
+
+    Below `least` ratings no score is given.
+    """
 
     def __init__(
         self,
@@ -50,6 +63,7 @@ class Desks:
         offices: Callable[[], Offices],
         calendar: Calendar,
         now: Callable[[], int],
+        least: int,
     ) -> None:
         screens = Screens(calendar)
         self._news = News(database.reader, now=now)
@@ -71,6 +85,25 @@ class Desks:
             database.reader, seats, screens, front.shown, registry=registry, calendar=calendar, now=now
         )
         importer = Importer(database, names=imports_pages.headings(), zone=calendar.zone, now=now)
+        configs = configs_pages.Pages(
+            database.reader,
+            ConfigDesk(database, now=now),
+            screens,
+            devices=devices,
+            registry=registry,
+            calendar=calendar,
+            now=now,
+        )
+        reception.rooms["node"] = configs.where
+        updates = updates_pages.Pages(
+            database.reader,
+            UpdateDesk(database, devices=devices, registry=registry, now=now),
+            screens,
+            devices=devices,
+            registry=registry,
+            calendar=calendar,
+        )
+        self._updater = Updater(database, devices=devices, now=now)
         self.routers: Sequence[APIRouter] = (
             front.router(),
             *reception.routers(screens, calendar),
@@ -80,23 +113,42 @@ class Desks:
             alerts_routes.router(database.reader, answering),
             rota.Pages(database, screens, registry=registry, calendar=calendar, now=now).router(),
             notices.router(database, screens, shown=calendar.shown, now=now),
-            devices_pages.router(devices, screens, registry=registry, shown=calendar.shown),
+            devices_pages.router(devices, screens, registry=registry, shown=calendar.shown, now=now),
+            configs.router(),
+            updates.router(),
+            windows_pages.Pages(
+                database.reader,
+                screens,
+                devices=devices,
+                registry=registry,
+                calendar=calendar,
+                now=now,
+                least=least,
+            ).router(),
+            heat_pages.Pages(
+                database.reader, screens, registry=registry, calendar=calendar, now=now, least=least
+            ).router(),
+            search_pages.Pages(database.reader, screens, registry=registry, now=now).router(),
             quarantine.router(database.reader, screens, shown=calendar.shown),
             seals.router(database.reader, screens, shown=calendar.shown),
             closures.router(),
             duties.router(),
             imports_pages.Pages(database.reader, importer, screens, calendar).router(),
         )
-        self.checks: Sequence[tuple[str, Check]] = ()
+        self.checks: Sequence[tuple[str, Check]] = (
+            ("updates", partial(checks.untroubled, lambda: self._updater.trouble, vital=False)),
+        )
         self.sources: Sequence[Source] = (self._figures,)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to look for news."""
+        """Begin to look for news, and take updates on."""
         self._looking = tasks.create_task(self._news.run(), name="news of cases")
+        self._updating = tasks.create_task(self._updater.run(), name="staged updates")
 
     def stop(self) -> None:
         """End every desk's stream."""
         self._looking.cancel()
+        self._updating.cancel()
         self._news.close()
 
     def _figures(self) -> Iterator[Metric]:

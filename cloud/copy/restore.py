@@ -14,6 +14,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.address import SQLITE
+from cloud.configs import store as configs
 from cloud.copy.clone import clone
 from cloud.copy.copier import Tell
 from cloud.copy.look import revision_of_city
@@ -21,7 +22,7 @@ from cloud.copy.source import open_source
 from cloud.database import fetch, open_database, write
 from cloud.migrations import HEAD
 from cloud.registry import store
-from contract.codec import decode_as, encode
+from contract.codec import decode_as
 from contract.config import NodeConfig
 from contract.errors import Unavailable
 
@@ -59,8 +60,8 @@ async def make_fit(connection: AsyncConnection, now: int) -> None:
     """
     await write(connection, FEED_ANEW)
     version = await store.raise_version(connection, now)
-    configs = [
-        (node, version, encode(msgspec.structs.replace(decode_as(body.encode(), NodeConfig), version=version)).decode())
-        for node, body in await fetch(connection, store.CONFIGS)
+    anew = [
+        msgspec.structs.replace(decode_as(body.encode(), NodeConfig), version=version)
+        for _, body, _, _ in await fetch(connection, configs.IN_FORCE)
     ]
-    await write(connection, store.PUT_CONFIG, configs)
+    await configs.give(connection, anew, at=now, who="system", reason="restored from a backup")

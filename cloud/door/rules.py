@@ -19,8 +19,8 @@ CITY_WIDE: frozenset[Role] = frozenset({"operator", "auditor", "admin"})
 BOARD: frozenset[Role] = CITY_WIDE | {"wall"}
 PLACES: frozenset[Role] = CITY_WIDE | {"township", "supervisor"}
 FLAGS: frozenset[Role] = CITY_WIDE | {"supervisor"}
-ADMIN: frozenset[Role] = frozenset({"admin"})
 OPERATORS: frozenset[Role] = frozenset({"operator", "admin"})
+ADMIN: frozenset[Role] = frozenset({"admin"})
 OWN = ""
 # Of a table that is imported.
 _MOST_TABLE = 10 * 1024 * 1024
@@ -102,8 +102,19 @@ TABLE: Mapping[Route, Rule] = {
     ("POST", "/rota"): Rule(LEADERS - {"township"}, Where("place", OWN)),
     ("POST", "/rota/end"): Rule(LEADERS - {"township"}, Where("place", OWN)),
     ("GET", "/notices"): Rule(CITY_WIDE),
-    ("POST", "/notices/{number}/again"): Rule(CITY_WIDE - {"auditor"}),
+    ("POST", "/notices/{number}/again"): Rule(OPERATORS),
     ("GET", "/devices"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/devices/{node}"): Rule(PLACES, Held("node", "node")),
+    ("POST", "/devices/{node}/times"): Rule(OPERATORS, Held("node", "node")),
+    ("POST", "/devices/{node}/back"): Rule(OPERATORS, Held("node", "node")),
+    ("GET", "/updates"): Rule(OPERATORS),
+    ("POST", "/updates"): Rule(OPERATORS),
+    ("GET", "/updates/{number}"): Rule(OPERATORS),
+    ("POST", "/updates/{number}/act"): Rule(OPERATORS),
+    ("GET", "/windows"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/windows/{node}/{window}"): Rule(PLACES, Held("node", "node")),
+    ("GET", "/heat"): Rule(PLACES | {"clerk"}, Where("place", OWN)),
+    ("GET", "/search"): Rule(PEOPLE),
     ("GET", "/quarantine"): Rule(CITY_WIDE),
     ("GET", "/seals"): Rule(PEOPLE),
     ("GET", "/changes"): Rule(frozenset({"admin", "auditor"})),

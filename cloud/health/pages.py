@@ -1,11 +1,12 @@
 """The page on devices: every node and gateway as it is now, what needs somebody first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from cloud.console.listing import Cell, Column, Listing
+from cloud.configs.rules import Standing, standing
+from cloud.console.listing import Cell, Column, Listing, Tone
 from cloud.console.screens import Screens, language_of
 from cloud.door.asker import asker_of
 from cloud.health.rules import Device
@@ -24,8 +25,10 @@ _COLUMNS = (
     Column("devices.clock", number=True),
     Column("devices.disk", number=True),
     Column("devices.version"),
+    Column("devices.config"),
 )
 _MEGABYTE = 1_000_000
+_TONES: Mapping[Standing, Tone] = {"none": "quiet", "as_wanted": "", "waiting": "warn", "behind": "bad"}
 
 
 def router(
@@ -34,14 +37,15 @@ def router(
     *,
     registry: Callable[[], Registry],
     shown: Callable[[int], str],
+    now: Callable[[], int],
 ) -> APIRouter:
-    """Return the page; `registry` names places, `shown` writes a moment (ms)."""
+    """Return the page; `registry` names places, `shown` writes a moment (ms), `now` is the city's time in ms."""
     pages = APIRouter(include_in_schema=False)
 
     def row(request: Request, one: Device) -> list[Cell]:
-        word = screens.word
+        word, stands = screens.word, _standing(one, registry(), now())
         return [
-            Cell(one.node),
+            Cell(one.node, f"/devices/{one.node}"),
             Cell(registry().called(one.township, language_of(request))),
             Cell(word(request, f"kind.{one.kind}")),
             Cell(word(request, f"device.{one.state}"), tone="good" if one.state == "online" else "bad"),
@@ -51,6 +55,7 @@ def router(
             Cell("" if one.clock_error_ms is None else f"{one.clock_error_ms:,} ms"),
             Cell("" if one.heard is None else f"{one.disk_free // _MEGABYTE:,} MB"),
             Cell(one.version),
+            Cell(word(request, f"standing.{stands}") if one.kind == "node" else "", tone=_TONES[stands]),
         ]
 
     @pages.get("/devices")
@@ -63,3 +68,10 @@ def router(
         return screens.listed(request, "list.html", listing, title="devices.title")
 
     return pages
+
+
+def _standing(one: Device, registry: Registry, now: int) -> Standing:
+    wanted = registry.configs.get(one.node)
+    if wanted is None:
+        return "none"
+    return standing(wanted.version, wanted.given_at, one.config, now, there=one.state != "offline")

@@ -45,7 +45,8 @@ class Device(msgspec.Struct, frozen=True):
     `queue`: ratings waiting in it, the oldest `oldest_ms` old; `disk_free`: bytes; `stuck`: "window/level" of buttons
     held down; `clock_error_ms`: null while it does not know the time; `clock_off_ms`: by how much at least its time
     disagrees with the city's (negative: behind), null while it agrees or says nothing; `destroyed`: ratings that its
-    disk damaged, ever, and `losses` which those are, as it signed.
+    disk damaged, ever, and `losses` which those are, as it signed. `config`: the version of its configuration that it
+    has taken, 0 for none.
     """
 
     node: str
@@ -64,6 +65,7 @@ class Device(msgspec.Struct, frozen=True):
     clock_off_ms: int | None = None
     destroyed: int = 0
     losses: list[Loss] = []
+    config: int = 0
 
 
 class _Heard(NamedTuple):
@@ -233,4 +235,5 @@ def _device(
         stuck=stuck,
         clock_error_ms=status.clock_error_ms,
         destroyed=status.destroyed if isinstance(status, NodeStatus) else 0,
+        config=status.config,
     )

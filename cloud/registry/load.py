@@ -24,6 +24,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.calendar import milliseconds
+from cloud.configs import store as configs
 from cloud.database import fetch, write
 from cloud.hours import store as hours
 from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days_of, hours_of
@@ -36,7 +37,6 @@ from cloud.registry.snapshot import Kind, RegisteredNode
 from cloud.staffing import store as staffing
 from cloud.staffing.forms import DutyForm, OfficeForm, staff_of
 from contract.batch import NodeName
-from contract.codec import encode
 from contract.config import KeyText, NodeConfig, WindowName, WindowPins
 from contract.errors import SettingsError
 from contract.identity import township_of, window_id
@@ -188,8 +188,8 @@ async def enter(connection: AsyncConnection, document: Registration, now: int) -
             await certificates.keep(connection, name, form.certificate.encode(), now)
     windows = [_window_row(form.node, window) for form in document.nodes for window in form.windows]
     await write(connection, store.PUT_WINDOW, windows)
-    configs = [(form.node, version, _config(form, version)) for form in document.nodes if form.config is not None]
-    await write(connection, store.PUT_CONFIG, configs)
+    wanted = [_config(form, version) for form in document.nodes if form.config is not None]
+    await configs.give(connection, await configs.unlike(connection, wanted), at=now, who="registration")
     await hours.put(connection, office_hours, closures, days)
     await staffing.put(connection, staff, {*before.windows, *(window for window, _, _ in windows)})
     await auditors.put(connection, document.auditors, now)
@@ -256,10 +256,9 @@ def _window_row(node: str, window: str | WindowForm) -> tuple[str, int, int | No
     return window_id(node, window.id), start, end
 
 
-def _config(form: NodeForm, version: int) -> str:
+def _config(form: NodeForm, version: int) -> NodeConfig:
     assert form.config is not None  # noqa: S101  (the caller asks only for those that have one)
     try:
-        config = NodeConfig(form.node, version, form.config.windows, form.config.settle_ms, form.config.cooldown_ms)
+        return NodeConfig(form.node, version, form.config.windows, form.config.settle_ms, form.config.cooldown_ms)
     except ValueError as bad:
         raise SettingsError(f"registration: {form.node}: config: {bad}") from bad
-    return encode(config).decode()

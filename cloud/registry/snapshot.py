@@ -48,10 +48,12 @@ class RegisteredWindow(NamedTuple):
 
 
 class RegisteredConfig(NamedTuple):
-    """A node's set-up: the JSON of a `contract.config.NodeConfig`, as it will be signed."""
+    """A node's set-up: the JSON of a `contract.config.NodeConfig`, as it will be signed, and when it was given (ms)."""
 
     node: str
     body: bytes
+    version: int = 0
+    given_at: int = 0
 
 
 class Registry:

@@ -7,6 +7,7 @@ from io import StringIO
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import cloud.registry.tables  # noqa: F401  (its tables belong to the schema)
+from cloud.configs import store as configs
 from cloud.database import fetch, fetch_value, write
 from cloud.hours import store as hours
 from cloud.registry.snapshot import County, Place, RegisteredConfig, RegisteredNode, RegisteredWindow, Registry
@@ -43,8 +44,6 @@ NODES = "SELECT node, kind, township, key, valid_from, valid_to FROM node ORDER 
 
 WINDOWS = 'SELECT id, valid_from, valid_to FROM "window" ORDER BY id, valid_from'
 
-CONFIGS = "SELECT node, body FROM node_config ORDER BY node"
-
 ADD_COUNTY = """
 INSERT INTO county (code, zh, en, short_zh, short_en, valid_from)
 VALUES (:code, :zh, :en, :short_zh, :short_en, 0) ON CONFLICT DO NOTHING
@@ -68,11 +67,6 @@ UPDATE node SET valid_to = :at WHERE key = :key AND coalesce(valid_to, 900719925
 PUT_WINDOW = """
 INSERT INTO "window" (id, valid_from, valid_to) VALUES (:id, :valid_from, :valid_to)
 ON CONFLICT (id, valid_from) DO UPDATE SET valid_to = excluded.valid_to
-"""
-
-PUT_CONFIG = """
-INSERT INTO node_config (node, version, body) VALUES (:node, :version, :body)
-ON CONFLICT (node) DO UPDATE SET version = excluded.version, body = excluded.body
 """
 
 
@@ -118,7 +112,10 @@ async def load(connection: AsyncConnection, at: int) -> Registry:
         ],
         nodes=await nodes(connection),
         windows=[RegisteredWindow(*row) for row in await fetch(connection, WINDOWS)],
-        configs=[RegisteredConfig(node, body.encode()) for node, body in await fetch(connection, CONFIGS)],
+        configs=[
+            RegisteredConfig(node, body.encode(), int(version), int(given_at))
+            for node, body, version, given_at in await fetch(connection, configs.IN_FORCE)
+        ],
         offices=await hours.load(connection),
     )
 

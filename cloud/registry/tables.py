@@ -51,15 +51,6 @@ auditor = Table(
     *_validity(),
 )
 
-# `body`: the JSON of the node's configuration as it is signed; `version` is the registry's when it last changed.
-node_config = Table(
-    "node_config",
-    metadata,
-    Column("node", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-)
-
 # One row: rises with every change, so that a running city sees that there is one.
 registry_head = Table(
     "registry_head",

@@ -31,6 +31,8 @@ from tests.cloud.where import Where
 from transport.broker import Broker
 
 NOW = 1_795_370_494_364
+# A broker that is never there.
+NOWHERE = Broker("127.0.0.1", 1)
 PASSWORD = "a sentence is fine"  # noqa: S105  (of people in tests)
 OWN: dict[Role, str] = {"clerk": "371721121-a1/01", "township": "371721121", "supervisor": "371721"}
 
@@ -105,7 +107,9 @@ def key_of(role: Role) -> str:
 
 
 @asynccontextmanager
-async def open_stage(where: Where, *, notices: NoticesSettings | None = None, now: int = NOW) -> AsyncIterator[Stage]:
+async def open_stage(
+    where: Where, broker: Broker = NOWHERE, *, notices: NoticesSettings | None = None, now: int = NOW
+) -> AsyncIterator[Stage]:
     """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself."""
     stage = Stage(where, now=now)
     async with await where.open() as database, database.writer.begin() as connection:
@@ -116,17 +120,17 @@ async def open_stage(where: Where, *, notices: NoticesSettings | None = None, no
         if notices is not None:
             # The machine's clock since its boot is turned with the city's, which would call it stepped.
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
-        async with _running(stage, notices or NoticesSettings(), trusted=notices is not None):
+        async with _running(stage, broker, notices or NoticesSettings(), trusted=notices is not None):
             yield stage
 
 
 @asynccontextmanager
-async def _running(stage: Stage, notices: NoticesSettings, *, trusted: bool) -> AsyncIterator[None]:
+async def _running(stage: Stage, broker: Broker, notices: NoticesSettings, *, trusted: bool) -> AsyncIterator[None]:
     city = City(
         Settings(
             stage.where.database,
             "",
-            Broker("127.0.0.1", 1),
+            broker,
             Http(port=0),
             clock="trusted" if trusted else "kernel",
             notices=notices,

@@ -10,11 +10,15 @@ import pytest
 from cloud.alerts.alert import ACTIONS
 from cloud.alerts.alert import STATES as ALERT_STATES
 from cloud.cases.case import LEVELS, STATES, Deed
+from cloud.configs.rules import Standing
 from cloud.console.words import Words
 from cloud.health.rules import State
 from cloud.hours.rules import Kind as DayKind
 from cloud.hours.rules import Published
 from cloud.people.rules import ROLES
+from cloud.updates.rules import Act
+from cloud.updates.rules import State as Progress
+from contract.config import WindowPins
 from contract.errors import Reason
 
 CLOUD = Path(__file__).parents[2] / "cloud"
@@ -28,7 +32,11 @@ CODES = {
     "device": get_args(State),
     "kind": ("node", "gateway"),
     "reason": tuple(Reason),
-    "who": ("system", "citizen"),
+    "who": ("system", "citizen", "registration"),
+    "standing": get_args(Standing),
+    "progress": get_args(Progress),
+    "act": get_args(Act),
+    "member": ("later", "waiting", "missing", "taken", "excused"),
     "alert": ALERT_STATES,
     "table": (
         "window", "node", "office", "person", "office_window", "duty", "office_closure", "office_hours", "special_day",
@@ -44,11 +52,13 @@ PARTS = {
     "rota.": ("a", "b"),
     "notices.": ("sent", "waiting", "given_up"),
     "digest.": ("day", "week"),
+    "configs.": ("settle_ms", "cooldown_ms", *WindowPins.__struct_fields__[1:]),
 }
 # What is put together otherwise than with a whole section.
 PUT_TOGETHER = (
     "cases.which_", "cases.refused_", "imports.kind_", "imports.is_", "closures.coming", "closures.present",
     "closures.past", "duties.coming", "duties.present", "duties.past",
+    "configs.refused_", "updates.refused_", "heat.day",
 )  # fmt: skip
 
 
@@ -74,11 +84,10 @@ def test_every_code_has_its_word() -> None:
 
 
 def test_every_change_that_is_written_down_has_its_word() -> None:
+    deeds = "come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish"
     noted = set()
     for file in CLOUD.glob("**/*.py"):
-        noted |= set(
-            re.findall(r'"((?:come|set|lock|make|change|end|resume|add|put|send)-[a-z]+)"', file.read_text("utf-8"))
-        )
+        noted |= set(re.findall(rf'"((?:{deeds})-[a-z-]+)"', file.read_text("utf-8")))
     assert {f"change.{code}" for code in noted} == {key for key in WORDS.keys if key.startswith("change.")}
 
 

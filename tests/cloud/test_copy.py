@@ -11,6 +11,7 @@ from cloud.alerts.rules import of_case, of_rate
 from cloud.cases import store as cases
 from cloud.cases.case import Rating
 from cloud.cases.rules import opened
+from cloud.configs import store as configs
 from cloud.copy import sheet
 from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import APPENDED, COUNTED, Mark, Sum, goes_on, in_order
@@ -76,7 +77,7 @@ async def city(desk: Desk) -> Desk:
     async with desk.database.writer.begin() as connection:
         await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
         await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
-        await write(connection, registry.PUT_CONFIG, [(NODE, 7, '{"say":"满意"}')])
+        await write(connection, configs.ADD, [(NODE, 7, NOW, "registration", "", '{"say":"满意"}')])
         await auditors.put(connection, [AuditorForm("wang", "王审计", "A" * 43)], NOW)
         await invite(
             connection, Person("li", "admin", "city"), Holder("李"), now=NOW, random_bits=lambda bits: bits, by="test"
@@ -102,6 +103,10 @@ async def city(desk: Desk) -> Desk:
         await alerts.move(connection, NOW)
         letter = Letter("day", Line("日报", "digest"), [], "/desk")
         await notices.put(connection, "li", ["webhook oa", "mail"], letter, NOW)
+        await write(
+            connection, "INSERT INTO staged_update VALUES (1, 5, 'li', 'city', 800, 0, 1, 2, 'x', 'done', 1, 6, 2)"
+        )
+        await write(connection, "INSERT INTO staged_update_node VALUES (1, 'n', 0, 3, 2, 7, 0)")
         await digests.move(connection, Period("day", "2026-11-21", "2026-11-21"))
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"

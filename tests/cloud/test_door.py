@@ -23,6 +23,8 @@ NODE = "371721121-a1"
 FILLED = {
     "{name}": "nobody",
     "{number}": "1",
+    "{node}": NODE,
+    "{window}": "01",
     "{by}": "day",
     "{period}": "2026Q4",
     "{kind}": "windows",
@@ -70,7 +72,7 @@ async def everywhere(
             yield default or person.place, await asked(client, method, path)
         case Held():
             yield f"{NODE}/01", await asked(client, method, path)
-            yield FOREIGN, await asked(client, method, path.replace("{number}", "2"))
+            yield FOREIGN, await asked(client, method, path.replace("{number}", "2").replace("{node}", f"{FOREIGN}-a1"))
         case None:
             yield person.place, await asked(client, method, path)
 

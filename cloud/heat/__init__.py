@@ -1,0 +1,1 @@
+"""At which hour of which weekday people come, and how satisfied they are."""
