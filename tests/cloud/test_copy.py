@@ -12,6 +12,7 @@ from cloud.cases import store as cases
 from cloud.cases.case import Rating
 from cloud.cases.rules import opened
 from cloud.configs import store as configs
+from cloud.configs.rules import Timing
 from cloud.copy import sheet
 from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import APPENDED, COUNTED, Mark, Sum, goes_on, in_order
@@ -45,6 +46,8 @@ from cloud.rota.rules import Turn
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
 from cloud.staffing.seats import SIGN
+from cloud.updates import store as updates
+from cloud.updates.rules import Member, Update
 from contract.batch import Batch
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
@@ -78,6 +81,8 @@ async def city(desk: Desk) -> Desk:
         await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
         await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
         await write(connection, configs.ADD, [(NODE, 7, NOW, "registration", "", '{"say":"满意"}')])
+        update = Update(1, NOW, "li", "city", Timing(500, None), 1, 2, "慢", stage=1, stage_at=NOW)
+        await updates.add(connection, update, [Member(NODE, 1, 7)])
         await auditors.put(connection, [AuditorForm("wang", "王审计", "A" * 43)], NOW)
         await invite(
             connection, Person("li", "admin", "city"), Holder("李"), now=NOW, random_bits=lambda bits: bits, by="test"
@@ -103,10 +108,6 @@ async def city(desk: Desk) -> Desk:
         await alerts.move(connection, NOW)
         letter = Letter("day", Line("日报", "digest"), [], "/desk")
         await notices.put(connection, "li", ["webhook oa", "mail"], letter, NOW)
-        await write(
-            connection, "INSERT INTO staged_update VALUES (1, 5, 'li', 'city', 800, 0, 1, 2, 'x', 'done', 1, 6, 2)"
-        )
-        await write(connection, "INSERT INTO staged_update_node VALUES (1, 'n', 0, 3, 2, 7, 0)")
         await digests.move(connection, Period("day", "2026-11-21", "2026-11-21"))
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"

@@ -331,3 +331,14 @@ def test_a_database_at_head_is_opened_without_alembic(tmp_path: Path) -> None:
     runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in "12"]
 
     assert [run.stdout for run in runs] == ["True False\n", "False False\n"]
+
+
+async def test_a_configuration_from_before_the_history_is_its_first_version(empty: str, plain: Database) -> None:
+    await done(plain, lambda connection: upgrade(connection, "0009"))
+    async with plain.writer.begin() as connection:
+        await write(connection, "INSERT INTO node_config (node, version, body) VALUES ('371721121-a1', 7, '{}')")
+
+    await upgrade_database(empty)
+    async with plain.reader.begin() as connection:
+        found = await fetch(connection, "SELECT node, version, at, who, reason, body FROM node_config")
+    assert found == [("371721121-a1", 7, 7, "registration", "", "{}")]
