@@ -35,7 +35,20 @@ WALL = [
     ("wall-far-zh-4k.png", "/far", UHD),
     ("wall-far-en-1080.png", "/far?lang=en", HD),
 ]
-CONSOLE = ("desk", "cases", "cases/1", "devices", "quarantine", "seals", "people", "people/wang", "keys", "changes")
+# Pages by the name of their picture.
+CONSOLE = {
+    **{
+        path: path
+        for path in (
+            *("desk", "cases", "alerts", "windows", "heat", "duties", "rota", "closures", "devices", "updates"),
+            *("imports", "quarantine", "seals", "notices", "people", "keys", "changes"),
+        )
+    },
+    "case": "cases/1",
+    "alert": "alerts/1",
+    "account": "people/wang",
+    "search": "search?q=37172",
+}
 PASSWORD = "a sentence is fine"  # noqa: S105  (of the administrator of a demo)
 _WALL = re.compile(r"the wall: (?P<address>http://[^/]+)/wall\?key=(?P<key>\S+)")
 _LINK = re.compile(r"whoever comes first: (?P<link>\S+)")
@@ -85,15 +98,24 @@ def shoot_console(browser: Browser, demo: Demo) -> None:
         page.fill(f"#{field}", text)
     page.select_option("#role", "supervisor")
     page.click("form.columns button")
+    page.goto(f"{demo.address}/rota")
+    page.fill("#from", "2026-01-01T00:00")
+    page.click("form.columns button.main")
+    # Whoever is on call is told within some seconds.
+    page.wait_for_timeout(10_000)
     page.goto(f"{demo.address}/cases/1")
     page.keyboard.press("v")
     page.keyboard.type("调了录像，属实：窗口让群众多跑了一趟。")
     page.keyboard.press("Control+Enter")
     page.wait_for_load_state()
     for language in ("en", "zh"):
-        for path in CONSOLE:
-            page.goto(f"{demo.address}/{path}?lang={language}")
-            name = {"cases/1": "case", "people/wang": "account"}.get(path, path)
+        for name, path in CONSOLE.items():
+            page.goto(f"{demo.address}/{path}{'&' if '?' in path else '?'}lang={language}")
+            keep(page, f"console-{name}-{language}.png")
+        for name, listed in (("device", "devices"), ("window", "windows")):
+            page.goto(f"{demo.address}/{listed}?lang={language}")
+            page.locator("tbody a").first.click()
+            page.wait_for_load_state()
             keep(page, f"console-{name}-{language}.png")
     page.close()
 

@@ -25,7 +25,7 @@ from contract.errors import SettingsError
 _COLUMNS = (
     Column("rota.place"),
     Column("rota.from"),
-    Column("rota.to"),
+    Column("rota.until"),
     Column("rota.a"),
     Column("rota.b"),
     Column("rota.state"),
@@ -127,14 +127,14 @@ class Pages:
         )
 
     def _row(self, request: Request, turn: Turn) -> list[Cell]:
-        now, holds = self._now(), self._screens.word(request, "rota.holds")
+        now, word = self._now(), self._screens.word
         return [
             Cell(self._called(request, turn.place)),
             Cell(self._calendar.shown(turn.valid_from)),
-            Cell("" if turn.valid_to is None else self._calendar.shown(turn.valid_to)),
+            Cell(word(request, "rota.standing") if turn.valid_to is None else self._calendar.shown(turn.valid_to)),
             Cell(turn.a),
             Cell(turn.b or ""),
-            Cell(holds if turn.holds(now) else "", tone="good" if turn.holds(now) else ""),
+            Cell(word(request, "rota.holds") if turn.holds(now) else "", tone="good" if turn.holds(now) else ""),
         ]
 
     def _called(self, request: Request, place: str) -> str:
