@@ -167,6 +167,7 @@ async def test_two_people_at_one_case_and_the_later_one_is_told_to_look_again(ch
         failures.clear()
 
 
+@pytest.mark.timeout(300)
 async def test_no_page_has_a_violation_in_either_language(chromium: Browser, city: City) -> None:
     await city.press(Level.DISSATISFIED)
     async with desk(chromium, city, "zhou", "admin") as (page, _):
