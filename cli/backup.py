@@ -17,7 +17,8 @@ def backup(
 ) -> None:
     """Write the city's database, as it is at this moment, into one SQLite file; the city may run meanwhile.
 
-    The file is complete in itself, whichever database the city has: `manyi restore` puts it into either.
+    The file holds all of the database, whichever the city has: `manyi restore` puts it into either. The files of cases
+    lie in a folder of their own, which is to be copied afterwards.
     """
     from cli.progress import telling
     from cloud.address import shown, url_of
@@ -29,6 +30,8 @@ def backup(
         url = url_of(settings.database, settings.database_password_file)
         size = asyncio.run(back_up(url, file, tell))
     typer.echo(f"{file}: {size:,} bytes, the whole of {shown(url)}")
+    if Path(settings.attachments).is_dir():
+        typer.echo(f"{settings.attachments}: the files of cases, not in the backup: copy this folder now", err=True)
 
 
 def restore(file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")], *, config: Config) -> None:

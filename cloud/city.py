@@ -206,6 +206,7 @@ class City:
                 calendar=calendar,
                 now=now,
                 least=self._settings.least,
+                attachments=Path(self._settings.attachments or "attachments"),
             )
             roles += [serving, desks]
         return roles

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
@@ -10,9 +11,12 @@ from prometheus_client.metrics_core import Metric
 from cloud.alerts import pages as alerts_pages
 from cloud.alerts import routes as alerts_routes
 from cloud.alerts.desk import AlertDesk
+from cloud.attachments import pages as attachments_pages
+from cloud.attachments.folder import Folder
 from cloud.calendar import Calendar
 from cloud.cases import policy
 from cloud.cases import routes as cases_routes
+from cloud.cases.bulk import Bulk
 from cloud.cases.desk import CaseDesk
 from cloud.cases.news import News
 from cloud.cases.pages import Pages
@@ -50,7 +54,7 @@ from cloud.windows import pages as windows_pages
 class Desks:
     """`devices`, `registry` and `offices` are asked at each request; `now` is the city's time in ms.
 
-    Below `least` ratings no score is given.
+    Below `least` ratings no score is given. `attachments`: the folder of the files of cases.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Desks:
         calendar: Calendar,
         now: Callable[[], int],
         least: int,
+        attachments: Path,
     ) -> None:
         screens = Screens(calendar)
         self._news = News(database.reader, now=now)
@@ -107,7 +112,9 @@ class Desks:
         self.routers: Sequence[APIRouter] = (
             front.router(),
             *reception.routers(screens, calendar),
+            Bulk(desk, cases, screens).router(),
             cases.router(),
+            attachments_pages.Pages(database, desk, cases, Folder(attachments), calendar=calendar, now=now).router(),
             cases_routes.router(database.reader, desk, calendar=calendar, now=now),
             alerts.router(),
             alerts_routes.router(database.reader, answering),

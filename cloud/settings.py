@@ -85,7 +85,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colour. A rating more than `future_s` ahead of the city's clock is held uncounted. Every `heartbeat_s` the city
     looks at its own health. `log` is the form of what it says on stderr. With `pki`, the CA's folder, devices that were
     invited enrol here (`manyi pki invite`); without it nobody does. `notices`: how leaders are told outside the
-    console.
+    console. `attachments`: the folder of the files of cases; empty, it stands beside the database's file, or beside
+    this one where the database is a PostgreSQL.
     """
 
     database: str
@@ -102,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     series: SeriesSettings = SeriesSettings()
     pki: str | None = None
     notices: NoticesSettings = NoticesSettings()
+    attachments: str = ""
 
 
 def read(file: Path) -> Settings:
@@ -117,6 +119,7 @@ def read(file: Path) -> Settings:
     folder = file.resolve().parent
     database = settings.database if "://" in settings.database else str(folder / settings.database)
     password_file = settings.database_password_file
+    beside = folder if "://" in database else Path(database).parent
     return msgspec.structs.replace(
         settings,
         database=database,
@@ -126,6 +129,7 @@ def read(file: Path) -> Settings:
         series=_series_seen_from(folder, settings.series),
         pki=None if settings.pki is None else str(folder / settings.pki),
         notices=_notices_seen_from(folder, settings.notices),
+        attachments=str(folder / settings.attachments if settings.attachments else beside / "attachments"),
     )
 
 

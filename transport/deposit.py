@@ -23,7 +23,7 @@ def create(path: Path, content: bytes, mode: int = SECRET) -> None:
     finally:
         beside.unlink(missing_ok=True)
     try:
-        _sync(path.parent)
+        sync(path.parent)
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -36,13 +36,22 @@ def replace(path: Path, content: bytes, mode: int = SECRET) -> None:
     beside.unlink(missing_ok=True)
     _write(beside, content, mode)
     beside.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def rename(path: Path, to: Path) -> None:
     """Give the file `path` the name `to`, in place of what is there, on disk when this returns; raises `OSError`."""
     path.replace(to)
-    _sync(to.parent)
+    sync(to.parent)
+
+
+def sync(folder: Path) -> None:
+    """Return when the names in `folder` are on disk; raises `OSError`."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
@@ -51,11 +60,3 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import RedirectResponse
 
+from cloud.attachments.rules import TYPES
 from cloud.calendar import Calendar
 from cloud.cases import reading
 from cloud.cases.case import Action, Case, CaseRefused, State
 from cloud.cases.desk import CaseDesk
-from cloud.cases.moves import MOVES
+from cloud.cases.moves import MAY, MOVES
 from cloud.cases.news import DESKS, News
 from cloud.cases.reading import NEWEST, Asked, Listed, Which
 from cloud.cases.request import Request as Deed
@@ -53,7 +54,10 @@ KEYS: dict[Action, str] = {
     "reject_unfounded": "z",
     "assign": "a",
     "note": "n",
+    "attach": "f",
 }
+# What can be done in many cases at once.
+IN_BULK: tuple[Action, ...] = ("assign", "note")
 _TEXTS: frozenset[Action] = frozenset(move.action for move in MOVES if move.text)
 Text = Annotated[str, Form(max_length=8000)]
 
@@ -116,7 +120,18 @@ class Pages:
         if len(found) == PAGE:
             more = f"?{request.url.include_query_params(before=found[-1].case.number).query}"
         listing = Listing("cases", _COLUMNS, rows, more)
-        return self._screens.listed(request, "cases.html", listing, which=which, overdue=overdue, place=place)
+        may = [action for action in IN_BULK if action in MAY[person.role]]
+        picks = [f"{one.case.number}:{one.case.steps}" for one in found] if may else []
+        return self._screens.listed(
+            request,
+            "cases.html",
+            listing,
+            which=which,
+            overdue=overdue,
+            place=place,
+            picks=picks,
+            bulk_actions=may,
+        )
 
     async def stream(self, request: Request) -> Response:
         """Tell a desk whenever something about cases may have changed for it."""
@@ -127,7 +142,7 @@ class Pages:
 
     async def case(self, request: Request, number: int) -> Response:
         """Show one case."""
-        return await self._case(request, number)
+        return await self.shown(request, number)
 
     async def act(
         self,
@@ -144,12 +159,14 @@ class Pages:
         try:
             await self._desk.act(number, deed, asker_of(request).person, seen=seen)
         except CaseRefused as refused:
-            return await self._case(request, number, refused=refused, text=text)
+            word = f"cases.refused_{refused.kind}"
+            return await self.shown(request, number, refused=word, status=STATUS[refused.kind], text=text)
         return RedirectResponse(f"/cases/{number}", 303)
 
-    async def _case(
-        self, request: Request, number: int, *, refused: CaseRefused | None = None, text: str = ""
+    async def shown(
+        self, request: Request, number: int, *, refused: str = "", status: int = 200, text: str = ""
     ) -> Response:
+        """Show case `number`; with the key of the words for why something was `refused`, and the `text` for it."""
         person, now = asker_of(request).person, self._now()
         async with self._reader.connect() as connection:
             found = await reading.one(connection, number, viewer_of(person, now), self._calendar)
@@ -159,17 +176,18 @@ class Pages:
             request,
             "case.html",
             here=f"/cases/{number}",
-            status=200 if refused is None else STATUS[refused.kind],
+            status=status,
             case=found.case,
             ratings=found.ratings,
             steps=found.steps,
             window=self._called(request, found.case),
-            actions=[action for action in allowed(found.case, person) if action in KEYS],
+            actions=allowed(found.case, person),
             keys=KEYS,
             texts=_TEXTS,
             tone=_tone(found.case.state),
             overdue=found.case.overdue(now),
-            refused="" if refused is None else f"cases.refused_{refused.kind}",
+            refused=refused,
+            endings=",".join(f".{ending}" for ending in TYPES),
             text=text,
         )
 

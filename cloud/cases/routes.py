@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.body import TooLong, body_of
 from cloud.calendar import Calendar
 from cloud.cases import reading
-from cloud.cases.case import Action, Case, CaseRefused, Deed, Kind, Level, State
+from cloud.cases.case import Action, Attachment, Case, CaseRefused, Deed, Kind, Level, State
 from cloud.cases.desk import CaseDesk
 from cloud.cases.reading import NEWEST, Asked, Told, Which
 from cloud.cases.request import MOST_TEXT
@@ -74,7 +74,10 @@ class CaseRating(msgspec.Struct, frozen=True):
 
 
 class CaseStep(msgspec.Struct, frozen=True):
-    """One step of the history: `who` did what at `at` (ms), and the state after it."""
+    """One step of the history: `who` did what at `at` (ms), and the state after it.
+
+    The file of an `attachment` is at `/cases/{number}/files/{sha256}`.
+    """
 
     number: int
     at: int
@@ -84,6 +87,7 @@ class CaseStep(msgspec.Struct, frozen=True):
     text: str
     rating: int | None
     assignee: str | None
+    attachment: Attachment | None
 
 
 class WholeCase(msgspec.Struct, frozen=True):
@@ -202,7 +206,17 @@ def _line(case: Case, ratings: int) -> CaseLine:
 
 def _whole(found: Told, person: Person) -> WholeCase:
     steps = [
-        CaseStep(one.number, one.at, one.who, one.action, one.state, one.body.text, one.body.rating, one.body.assignee)
+        CaseStep(
+            one.number,
+            one.at,
+            one.who,
+            one.action,
+            one.state,
+            one.body.text,
+            one.body.rating,
+            one.body.assignee,
+            one.body.attachment,
+        )
         for one in found.steps
     ]
     ratings = [CaseRating(one.node, one.epoch, one.seq, one.at) for one in found.ratings]

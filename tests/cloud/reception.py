@@ -5,6 +5,8 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import httpx
@@ -39,9 +41,13 @@ OWN: dict[Role, str] = {"clerk": "371721121-a1/01", "township": "371721121", "su
 
 @dataclass
 class Stage:
-    """`now` (ms) and `ticks` (s) are the city's clocks. `said` is what it told the person who started it."""
+    """`now` (ms) and `ticks` (s) are the city's clocks. `said` is what it told the person who started it.
+
+    `attachments`: the folder of the files of its cases.
+    """
 
     where: Where
+    attachments: Path
     address: str = ""
     now: int = NOW
     ticks: float = 0.0
@@ -111,12 +117,13 @@ async def open_stage(
     where: Where, broker: Broker = NOWHERE, *, notices: NoticesSettings | None = None, now: int = NOW
 ) -> AsyncIterator[Stage]:
     """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself."""
-    stage = Stage(where, now=now)
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
         forms = [TokenForm(f"{role}-key", role, digest(key_of(role)), OWN.get(role, "city")) for role in roles]
         await put(connection, forms, NOW)
     with ExitStack() as patched:
+        folder = Path(patched.enter_context(TemporaryDirectory()))
+        stage = Stage(where, folder / "attachments", now=now)
         if notices is not None:
             # The machine's clock since its boot is turned with the city's, which would call it stepped.
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
@@ -134,6 +141,7 @@ async def _running(stage: Stage, broker: Broker, notices: NoticesSettings, *, tr
             Http(port=0),
             clock="trusted" if trusted else "kernel",
             notices=notices,
+            attachments=str(stage.attachments),
         ),
         signer=Signer(bytes(32)),
         now=lambda: stage.now,

@@ -84,7 +84,7 @@ def test_every_code_has_its_word() -> None:
 
 
 def test_every_change_that_is_written_down_has_its_word() -> None:
-    deeds = "come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish"
+    deeds = "come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish|read"
     noted = set()
     for file in CLOUD.glob("**/*.py"):
         noted |= set(re.findall(rf'"((?:{deeds})-[a-z-]+)"', file.read_text("utf-8")))

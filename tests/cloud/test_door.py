@@ -28,6 +28,7 @@ FILLED = {
     "{by}": "day",
     "{period}": "2026Q4",
     "{kind}": "windows",
+    "{sha256}": "0" * 64,
 }
 
 

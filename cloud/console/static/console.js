@@ -2,14 +2,22 @@
 // Everything else is the browser's own: links, buttons and forms, by Tab and Enter.
 
 const rows = () => [...document.querySelectorAll("tbody tr")].map((row) => row.querySelector("a")).filter(Boolean);
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+// Keys are letters there, and nothing else; a box to be checked takes none.
+const typing = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 let going = false;
 
 function move(by) {
   const links = rows();
   if (!links.length) return;
-  const at = links.indexOf(document.activeElement);
+  const at = links.indexOf(document.activeElement.closest("tr")?.querySelector("a"));
   links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + by))].focus();
+}
+
+// Choose the row that j or k has led to, or do not choose it any more.
+function pick() {
+  const box = document.activeElement.closest?.("tr")?.querySelector("input[type=checkbox]");
+  if (box) box.checked = !box.checked;
+  return Boolean(box);
 }
 
 function toggleKeys() {
@@ -31,6 +39,7 @@ addEventListener("keydown", (press) => {
   else if (key === "j") move(1);
   else if (key === "k") move(-1);
   else if (key === "?") toggleKeys();
+  else if (key === "x" && pick()) press.preventDefault();
   else if (key === "/") {
     const search = document.querySelector("input[type=search]");
     if (!search) return;
@@ -42,8 +51,9 @@ addEventListener("keydown", (press) => {
 // The key of a case's deed leads on into its form, at once: what is typed next is the text.
 function choose(target, press) {
   if (!target) return;
-  if (!target.matches("summary")) return target.click();
+  if (!target.matches("summary, select")) return target.click();
   press.preventDefault();
+  if (target.matches("select")) return target.focus();
   target.parentElement.open = true;
   target.parentElement.querySelector("input:not([type=hidden]), select, textarea").focus();
 }
@@ -77,8 +87,18 @@ async function renew() {
       const held = document.activeElement?.closest?.("#live a")?.getAttribute("href");
       const now = document.getElementById("live");
       if (fresh && fresh.innerHTML !== now.innerHTML) {
+        const chosen = new Map([...now.querySelectorAll("input:checked")].map((box) => [box.id, box.value]));
+        const at = now.contains(document.activeElement) ? document.activeElement.id : "";
         now.replaceChildren(...fresh.childNodes);
+        for (const [id, value] of chosen) {
+          const box = document.getElementById(id);
+          if (!box) continue;
+          box.checked = true;
+          // As it was looked at: what was changed since is to be refused.
+          box.value = value;
+        }
         if (held) now.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
+        else if (at) document.getElementById(at)?.focus();
       }
     } else if (reply.redirected) location.reload();
   } catch {
