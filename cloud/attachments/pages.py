@@ -75,18 +75,15 @@ class Pages:
                 number, Deed("attach", text, attachment=attachment), asker_of(request).person, seen=seen
             )
         except NotKept as bad:
-            status = 413 if bad.word == "files.too_long" else 400
-            return await self._cases.shown(request, number, refused=bad.word, status=status, text=text)
+            word, status = bad.word, 413 if bad.word == "files.too_long" else 400
         except CaseRefused as refused:
-            word = f"cases.refused_{refused.kind}"
-            return await self._cases.shown(request, number, refused=word, status=STATUS[refused.kind], text=text)
-        except OutOfRoom as full:
-            logger.warning("%s", full)
-            return await self._cases.shown(request, number, refused="files.full", status=507, text=text)
+            word, status = f"cases.refused_{refused.kind}", STATUS[refused.kind]
         except Unavailable as bad:
             logger.warning("%s", bad)
-            return await self._cases.shown(request, number, refused="files.not_written", status=503, text=text)
-        return RedirectResponse(f"/cases/{number}", 303)
+            word, status = ("files.full", 507) if isinstance(bad, OutOfRoom) else ("files.not_written", 503)
+        else:
+            return RedirectResponse(f"/cases/{number}", 303)
+        return await self._cases.shown(request, number, refused=word, status=status, tried="attach", text=text)
 
     async def file(self, request: Request, number: int, sha256: str) -> Response:
         """Give a file of case `number`, for keeping and never for showing; that it was read is written down."""

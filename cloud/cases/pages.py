@@ -160,18 +160,26 @@ class Pages:
             await self._desk.act(number, deed, asker_of(request).person, seen=seen)
         except CaseRefused as refused:
             word = f"cases.refused_{refused.kind}"
-            return await self.shown(request, number, refused=word, status=STATUS[refused.kind], text=text)
+            return await self.shown(request, number, refused=word, status=STATUS[refused.kind], tried=action, text=text)
         return RedirectResponse(f"/cases/{number}", 303)
 
     async def shown(
-        self, request: Request, number: int, *, refused: str = "", status: int = 200, text: str = ""
+        self,
+        request: Request,
+        number: int,
+        *,
+        refused: str = "",
+        status: int = 200,
+        tried: Action | None = None,
+        text: str = "",
     ) -> Response:
-        """Show case `number`; with the key of the words for why something was `refused`, and the `text` for it."""
+        """Show case `number`; with the key of the words for why `tried` was `refused`, and the `text` given with it."""
         person, now = asker_of(request).person, self._now()
         async with self._reader.connect() as connection:
             found = await reading.one(connection, number, viewer_of(person, now), self._calendar)
         if found is None:
             return problem(404, f"there is no case {number}")
+        actions = allowed(found.case, person)
         return self._screens.page(
             request,
             "case.html",
@@ -181,7 +189,9 @@ class Pages:
             ratings=found.ratings,
             steps=found.steps,
             window=self._called(request, found.case),
-            actions=allowed(found.case, person),
+            actions=actions,
+            # Where that cannot be done any more, what was typed is still not lost.
+            resumed=tried if tried is None or tried in actions else actions[0] if actions else None,
             keys=KEYS,
             texts=_TEXTS,
             tone=_tone(found.case.state),

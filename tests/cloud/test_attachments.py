@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from unittest.mock import patch
@@ -118,6 +119,9 @@ async def test_what_is_refused_leaves_no_step(stage: Stage) -> None:
         ]
         for answer, status, said in refused:
             assert (answer.status_code, said in answer.text) == (status, True), answer.text[:200]
+            # What was typed stands where it was typed.
+            if said and status != 413:
+                assert re.search(r'<textarea id="text-attach"[^>]*>(现场照片|长+)</textarea>', answer.text)
         assert len(await steps(client)) == 1
         assert (await attach(client, PDF.ljust(10 * 1024 * 1024))).status_code == 303
 
