@@ -151,7 +151,11 @@ def _check_notices(notices: NoticesSettings, file: str) -> None:
     if len(set(names)) != len(names):
         raise SettingsError(f"{file}: notices.webhooks: a name is given twice")
     for webhook in notices.webhooks:
-        address = urlsplit(webhook.url)
+        try:
+            address = urlsplit(webhook.url)
+            _ = address.port
+        except ValueError as bad:
+            raise SettingsError(f"{file}: notices.webhooks: {webhook.name}: url: {bad}") from bad
         if address.scheme != "https" and address.hostname not in LOOPBACK:
             raise SettingsError(f"{file}: notices.webhooks: {webhook.name}: url: only https leaves this machine")
     mail = notices.mail

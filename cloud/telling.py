@@ -76,7 +76,7 @@ class Telling:
         failing = sum(courier.failing is not None for courier in self._couriers)
         return gauges(
             {
-                "alerts_troubled": ("Whether nobody can be alerted", self.trouble is not None),
+                "alerts_troubled": ("Whether nobody can be alerted", self._watcher.trouble is not None),
                 "notices_failing": ("Ways out by which the last notice did not arrive", failing),
             }
         )

@@ -110,12 +110,24 @@ def _rows_of(name: str, raw: bytes, limits: Limits | None) -> list[Sequence[Cell
             raise SettingsError(f"{name}: expected a table called .csv or .xlsx")
 
 
+# What of a workbook is read row by row, or is as long as its words.
+_ROWS = ("xl/worksheets/", "xl/sharedStrings")
+_MOST_REST = 4_000_000
+
+
 def _check_size(raw: bytes, most: int) -> None:
     """`ValueError` where the file holds more than `most` bytes; of no part is more read than it says that it has."""
     with zipfile.ZipFile(BytesIO(raw)) as book:
-        size = sum(part.file_size for part in book.infolist())
+        parts = book.infolist()
+    size = sum(part.file_size for part in parts)
     if size > most:
         raise ValueError(f"it holds {size} bytes, and at most {most} are read")
+    # Whatever is no row is held in memory as a whole, many times as large.
+    rest = sum(part.file_size for part in parts if not part.filename.startswith(_ROWS))
+    if rest > _MOST_REST:
+        raise ValueError(f"beside its rows it holds {rest} bytes, and at most {_MOST_REST} are read")
+    if any(part.flag_bits & 1 for part in parts):
+        raise ValueError("it is locked by a password")
 
 
 def _text(name: str, raw: bytes) -> str:

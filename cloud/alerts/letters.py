@@ -23,18 +23,10 @@ def letter_of(alerts: Sequence[Alert], registry: Registry) -> Letter:
 
 
 def headline(alert: Alert, language: Language, window: str) -> str:
-    """What `alert` is about, at a `window` that is called so."""
+    """What `alert` is about, at a `window` that is called so; no count of today's grades is in it."""
     if alert.figures is None:
         return _words(f"alerts.case_{alert.level}", language, case=alert.case, window=window)
-    figures = alert.figures
-    return _words(
-        "alerts.rate",
-        language,
-        window=window,
-        minutes=figures.minutes,
-        rated=sum(figures.counts),
-        dissatisfied=figures.dissatisfied,
-    )
+    return _words("alerts.rate", language, window=window, minutes=alert.figures.minutes)
 
 
 def _line(alert: Alert, registry: Registry) -> Line:

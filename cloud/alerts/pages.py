@@ -21,7 +21,7 @@ from cloud.console.screens import Screens, language_of
 from cloud.database import unavailable
 from cloud.door.asker import asker_of
 from cloud.openapi import problem
-from cloud.people.rules import Person
+from cloud.people.rules import AT_ONCE, Person
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
 
@@ -127,6 +127,7 @@ class Pages:
             status=200 if refused is None else STATUS[refused.why],
             alert=alert,
             headline=self._headline(request, alert),
+            figures=alert.figures if asker_of(request).person.role in AT_ONCE else None,
             steps=steps,
             actions=allowed(alert, asker_of(request).person),
             keys=KEYS,

@@ -47,8 +47,15 @@ WHERE closed_at IS NULL AND kind = 'case' AND EXISTS (
 ORDER BY number LIMIT :limit
 """  # noqa: S608
 
-DUE = f"SELECT {_COLUMNS} FROM alert WHERE closed_at IS NULL AND pass_at <= :now ORDER BY number LIMIT :limit"  # noqa: S608
-RATED = f"SELECT {_COLUMNS} FROM alert WHERE closed_at IS NULL AND kind = 'rate' ORDER BY number"  # noqa: S608
+# Whatever is to wait longer than anything does was written by a clock that ran ahead.
+DUE = f"""
+SELECT {_COLUMNS} FROM alert WHERE closed_at IS NULL AND (pass_at <= :now OR pass_at > :far)
+ORDER BY number LIMIT :limit
+"""  # noqa: S608
+# Those that are closed too, as long as it was no better since: nobody is alerted of one and the same twice.
+RATED = f"""
+SELECT {_COLUMNS} FROM alert WHERE kind = 'rate' AND (closed_at IS NULL OR breached_at > :quiet) ORDER BY number
+"""  # noqa: S608
 
 # Only windows with something that is not all well; the others cannot be an alert.
 RATES = """
@@ -56,10 +63,12 @@ SELECT "window", channel, sum(satisfied), sum(basic), sum(dissatisfied) FROM tal
 WHERE minute >= :since AND minute < :until
 GROUP BY "window", channel HAVING sum(basic) + sum(dissatisfied) > 0 ORDER BY "window", channel
 """
-MARK = "SELECT mark FROM alert_head WHERE id = 1"
+# One in the future was set by a clock that ran ahead, and counts for nothing.
+MARK = "SELECT mark FROM alert_head WHERE id = 1 AND mark <= :now"
 MOVE = """
 INSERT INTO alert_head (id, mark) VALUES (1, :mark)
-ON CONFLICT (id) DO UPDATE SET mark = excluded.mark WHERE alert_head.mark < excluded.mark RETURNING mark
+ON CONFLICT (id) DO UPDATE SET mark = excluded.mark WHERE alert_head.mark < excluded.mark OR alert_head.mark > :now
+RETURNING mark
 """
 
 PUT = f"""
@@ -120,14 +129,14 @@ async def settled(connection: AsyncConnection, limit: int) -> list[Alert]:
     return [_alert(row) for row in await fetch(connection, SETTLED, (limit,))]
 
 
-async def due(connection: AsyncConnection, now: int, limit: int) -> list[Alert]:
-    """Alerts that are to be passed on at `now` (ms)."""
-    return [_alert(row) for row in await fetch(connection, DUE, (now, limit))]
+async def due(connection: AsyncConnection, now: int, longest: int, limit: int) -> list[Alert]:
+    """Alerts that are to be passed on at `now`; none waits for longer than `longest` (ms)."""
+    return [_alert(row) for row in await fetch(connection, DUE, (now, now + longest, limit))]
 
 
-async def rated(connection: AsyncConnection) -> list[Alert]:
-    """Every alert on a rate that is not closed."""
-    return [_alert(row) for row in await fetch(connection, RATED)]
+async def rated(connection: AsyncConnection, quiet: int) -> list[Alert]:
+    """Every alert on a rate that is not closed, or was breached later than at `quiet` (ms)."""
+    return [_alert(row) for row in await fetch(connection, RATED, (quiet,))]
 
 
 async def rates(connection: AsyncConnection, since: int, until: int) -> list[tuple[str, str, tuple[int, int, int]]]:
@@ -136,14 +145,14 @@ async def rates(connection: AsyncConnection, since: int, until: int) -> list[tup
     return [(window, channel, (int(a), int(b), int(c))) for window, channel, a, b, c in found]
 
 
-async def mark(connection: AsyncConnection) -> int:
-    """For which moment (ms) rates were looked at last; 0: never."""
-    return int(await fetch_value(connection, MARK) or 0)
+async def mark(connection: AsyncConnection, now: int) -> int:
+    """For which moment up to `now` (ms) rates were looked at last; 0: never."""
+    return int(await fetch_value(connection, MARK, (now,)) or 0)
 
 
-async def move(connection: AsyncConnection, to: int) -> bool:
-    """Say that rates were looked at for the moment `to`; False where somebody else has said so."""
-    return await fetch_value(connection, MOVE, (to,)) is not None
+async def move(connection: AsyncConnection, to: int, now: int) -> bool:
+    """Say at `now` that rates were looked at for the moment `to`; False where somebody else has said so."""
+    return await fetch_value(connection, MOVE, (to, now)) is not None
 
 
 async def last(connection: AsyncConnection) -> int:

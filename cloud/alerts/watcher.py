@@ -19,9 +19,10 @@ from cloud.calendar import MINUTE_MS
 from cloud.cases.policy import Veil
 from cloud.database import Database, unavailable
 from cloud.notices.outbox import Outbox
+from cloud.people import accounts
 from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
-from cloud.rota.rules import Turn, by_place
+from cloud.rota.rules import Turn, able, by_place
 from cloud.rounds import Rounds
 
 LOOK_S = 5.0
@@ -89,8 +90,8 @@ class Watcher(Rounds):
         return Found(
             await store.settled(connection, A_PAGE),
             await store.rising(connection, now, A_PAGE),
-            await store.due(connection, now, A_PAGE),
-            by_place(await rota.coming(connection, now)),
+            await store.due(connection, now, self._policy.patience_minutes * MINUTE_MS, A_PAGE),
+            by_place(able(await rota.coming(connection, now), await accounts.holders(connection))),
         )
 
     async def _do(self, connection: AsyncConnection, found: Found, now: int) -> None:
@@ -126,20 +127,21 @@ class Watcher(Rounds):
         rate = self._policy.rate
         mark = now - now % self._every_ms
         async with self._database.reader.begin() as connection:
-            if await store.mark(connection) >= mark:
+            if await store.mark(connection, now) >= mark:
                 return
             until = (mark - self._every_ms) // MINUTE_MS
             rates = await store.rates(connection, until - rate.minutes, until)
-            standing = {(alert.window, alert.channel): alert for alert in await store.rated(connection)}
+            quiet_at = mark - rate.quiet_minutes * MINUTE_MS
+            standing = {(alert.window, alert.channel): alert for alert in await store.rated(connection, quiet_at)}
         bad = {(window, channel): n for window, channel, n in rates if breached(n, rate)}
         fresh = [(key, n) for key, n in bad.items() if key not in standing]
         async with self._database.writer.begin() as connection:
-            if not await store.move(connection, mark):
+            if not await store.move(connection, mark, now):
                 return
             for key, alert in standing.items():
                 if key in bad:
                     await store.change(connection, alert, alert._replace(breached_at=mark), [])
-                elif quiet(alert, mark, rate):
+                elif alert.closed_at is None and quiet(alert, mark, rate):
                     after, step = settled(alert, now)
                     await store.change(connection, alert, after, [step])
             last = await store.last(connection)

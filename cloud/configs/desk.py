@@ -10,7 +10,7 @@ from cloud.changes import store as changes
 from cloud.configs import store
 from cloud.configs.rules import Given, Timing, same, timed
 from cloud.database import Database
-from cloud.registry.store import raise_version
+from cloud.registry.store import hold, raise_version
 from contract.config import NodeConfig
 
 # unknown: there is no such version; changed: somebody gave another one meanwhile; same: nothing would be different;
@@ -63,6 +63,8 @@ class ConfigDesk:
     async def _in_force(self, connection: AsyncConnection, wish: Wish) -> Given:
         if not 0 < len(wish.reason) <= LONGEST_REASON:
             raise ConfigRefused("reason")
+        # Of two the second waits here, and sees what the first has given.
+        await hold(connection)
         before = await store.newest(connection, wish.node)
         if before is None:
             raise ConfigRefused("unknown")

@@ -29,6 +29,7 @@ VERSIONS = 50
 STATUS = {"unknown": 404, "changed": 409, "same": 409, "content": 400, "reason": 400}
 _WINDOWS = (Column("windows.window"), Column("windows.registered"), Column("windows.last"))
 _Times = Annotated[str, Form(pattern="^[0-9]{0,7}$")]
+_Version = Annotated[int, Form(ge=0, lt=1 << 53)]
 _Reason = Annotated[str, Form(max_length=1000)]
 
 
@@ -74,7 +75,7 @@ class Pages:
         self,
         request: Request,
         node: str,
-        seen: Annotated[int, Form(ge=0)],
+        seen: _Version,
         settle_ms: _Times = "",
         cooldown_ms: _Times = "",
         reason: _Reason = "",
@@ -91,8 +92,8 @@ class Pages:
         self,
         request: Request,
         node: str,
-        seen: Annotated[int, Form(ge=0)],
-        version: Annotated[int, Form(ge=0)],
+        seen: _Version,
+        version: _Version,
         reason: _Reason = "",
     ) -> Response:
         """Give an old version's content again, and show the device as it is then."""

@@ -10,6 +10,7 @@ import cloud.alerts.tables
 import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
+import cloud.configs.tables
 import cloud.digests.tables
 import cloud.filtered.tables
 import cloud.hours.tables
@@ -24,7 +25,8 @@ import cloud.registry.tables
 import cloud.rota.tables
 import cloud.series.tables
 import cloud.staffing.tables
-import cloud.tallies.tables  # noqa: F401  (every room's tables belong to the schema)
+import cloud.tallies.tables
+import cloud.updates.tables  # noqa: F401  (every room's tables belong to the schema)
 from cloud.copy.rules import in_order
 from cloud.database import fetch, metadata
 

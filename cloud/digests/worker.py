@@ -3,17 +3,22 @@
 from collections.abc import Callable
 
 from cloud.calendar import Calendar
+from cloud.console.words import Words
 from cloud.database import Database, unavailable
 from cloud.digests import store
 from cloud.digests.rules import Period, due, letter_of
+from cloud.hours.rules import CITY
 from cloud.notices.letter import Letter, Line
 from cloud.notices.outbox import Outbox
+from cloud.people import accounts
 from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
-from cloud.rota.rules import by_place, on_duty
+from cloud.rota.rules import able, by_place, on_duty
 from cloud.rounds import Rounds
 
 LOOK_S = 60.0
+_AHEAD_DAYS = 7
+_words = Words()
 
 
 class Digests(Rounds):
@@ -50,11 +55,14 @@ class Digests(Rounds):
                     await self._send(period, now)
 
     async def _send(self, period: Period, now: int) -> None:
+        # A clock may go back a little; one that ran ahead by more has told of days that are still to come.
+        farthest = self._calendar.later(self._calendar.day(now), _AHEAD_DAYS)
         async with self._database.reader.begin() as connection:
-            if await store.is_out(connection, period):
+            if await store.is_out(connection, period, farthest):
                 return
             letters: list[tuple[str, Letter]] = []
-            for place, turns in by_place(await rota.coming(connection, now)).items():
+            known = able(await rota.coming(connection, now), await accounts.holders(connection))
+            for place, turns in by_place(known).items():
                 turn = on_duty(turns, now)
                 if turn is None:
                     continue
@@ -63,10 +71,12 @@ class Digests(Rounds):
                 )
                 letters += [(name, letter) for name in (turn.a, turn.b) if name is not None]
         async with self._database.writer.begin() as connection:
-            if await store.move(connection, period):
+            if await store.move(connection, period, farthest):
                 for name, letter in letters:
                     await self._outbox.put(connection, name, letter, now)
 
     def _called(self, place: str) -> Line:
+        if place == CITY:
+            return Line(_words("desk.city", "zh"), _words("desk.city", "en"))
         registry = self._registry()
         return Line(registry.called(place, "zh"), registry.called(place, "en"))

@@ -1,7 +1,6 @@
 """The page on closures, special days and hours of a place."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -11,6 +10,7 @@ from starlette.responses import RedirectResponse
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing
 from cloud.console.screens import Screens, language_of
+from cloud.day import NamedDay
 from cloud.door.asker import asker_of
 from cloud.door.rules import TABLE
 from cloud.hours import store
@@ -81,8 +81,8 @@ class Pages:
     async def close(
         self,
         request: Request,
-        first: Annotated[date, Form()],
-        last: Annotated[date, Form()],
+        first: Annotated[NamedDay, Form()],
+        last: Annotated[NamedDay, Form()],
         reason: Reason,
         place: Place = "",
     ) -> Response:
@@ -96,7 +96,7 @@ class Pages:
             return await self._closures(request, place, word=_word_of(refused))
         return _back(place)
 
-    async def reopen(self, request: Request, first: Annotated[date, Form()], place: Place = "") -> Response:
+    async def reopen(self, request: Request, first: Annotated[NamedDay, Form()], place: Place = "") -> Response:
         """Take a closure back."""
         person = asker_of(request).person
         try:
@@ -106,7 +106,7 @@ class Pages:
         return _back(place)
 
     async def set_day(
-        self, request: Request, day: Annotated[date, Form()], kind: Annotated[Kind, Form()], reason: Reason
+        self, request: Request, day: Annotated[NamedDay, Form()], kind: Annotated[Kind, Form()], reason: Reason
     ) -> Response:
         """Say what a day is in the city."""
         if not reason.strip():
@@ -117,7 +117,7 @@ class Pages:
             return await self._closures(request, "", word=_word_of(refused))
         return _back("")
 
-    async def unset_day(self, request: Request, day: Annotated[date, Form()]) -> Response:
+    async def unset_day(self, request: Request, day: Annotated[NamedDay, Form()]) -> Response:
         """Let the published calendar hold for a day again."""
         try:
             await self._changing.unset_day(day, asker_of(request).person.name)

@@ -9,7 +9,7 @@ from cloud.imports.cells import ALLOWED, Value
 from cloud.imports.columns import COLUMNS, Column, Kind
 from proof.sheet import Cell, text_of
 
-# What Excel puts before a text that looks like a formula is no part of it.
+# What may stand before the first word of a file, to tell its encoding, is no part of that word.
 _MARK = "\ufeff"
 
 

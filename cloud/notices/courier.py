@@ -57,11 +57,14 @@ class Courier(Rounds):
                     await self._carry(notice, whom)
 
     async def _carry(self, notice: Notice, to: To) -> None:
+        again = next_at(notice, self._now())
+        # Before it is carried: a database that takes no word of what was carried would have it carried each second.
+        async with self._database.writer.begin() as connection:
+            await store.trying(connection, notice.number, again)
         try:
             await self._carrier.carry(notice, to, self._now())
         except NotDelivered as met:
-            again = None if met.final else next_at(notice, self._now())
-            await self._failed(notice, again, str(met))
+            await self._failed(notice, None if met.final else again, str(met))
             return
         self.failing = None
         async with self._database.writer.begin() as connection:

@@ -53,6 +53,11 @@ class Mail:
             await asyncio.to_thread(self._send, letter)
         except (OSError, smtplib.SMTPException) as bad:
             raise NotDelivered(" ".join(f"{type(bad).__name__}: {bad}".split())) from bad
+        except ValueError as bad:
+            # A name or a password that SMTP has no letters for; what it is stays unsaid.
+            raise NotDelivered(
+                f"{type(bad).__name__}: give host, sender, user and password in ASCII", final=True
+            ) from bad
 
     def _send(self, letter: EmailMessage) -> None:
         if self._tls == "tls":

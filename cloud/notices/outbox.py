@@ -13,7 +13,7 @@ from cloud.people import accounts
 class Outbox:
     """`channels` are the ways by which the city's settings let letters out; without any nothing is queued.
 
-    Nor is a mail to somebody without a mailbox.
+    Nor is anything to an account that has ended, nor a mail to somebody without a mailbox.
     """
 
     def __init__(self, channels: Sequence[str]) -> None:
@@ -22,5 +22,7 @@ class Outbox:
     async def put(self, connection: AsyncConnection, recipient: str, letter: Letter, now: int) -> None:
         """Queue `letter` to the account `recipient` within the transaction of `connection`, at `now` (ms)."""
         account = await accounts.named(connection, recipient)
-        boxed = account is not None and account.mail is not None
+        if account is None or account.ended_at is not None:
+            return
+        boxed = account.mail is not None
         await store.put(connection, recipient, [one for one in self._channels if boxed or one != MAIL], letter, now)

@@ -43,7 +43,7 @@ def router(database: Database, screens: Screens, *, shown: Callable[[int], str],
             Cell(one.channel),
             Cell(getattr(one.letter.title, language_of(request))),
             Cell(screens.word(request, f"notices.{state}"), tone="bad" if state == "given_up" else ""),
-            Cell(str(one.attempts), tone="warn" if one.attempts else ""),
+            Cell(str(one.attempts), tone="warn" if one.attempts > 1 else ""),
             Cell("" if one.next_at is None else shown(one.next_at)),
             Cell(one.trouble or "", tone="quiet"),
         ]

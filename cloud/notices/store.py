@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import cloud.notices.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.notices.letter import Letter
-from cloud.notices.rules import Notice
+from cloud.notices.rules import LAST_MS, Notice
 
 _COLUMNS = "number, at, recipient, channel, letter, attempts, next_at, sent_at, trouble"
 LAST = "SELECT coalesce(max(number), 0) FROM notice"
@@ -17,11 +17,14 @@ PUT = f"""
 INSERT INTO notice ({_COLUMNS})
 VALUES (:number, :at, :recipient, :channel, :letter, :attempts, :next_at, :sent_at, :trouble)
 """  # noqa: S608  (our own columns, here and below)
+# Whatever is to wait longer than anything does was queued by a clock that ran ahead.
 DUE = f"""
-SELECT {_COLUMNS} FROM notice WHERE channel = :channel AND next_at <= :now ORDER BY next_at, number LIMIT :limit
+SELECT {_COLUMNS} FROM notice WHERE channel = :channel AND (next_at <= :now OR next_at > :far)
+ORDER BY next_at, number LIMIT :limit
 """  # noqa: S608
+TRYING = "UPDATE notice SET attempts = attempts + 1, next_at = :next_at WHERE number = :number"
 SENT = "UPDATE notice SET sent_at = :at, next_at = NULL, trouble = NULL WHERE number = :number"
-FAILED = "UPDATE notice SET attempts = attempts + 1, next_at = :next_at, trouble = :trouble WHERE number = :number"
+FAILED = "UPDATE notice SET next_at = :next_at, trouble = :trouble WHERE number = :number"
 # A life of its own anew, or it would be given up at the first failure.
 AGAIN = """
 UPDATE notice SET at = :at, next_at = :now, attempts = 0 WHERE number = :number AND sent_at IS NULL RETURNING recipient
@@ -43,7 +46,12 @@ async def put(connection: AsyncConnection, recipient: str, channels: Sequence[st
 
 async def due(connection: AsyncConnection, channel: str, now: int, limit: int) -> list[Notice]:
     """What is to be carried by `channel` at `now` (ms), what waits longest first."""
-    return [_notice(row) for row in await fetch(connection, DUE, (channel, now, limit))]
+    return [_notice(row) for row in await fetch(connection, DUE, (channel, now, now + LAST_MS, limit))]
+
+
+async def trying(connection: AsyncConnection, number: int, next_at: int | None) -> None:
+    """Say that notice `number` is being carried, and when it is tried again unless something else is said."""
+    await write(connection, TRYING, [(next_at, number)])
 
 
 async def sent(connection: AsyncConnection, number: int, now: int) -> None:

@@ -5,8 +5,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from cloud.database import metadata
 
 # To the account `recipient`, by `channel`: "mail", or "webhook " and its name. `letter`: a
-# `cloud.notices.letter.Letter` as JSON. `attempts` that failed; `next_at`: when it is tried next, NULL: no more.
-# `trouble`: what the last try met.
+# `cloud.notices.letter.Letter` as JSON. `attempts`: how often it was tried; `next_at`: when it is tried next,
+# NULL: no more. `trouble`: what the last try met.
 notice = Table(
     "notice",
     metadata,

@@ -1,5 +1,7 @@
 """Carrying a notice to a webhook: signed JSON over HTTP."""
 
+import asyncio
+
 import httpx
 import msgspec
 
@@ -27,12 +29,19 @@ class Webhook:
         }
         try:
             # Neither a proxy of the environment's nor a redirection: it goes where the settings say, or nowhere.
-            async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, follow_redirects=False) as client:
-                answer = await client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as bad:
+            async with (
+                asyncio.timeout(ANSWER_S),
+                httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, follow_redirects=False) as client,
+                # Of the answer its status alone is read, however long it is.
+                client.stream("POST", self._url, content=body, headers=headers) as answer,
+            ):
+                status, taken = answer.status_code, answer.is_success
+        except (httpx.HTTPError, TimeoutError) as bad:
             raise NotDelivered(f"{type(bad).__name__}: {bad}".rstrip(": ")) from bad
-        if not answer.is_success:
-            raise NotDelivered(f"answered {answer.status_code}")
+        except (httpx.InvalidURL, ValueError, OverflowError) as bad:
+            raise NotDelivered(f"{type(bad).__name__}: {bad}", final=True) from bad
+        if not taken:
+            raise NotDelivered(f"answered {status}")
 
 
 def _body(notice: Notice, to: To, site: str) -> bytes:

@@ -1,16 +1,18 @@
 """SQL of accounts and of the one-time links by which their holders set a password."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.people.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
-from cloud.people.rules import Person, Role
+from cloud.people.rules import LEADERS, Person, Role
 
 _FIELDS = "name, called, role, place, person, mail, password, created_at, ended_at, failures, locked_until"
 ONE = f"SELECT {_FIELDS} FROM account WHERE name = :name"  # noqa: S608  (our own columns)
 ALL = f"SELECT {_FIELDS} FROM account ORDER BY name"  # noqa: S608
+HOLDERS = "SELECT name, role, place FROM account WHERE ended_at IS NULL"
 # Somebody may begin by a link alone as long as there is nobody who could let others in.
 ADMINS = "SELECT count(*) FROM account WHERE role = 'admin' AND password IS NOT NULL AND ended_at IS NULL"
 
@@ -91,6 +93,12 @@ async def hold(connection: AsyncConnection, name: str) -> Account | None:
 async def every(connection: AsyncConnection) -> list[Account]:
     """Return all accounts by name, the ended ones included."""
     return [Account(*row) for row in await fetch(connection, ALL)]
+
+
+async def holders(connection: AsyncConnection) -> Mapping[str, Person]:
+    """Return who comes in by each account that has not ended and is a leader's."""
+    found = [Person(name, role, place) for name, role, place in await fetch(connection, HOLDERS)]
+    return {one.name: one for one in found if one.role in LEADERS}
 
 
 async def has_admin(connection: AsyncConnection) -> bool:

@@ -14,6 +14,7 @@ from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
 from cloud.console.screens import Screens, language_of
 from cloud.database import Database
+from cloud.day import FIRST, LAST
 from cloud.door.asker import asker_of
 from cloud.people import accounts
 from cloud.people.rules import LEADERS, Person, within
@@ -80,7 +81,7 @@ class Pages:
         try:
             turn = Turn(where, self._moment(from_), self._moment(to) if to else None, a.strip(), b.strip() or None)
             async with self._database.writer.begin() as connection:
-                holders = [await _holder(connection, name) for name in (turn.a, turn.b)]
+                holders = [await _holder(connection, name, person) for name in (turn.a, turn.b)]
                 check(turn, holders, self._registry().places)
                 await store.put(connection, turn)
                 await changes.note(
@@ -110,7 +111,15 @@ class Pages:
         async with self._database.reader.connect() as connection:
             turns = [turn for turn in await store.coming(connection, now) if within(turn.place, where)]
             known = await accounts.every(connection)
-        leaders = [one for one in known if one.ended_at is None and one.role in LEADERS and within(where, one.place)]
+        leaders = [
+            one
+            for one in known
+            if one.ended_at is None
+            and one.role in LEADERS
+            and within(where, one.place)
+            # Whose account is not of the asker's place is not theirs to know.
+            and within(one.place, person.place)
+        ]
         return self._screens.listed(
             request,
             "rota.html",
@@ -145,11 +154,17 @@ class Pages:
     def _moment(self, text: str) -> int:
         """The moment (ms) that a browser's field for it gives, by the clocks of the city."""
         try:
-            return milliseconds(datetime.fromisoformat(text.strip()).replace(tzinfo=ZoneInfo(self._calendar.zone)))
-        except ValueError as bad:
-            raise SettingsError(f"{text!r}: a moment is written such as 2026-12-01T08:30") from bad
+            moment = datetime.fromisoformat(text.strip())
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is not None or not FIRST <= moment.date() <= LAST:
+            raise SettingsError(f"{text!r}: a moment is written such as 2026-12-01T08:30")
+        return milliseconds(moment.replace(tzinfo=ZoneInfo(self._calendar.zone)))
 
 
-async def _holder(connection: AsyncConnection, name: str | None) -> Person | None:
+async def _holder(connection: AsyncConnection, name: str | None, asker: Person) -> Person | None:
+    """Who comes in by `name`, as far as that is the asker's to know."""
     account = None if name is None else await accounts.named(connection, name)
-    return None if account is None or account.ended_at is not None else account.holder
+    if account is None or account.ended_at is not None or not within(account.place, asker.place):
+        return None
+    return account.holder

@@ -51,6 +51,24 @@ def by_place(turns: Iterable[Turn]) -> Mapping[str, Sequence[Turn]]:
     return found
 
 
+def able(turns: Iterable[Turn], people: Mapping[str, Person]) -> list[Turn]:
+    """Those of `turns` whose holders are among `people`, who come in, and can act there by now.
+
+    Where the A is none of them the B stands alone, as its A; a turn of which nobody is left does not hold.
+    """
+    found = []
+    for turn in turns:
+        named = [turn.a] if turn.b is None else [turn.a, turn.b]
+        left = [name for name in named if name in people and _can_act(people[name], turn.place)]
+        if left:
+            found.append(turn._replace(a=left[0], b=left[1] if len(left) > 1 else None))
+    return found
+
+
+def _can_act(person: Person, place: str) -> bool:
+    return person.role in LEADERS and within(place, person.place)
+
+
 def around(place: str) -> Sequence[str]:
     """The places whose leaders see to `place` (a township, node or window), the nearest first."""
     return township_of(place), county_of(place), CITY
@@ -72,5 +90,5 @@ def check(turn: Turn, holders: Iterable[Person | None], places: Container[str]) 
             continue
         if holder is None:
             raise SettingsError(f"{name}: there is no such account, or it has ended")
-        if holder.role not in LEADERS or not within(turn.place, holder.place):
+        if not _can_act(holder, turn.place):
             raise SettingsError(f"{name}: cannot act in {turn.place}: a {holder.role} of {holder.place}")

@@ -1,7 +1,6 @@
 """The page on who sits where, and the two forms by which a clerk comes to the own window and leaves it."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,6 +10,7 @@ from starlette.responses import RedirectResponse
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing
 from cloud.console.screens import Screens, language_of
+from cloud.day import NamedDay
 from cloud.door.asker import asker_of
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE
@@ -77,7 +77,7 @@ class Pages:
         self,
         request: Request,
         place: Annotated[str, Query(pattern=OWN_PLACE)] = "",
-        day: Annotated[date | None, Query()] = None,
+        day: Annotated[NamedDay | None, Query()] = None,
         window: Part = "",
         person: Part = "",
         after: Annotated[str, Query(max_length=40)] = "",

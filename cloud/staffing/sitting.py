@@ -63,10 +63,12 @@ def sit(held: Sequence[Held], window: str, person: str, begin: int, midnight: in
 def leave(held: Sequence[Held], person: str, end: int) -> Tenure:
     """Return the duty of `person` as it is when it ends at `end`, which is taken back where it was to begin then.
 
-    Raises `Unseated` where they do not sit there.
+    Raises `Unseated` where they do not sit there, and where they do so by the roster: that is not theirs to change.
     """
-    for one, _ in _standing(held):
+    for one, signed in _standing(held):
         if one.code == person and (_holds(one, end - 1) or one.valid_from == end):
+            if not signed:
+                raise Unseated("taken", one)
             return one._replace(valid_to=end)
     raise Unseated("nobody")
 

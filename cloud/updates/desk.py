@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.calendar import MINUTE_MS
 from cloud.changes import store as changes
 from cloud.configs.desk import LONGEST_REASON
 from cloud.configs.rules import Timing
@@ -23,7 +24,6 @@ from cloud.updates.worker import sights_of
 # somebody has changed the update meanwhile; state: not as it stands now; unknown: there is none.
 Kind = Literal["place", "running", "content", "reason", "changed", "state", "unknown"]
 MOST_MINUTES = 7 * 24 * 60
-_MINUTE_MS = 60_000
 _DEEDS: Mapping[Act, str] = {"stop": "stop-update", "go_on": "go-on-update", "roll_back": "roll-back-update"}
 
 
@@ -76,7 +76,7 @@ class UpdateDesk:
             version = await raise_version(connection, now)
             await _alone(connection, plan.place)
             number = await store.next_number(connection)
-            spans = plan.patience * _MINUTE_MS, plan.limit * _MINUTE_MS
+            spans = plan.patience * MINUTE_MS, plan.limit * MINUTE_MS
             update = Update(number, now, by, plan.place, plan.timing, *spans, plan.reason, stage=1, stage_at=now)
             members = staged(nodes, lambda node: node in sights and sights[node].online, f"{number} {now}")
             await store.add(connection, update, members)
@@ -97,7 +97,8 @@ class UpdateDesk:
                 raise UpdateRefused("unknown")
             if act not in ACTS[update.state]:
                 raise UpdateRefused("state")
-            if update.steps != seen:
+            # Who stops it or takes it back wants that however far it is by now.
+            if act == "go_on" and update.steps != seen:
                 raise UpdateRefused("changed")
             return await self._act(connection, update, act, by)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import RedirectResponse
 
@@ -21,6 +21,9 @@ from cloud.updates import store
 from cloud.updates.desk import MOST_MINUTES, Plan, UpdateDesk, UpdateRefused
 from cloud.updates.rules import ACTS, Act, Member, State, Update, late
 from cloud.updates.worker import sights_of
+
+Number = Annotated[int, Path(ge=1, lt=store.NEWEST)]
+Seen = Annotated[int, Form(ge=0, lt=store.NEWEST)]
 
 PAGE = 50
 STATUS = {"place": 400, "running": 409, "content": 400, "reason": 400, "changed": 409, "state": 409, "unknown": 404}
@@ -102,13 +105,11 @@ class Pages:
             return await self._updates(request, refused=refused, plan=plan)
         return RedirectResponse(f"/updates/{number}", 303)
 
-    async def update(self, request: Request, number: int) -> Response:
+    async def update(self, request: Request, number: Number) -> Response:
         """Show one update."""
         return await self._update(request, number)
 
-    async def act(
-        self, request: Request, number: int, act: Annotated[Act, Form()], seen: Annotated[int, Form(ge=0)]
-    ) -> Response:
+    async def act(self, request: Request, number: Number, act: Annotated[Act, Form()], seen: Seen) -> Response:
         """Do what was asked for, and show the update as it is then."""
         try:
             await self._desk.act(number, act, asker_of(request).person.name, seen=seen)
@@ -138,7 +139,7 @@ class Pages:
             refused="" if refused is None else f"updates.refused_{refused.kind}",
         )
 
-    async def _update(self, request: Request, number: int, *, refused: UpdateRefused | None = None) -> Response:
+    async def _update(self, request: Request, number: Number, *, refused: UpdateRefused | None = None) -> Response:
         async with self._reader.begin() as connection:
             update = await store.one(connection, number)
             members = await store.members(connection, number)

@@ -106,6 +106,14 @@ def verdict(update: Update, members: Sequence[Member], now: int) -> Verdict:
     return Verdict("wait")
 
 
+def heard(update: Update, members: Iterable[Member], sights: Mapping[str, Sight]) -> bool:
+    """Whether there is a sight of each node of the present stage that is waited for.
+
+    Otherwise, as in the first minute after a restart, nobody knows how they are by now, and nothing follows.
+    """
+    return all(one.node in sights for one in members if one.stage == update.stage and not one.excused)
+
+
 def excused(update: Update, members: Sequence[Member], now: int) -> list[Member]:
     """`members` after a person went on at `now`: who is late is waited for no more."""
     over = now - update.stage_at >= update.limit_ms

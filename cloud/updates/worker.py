@@ -4,8 +4,6 @@ It works in every process that hears the devices, of which there may be several:
 others find changed, and look again. So each stage is begun once, and a process that dies holds up nothing.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,41 +12,23 @@ from cloud.changes import store as changes
 from cloud.database import Database, unavailable
 from cloud.health.rules import Device
 from cloud.registry.store import raise_version
+from cloud.rounds import Rounds
 from cloud.updates import store
 from cloud.updates.giving import give_stage
-from cloud.updates.rules import Member, Sight, Update, Verdict, looked, verdict
-from contract.errors import Unavailable
-
-logger = logging.getLogger(__name__)
+from cloud.updates.rules import Member, Sight, Update, Verdict, heard, looked, verdict
 
 LOOK_S = 2.0
 _WHO = "system"
 
 
-class Updater:
-    """Works on `database`; `devices` are as they are heard, `now` is the city's time in ms.
-
-    `trouble`: why updates do not go on, while that is so.
-    """
+class Updater(Rounds):
+    """Works on `database`; `devices` are as they are heard, `now` is the city's time in ms."""
 
     def __init__(self, database: Database, *, devices: Callable[[], list[Device]], now: Callable[[], int]) -> None:
-        self.trouble: str | None = None
+        super().__init__(LOOK_S, stopped="staged updates do not go on")
         self._database = database
         self._devices = devices
         self._now = now
-
-    async def run(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Unavailable as away:
-                if self.trouble is None:
-                    logger.warning("staged updates do not go on: %s", away)
-                self.trouble = str(away)
-            else:
-                self.trouble = None
-            await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Take every update that runs as far as it can go now. Raises `Unavailable`."""
@@ -66,7 +46,7 @@ class Updater:
         now = self._now()
         before = await store.members(connection, update.number)
         members = looked(before, sights, now)
-        found = verdict(update, members, now)
+        found = verdict(update, members, now) if heard(update, before, sights) else Verdict("wait")
         changed = [member for member, was in zip(members, before, strict=True) if member != was]
         if found.what == "wait" and not changed:
             return

@@ -12,6 +12,7 @@ class Receiver:
     def __init__(self, port: int = 0) -> None:
         self.heard: list[tuple[dict[str, str], bytes]] = []
         self.status = 204
+        self.trickles = False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -20,7 +21,7 @@ class Receiver:
                 receiver.heard.append((dict(self.headers), body))
                 self.send_response(receiver.status)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", "1000000" if receiver.trickles else "0")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

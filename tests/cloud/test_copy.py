@@ -1,6 +1,10 @@
 """A city copied into another database: equal in every row, interrupted anywhere, and never over something else."""
 
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,10 +109,10 @@ async def city(desk: Desk) -> Desk:
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])
-        await alerts.move(connection, NOW)
+        await alerts.move(connection, NOW, NOW)
         letter = Letter("day", Line("日报", "digest"), [], "/desk")
         await notices.put(connection, "li", ["webhook oa", "mail"], letter, NOW)
-        await digests.move(connection, Period("day", "2026-11-21", "2026-11-21"))
+        await digests.move(connection, Period("day", "2026-11-21", "2026-11-21"), "2026-11-22")
         await write(connection, filtered.COUNT, [(5, "n/1", "button", 1, 0, 0)])
         day = "2026-11-21"
         closures, days = [Closure("city", day, day, "停电")], [SpecialDay(day, "rest", "x")]
@@ -373,3 +377,15 @@ def test_a_sum_does_not_care_about_order_and_sees_every_difference() -> None:
     assert text(*rows) == text(*reversed(rows))
     others = [rows[:2], [*rows[:2], (3, "", None, 1)], [*rows[:2], (3, "", b"", -1)], [*rows, rows[0]]]
     assert len({text(*other) for other in [rows, *others]}) == 5
+
+
+def test_a_copy_knows_every_table_though_nothing_else_of_the_city_was_loaded(upgraded_file: Path) -> None:
+    """A table that a copy does not know is lost by every backup, and nobody is told."""
+    asked = (
+        "import cloud.copy.backup; from cloud.copy.sheet import sheets; print(*sorted(one.name for one in sheets()))"
+    )
+    known = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    with closing(sqlite3.connect(upgraded_file)) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        made = {name for (name,) in rows} - {"alembic_version"}
+    assert set(known) == made

@@ -13,6 +13,9 @@ from cloud.digests.worker import Digests
 from cloud.notices import store as notices
 from cloud.notices.letter import Line
 from cloud.notices.outbox import Outbox
+from cloud.people import accounts
+from cloud.people.accounts import Holder
+from cloud.people.rules import Person
 from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
 from cloud.rota.rules import Turn
@@ -83,6 +86,8 @@ class Clocked:
 
 async def staffed(database: Database) -> None:
     async with database.writer.begin() as connection:
+        for name in ("sun", "zhou", "wang"):
+            await accounts.put(connection, Person(name, "operator", "city"), Holder(name), NOON)
         await rota.put(connection, Turn("city", 0, None, "sun", "zhou"))
         await rota.put(connection, Turn(TOWNSHIP, 0, None, "wang", None))
         await rota.put(connection, Turn("371722", 0, 5, "gone", None))
@@ -114,6 +119,8 @@ async def test_who_may_not_send_does_not(database: Database) -> None:
 
 async def test_the_summary_counts_cases_of_the_place_and_time(database: Database) -> None:
     await put(database, WINDOW, WINDOW, WINDOW, "371722101-a1/01")
+    # Behind the veil for another minute: the day it was pressed, nobody below the city knows of it.
+    await put(database, WINDOW, seen_from=NOON + 60_000)
     desk = desk_of(database, lambda: NOON)
     for action in ("verify", "rectify", "reply", "close"):
         await desk.act(1, request(action), person())
@@ -123,4 +130,11 @@ async def test_the_summary_counts_cases_of_the_place_and_time(database: Database
         assert found == Summary((0, 0, 0), 3, 1, 2, 0, 0)
         after = Period("week", "2026-11-19", "2026-11-30")
         later = await store.summary(connection, "city", after, CALENDAR, NOON + 30 * DAY_MS)
-        assert later == Summary((0, 0, 0), 0, 0, 3, 3, 0)
+        assert later == Summary((0, 0, 0), 0, 0, 4, 4, 0)
+
+
+async def test_a_digest_of_days_to_come_silences_none(database: Database) -> None:
+    await staffed(database)
+    clocked = Clocked(database)
+    ahead = len(await clocked.at(NOON + 5 * 365 * DAY_MS))
+    assert len(await clocked.at(NOON)) == 2 * ahead

@@ -1,11 +1,12 @@
 """Notices carried to a real HTTP server and a real mail server: signed, tried again, each way by itself."""
 
 import asyncio
+import errno
 import hmac
 import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -36,7 +37,7 @@ from cloud.people import accounts
 from cloud.people.accounts import Holder
 from cloud.people.rules import Person, mailbox_of
 from cloud.settings import MailSettings, NoticesSettings, WebhookSettings
-from contract.errors import SettingsError
+from contract.errors import SettingsError, Unavailable
 from tests.cloud.receiver import Receiver
 
 NOW = 1_795_370_494_364
@@ -179,7 +180,7 @@ async def test_what_failed_is_tried_again_by_whoever_comes_next(database: Databa
     await later.at(NOW + 9 * FIRST_MS)
     assert [body for _, body in receiver.heard] == [receiver.heard[0][1]] * 2
     kept = await later.first()
-    assert (kept.sent_at, kept.next_at, kept.attempts, kept.trouble) == (NOW + FIRST_MS, None, 1, None)
+    assert (kept.sent_at, kept.next_at, kept.attempts, kept.trouble) == (NOW + FIRST_MS, None, 2, None)
 
 
 async def test_what_never_arrives_is_given_up_and_can_be_sent_again(database: Database, receiver: Receiver) -> None:
@@ -213,6 +214,60 @@ async def test_a_way_that_is_down_holds_up_no_other(database: Database, receiver
     assert len(receiver.heard) == 1
 
 
+async def test_a_database_that_takes_no_word_of_it_has_it_carried_once(
+    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    clocked = Clocked(database, Webhook(receiver.url, SECRET, ""))
+    await clocked.put()
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "sent", full)
+        for _ in range(3):
+            with suppress(Unavailable):
+                await clocked.at(NOW)
+        assert len(receiver.heard) == 1
+        patched.setattr(store, "trying", full)
+        with pytest.raises(Unavailable):
+            await clocked.at(NOW + FIRST_MS)
+        assert len(receiver.heard) == 1
+    await clocked.at(NOW + FIRST_MS)
+    assert len(receiver.heard) == 2
+
+
+async def test_what_a_clock_that_ran_ahead_has_queued_is_carried_all_the_same(
+    database: Database, receiver: Receiver
+) -> None:
+    clocked = Clocked(database, Webhook(receiver.url, SECRET, ""))
+    clocked.now = NOW + 10 * LIFE_MS
+    await clocked.put()
+    await clocked.at(NOW)
+    assert len(receiver.heard) == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999/", "http://a..b/"])
+async def test_an_address_that_is_none_ends_nothing_but_the_notice(database: Database, url: str) -> None:
+    clocked = Clocked(database, Webhook(url, SECRET, ""))
+    await clocked.put()
+    await clocked.at(NOW)
+    assert (await clocked.first()).trouble is not None
+
+
+async def test_a_password_that_smtp_has_no_letters_for_ends_nothing_but_the_notice() -> None:
+    async with mail_server(plain_login=True) as (port, _):
+        with pytest.raises(NotDelivered, match="in ASCII") as met:
+            await mail(port, password="密码密码").carry(notice(), WANG, NOW)  # noqa: S106
+    assert met.value.final
+    assert "密码" not in str(met.value)
+
+
+async def test_an_answer_without_an_end_holds_up_no_other(receiver: Receiver) -> None:
+    receiver.trickles = True
+    async with asyncio.timeout(5):
+        await Webhook(receiver.url, SECRET, "").carry(notice(), WANG, NOW)
+
+
 async def test_it_goes_on_when_the_database_is_back(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +289,9 @@ async def test_it_goes_on_when_the_database_is_back(
 
 
 @asynccontextmanager
-async def mail_server(*, trust: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, Mailbox]]:
+async def mail_server(
+    *, trust: ssl.SSLContext | None = None, plain_login: bool = False
+) -> AsyncIterator[tuple[int, Mailbox]]:
     """A mail server on a free port; with `trust` it asks for TLS, and for wang's password."""
 
     def known(_server: SMTP, _session: Session, _envelope: Envelope, _kind: str, login: object) -> AuthResult:
@@ -243,7 +300,14 @@ async def mail_server(*, trust: ssl.SSLContext | None = None) -> AsyncIterator[t
 
     box, tls = Mailbox(), trust is not None
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(box, authenticator=known, tls_context=trust, require_starttls=tls, auth_required=tls),
+        lambda: SMTP(
+            box,
+            authenticator=known,
+            tls_context=trust,
+            require_starttls=tls,
+            auth_required=tls,
+            auth_require_tls=not plain_login,
+        ),
         "127.0.0.1",
         0,
     )
