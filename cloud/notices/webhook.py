@@ -38,7 +38,7 @@ class Webhook:
                 status, taken = answer.status_code, answer.is_success
         except (httpx.HTTPError, TimeoutError) as bad:
             raise NotDelivered(f"{type(bad).__name__}: {bad}".rstrip(": ")) from bad
-        except (httpx.InvalidURL, ValueError, OverflowError) as bad:
+        except (httpx.InvalidURL, ValueError) as bad:
             raise NotDelivered(f"{type(bad).__name__}: {bad}", final=True) from bad
         if not taken:
             raise NotDelivered(f"answered {status}")

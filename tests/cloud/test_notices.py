@@ -246,7 +246,7 @@ async def test_what_a_clock_that_ran_ahead_has_queued_is_carried_all_the_same(
     assert len(receiver.heard) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999/", "http://a..b/"])
+@pytest.mark.parametrize("url", ["http://a..b/", "http://[::1/"])
 async def test_an_address_that_is_none_ends_nothing_but_the_notice(database: Database, url: str) -> None:
     clocked = Clocked(database, Webhook(url, SECRET, ""))
     await clocked.put()

@@ -44,6 +44,10 @@ def test_a_database_url_is_left_alone_and_its_password_file_is_beside_the_settin
     assert read(written(tmp_path, GOOD)).database_password_file is None
 
 
+HOOK = '[[notices.webhooks]]\nname = "oa"\nurl = "{url}"\nsecret_file = "oa.secret"\n'
+MAIL = '[notices.mail]\nhost = "mail.example"\nsender = "manyi@city.example"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -61,6 +65,12 @@ def test_a_database_url_is_left_alone_and_its_password_file_is_beside_the_settin
         (GOOD + '[series]\ndatabase = "a b"\n', "series.database"),
         (GOOD + '[series]\ntoken = "secret"\n', "series"),
         ("[broker", "TOML"),
+        (f"{GOOD}{HOOK.format(url='http://oa.example/')}", "only https"),
+        (f"{GOOD}{HOOK.format(url='https://oa.example:99999999/')}", "url: Port out of range"),
+        (f"{GOOD}{HOOK.format(url='https://oa.example/') * 2}", "a name is given twice"),
+        (f"{GOOD}{HOOK.format(url='ftp://oa.example/')}", "url"),
+        (f'{GOOD}{MAIL}tls = "none"\n', 'tls = "none"'),
+        (f'{GOOD}{MAIL}user = "manyi"\n', "go together"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_file_and_key(tmp_path: Path, text: str, told: str) -> None:
@@ -85,3 +95,12 @@ def test_certificates_and_the_ca_stand_beside_the_settings(tmp_path: Path) -> No
     assert settings.pki == str(tmp_path / "ca")
     assert (settings.broker.ca, settings.broker.key) == (str(tmp_path / "ca.pem"), settings.key)
     assert read(written(tmp_path, GOOD)).pki is None
+
+
+def test_secrets_and_files_of_cases_stand_beside_the_settings(tmp_path: Path) -> None:
+    text = f'{GOOD}{HOOK.format(url="https://oa.example/")}{MAIL}user = "manyi"\npassword_file = "mail.password"\n'
+    settings = read(written(tmp_path, text))
+    assert settings.notices.webhooks[0].secret_file == str(tmp_path / "oa.secret")
+    assert settings.notices.mail is not None
+    assert settings.notices.mail.password_file == str(tmp_path / "mail.password")
+    assert settings.attachments == str(Path(settings.database).parent / "attachments")
