@@ -109,7 +109,7 @@ def verdict(update: Update, members: Sequence[Member], now: int) -> Verdict:
 def heard(update: Update, members: Iterable[Member], sights: Mapping[str, Sight]) -> bool:
     """Whether there is a sight of each node of the present stage that is waited for.
 
-    Otherwise, as in the first minute after a restart, nobody knows how they are by now, and nothing follows.
+    Otherwise, as in the first minute after a restart, nobody knows how they are by now, and no other stage begins.
     """
     return all(one.node in sights for one in members if one.stage == update.stage and not one.excused)
 

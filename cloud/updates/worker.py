@@ -46,7 +46,9 @@ class Updater(Rounds):
         now = self._now()
         before = await store.members(connection, update.number)
         members = looked(before, sights, now)
-        found = verdict(update, members, now) if heard(update, before, sights) else Verdict("wait")
+        found = verdict(update, members, now)
+        if found.what in {"next", "done"} and not heard(update, before, sights):
+            found = Verdict("wait")
         changed = [member for member, was in zip(members, before, strict=True) if member != was]
         if found.what == "wait" and not changed:
             return

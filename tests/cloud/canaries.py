@@ -62,7 +62,8 @@ _NODES = {code: Canary(f"{code}-canary", roles | {"wall"}) for code, roles in ((
 _FLAGS = {"371721121-a1": Canary("canary of our county's flag", _COUNTY), f"{FAR}-a1": Canary("far canary", CITY_WIDE)}
 _REFUSED = Canary("canary in quarantine", CITY_WIDE)
 _ESTIMATED = Canary("canaryESTI", CITY_WIDE)
-_NAME = Canary("canary.account", frozenset({"admin", "auditor"}))
+# Whoever puts all turns on call has to know whom there is for them.
+_NAME = Canary("canary.account", frozenset({"admin", "auditor", "operator"}))
 _SECRETS = [Canary(word, NOBODY) for role in ROLES for word in (key_of(role), digest(key_of(role)))]
 ALL = [*_TEXTS.values(), *_NUMBERS.values(), *_NODES.values(), *_FLAGS.values(), _REFUSED, _ESTIMATED, _NAME, *_SECRETS]
 

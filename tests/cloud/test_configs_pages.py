@@ -117,7 +117,7 @@ async def test_an_update_is_begun_stopped_and_rolled_back_on_its_pages(stage: St
         again = await form(browser, "/updates", "/updates", place="city", settle_ms="500", reason="x")
         assert again.status_code == 409
         assert "已有一次没有结束" in again.text
-        old = await form(browser, "/updates/1", "/updates/1/act", act="roll_back", seen="99")
+        old = await form(browser, "/updates/1", "/updates/1/act", act="go_on", seen="99")
         assert (old.status_code, "刚有变化" in old.text) == (409, True)
         back = await form(browser, "/updates/1", "/updates/1/act", act="roll_back")
         assert back.status_code == 303
