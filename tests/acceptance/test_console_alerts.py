@@ -16,14 +16,13 @@ from cloud.alerts import watcher
 from cloud.alerts.policy import shipped
 from cloud.calendar import Calendar
 from cloud.cases import escalator
-from cloud.database import open_database
 from cloud.notices import courier
-from cloud.people.rules import Role
 from cloud.settings import NoticesSettings, WebhookSettings
 from firmware_sim.servers.daemon import free_port
+from tests.acceptance.desks import desk, fresh
 from tests.acceptance.test_console import RULES
 from tests.cloud.receiver import Receiver
-from tests.cloud.reception import PASSWORD, Stage, open_stage
+from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import InFile
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -43,11 +42,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def where(tmp_path: Path) -> InFile:
-    template = tmp_path / "template.db"
-    async with await open_database(str(template)):
-        pass
-    (tmp_path / "city").mkdir()
-    return InFile(tmp_path / "city", template)
+    return await fresh(tmp_path)
 
 
 @asynccontextmanager
@@ -60,26 +55,6 @@ async def city(where: InFile, now: int, receiver_url: str, folder: Path) -> Asyn
     hook = WebhookSettings("oa", receiver_url, str(secret))
     async with open_stage(where, notices=NoticesSettings([hook], site="https://city.example"), now=now) as stage:
         yield stage
-
-
-@asynccontextmanager
-async def desk(chromium: Browser, stage: Stage, name: str, role: Role) -> AsyncIterator[Page]:
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
-    failures: list[str] = []
-    try:
-        page = await context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
-        await page.goto(f"{stage.address}welcome?link={await stage.account(name, role)}")
-        for _ in range(2):
-            await page.keyboard.type(PASSWORD)
-            await page.keyboard.press("Tab")
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/desk")
-        yield page
-        assert failures == []
-    finally:
-        await context.close()
 
 
 async def on_call(page: Page, place: str, a: str, b: str = "") -> None:
@@ -114,7 +89,7 @@ async def test_an_alert_goes_to_a_then_to_b_then_up_and_through_a_webhook_that_w
         await stage.account("wang", "township")
         await stage.account("li", "township")
         await stage.account("zhao", "supervisor")
-        async with desk(chromium, stage, "sun", "operator") as page:
+        async with desk(chromium, stage, "sun", "operator") as (page, _):
             await on_call(page, "371721121", "Wang", "Li")
             await on_call(page, "371721", "Zhao")
             await stage.open_cases(WINDOW, alerted=False)
@@ -134,7 +109,7 @@ async def test_an_alert_goes_to_a_then_to_b_then_up_and_through_a_webhook_that_w
             assert sorted(name for name, _ in found) == ["li", "wang"]
             assert all(WINDOW.partition("/")[2] in line for _, line in found)
             assert {headers["Manyi-Notice"] for headers, _ in receiver.heard} == {"1", "2"}
-            async with desk(chromium, stage, "li", "township") as page:
+            async with desk(chromium, stage, "li", "township") as (page, _):
                 await expect(page.locator("#live .wrong")).to_contain_text("1")
                 await page.keyboard.press("g")
                 await page.keyboard.press("a")
@@ -163,7 +138,7 @@ async def test_axe_finds_nothing_on_the_pages_of_alerts(chromium: Browser, where
     axe = Axe()
     async with (
         city(where, MORNING, "http://127.0.0.1:1/", tmp_path) as stage,
-        desk(chromium, stage, "sun", "admin") as page,
+        desk(chromium, stage, "sun", "admin") as (page, _),
     ):
         await on_call(page, "city", "Sun")
         await stage.open_cases(WINDOW, alerted=False)

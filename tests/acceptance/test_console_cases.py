@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
+from tests.acceptance.desks import desk
 from tests.acceptance.test_console import RULES
-from tests.acceptance.test_console_registry import NODE, city, desk
+from tests.acceptance.test_console_registry import NODE, city
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 

@@ -14,7 +14,6 @@ from axe_playwright_python.async_playwright import Axe
 from paho.mqtt import publish
 from playwright.async_api import Browser, Page, expect
 
-from cloud.database import open_database
 from contract import topics
 from contract.bundle import pack
 from contract.codec import encode
@@ -24,10 +23,11 @@ from contract.status import GatewayStatus, NodeHealth, NodeStatus
 from edge.settings import read
 from firmware_sim.broker import Mosquitto
 from tests.acceptance.conftest import TOWNSHIP, City
+from tests.acceptance.desks import desk as desk_on_stage
+from tests.acceptance.desks import fresh
 from tests.acceptance.test_console import RULES, desk, keys, manyi
 from tests.cloud.furnished import NODE, furnish
-from tests.cloud.reception import PASSWORD, Stage, open_stage
-from tests.cloud.where import InFile
+from tests.cloud.reception import Stage, open_stage
 from transport.broker import Broker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -166,30 +166,17 @@ class Nodes:
             )
 
 
-async def entered(chromium: Browser, stage: Stage) -> Page:
-    """Somebody of the city's, who has come in."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
-    page = await context.new_page()
-    await page.goto(f"{stage.address}welcome?link={await stage.account('li', 'operator')}")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/desk")
-    return page
-
-
 async def test_an_update_goes_from_stage_to_stage_and_stops_at_a_node_that_does_not_take_it(
     chromium: Browser, tmp_path: Path
 ) -> None:
-    template = tmp_path / "template.db"
-    async with await open_database(str(template)):
-        pass  # which makes it
-    where = InFile(tmp_path, template)
+    where = await fresh(tmp_path)
     await furnish(where)
-    async with Mosquitto(tmp_path / "broker") as broker, open_stage(where, Broker("127.0.0.1", broker.port)) as stage:
+    async with (
+        Mosquitto(tmp_path / "broker") as broker,
+        open_stage(where, Broker("127.0.0.1", broker.port)) as stage,
+        desk_on_stage(chromium, stage, "li", "operator") as (page, _),
+    ):
         nodes = Nodes(stage, broker)
-        page = await entered(chromium, stage)
         await nodes.say()
         await keys(page, "g", "m")
         await page.wait_for_url("**/updates")

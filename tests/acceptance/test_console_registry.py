@@ -1,6 +1,5 @@
 """Importing, closing and signing in, in a real browser, in a city on loopback whose clock the test turns."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,14 +10,12 @@ from openpyxl import Workbook
 from playwright.async_api import Browser, Page, expect
 
 from cloud.calendar import Calendar
-from cloud.database import fetch, open_database, write
-from cloud.people.rules import Role
-from cloud.registry.load import register
+from cloud.database import fetch, write
 from cloud.staffing.store import DUTIES
 from contract.signing import Signer
+from tests.acceptance.desks import desk, fresh
 from tests.acceptance.test_console import RULES
-from tests.cloud.reception import NOW, PASSWORD, Stage, open_stage
-from tests.cloud.where import InFile
+from tests.cloud.reception import NOW, Stage, open_stage
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -37,35 +34,9 @@ REGISTRATION = {
 
 @asynccontextmanager
 async def city(folder: Path) -> AsyncIterator[Stage]:
-    template = folder / "template.db"
-    async with await open_database(str(template)) as database:
-        await register(database.writer, json.dumps(REGISTRATION), NOW)
-    (folder / "city").mkdir()
-    async with open_stage(InFile(folder / "city", template)) as stage:
+    async with open_stage(await fresh(folder, REGISTRATION)) as stage:
         stage.now = CALENDAR.moment(TODAY, 600) + 20_000
         yield stage
-
-
-@asynccontextmanager
-async def desk(
-    chromium: Browser, stage: Stage, name: str, role: Role, width: int = 1280
-) -> AsyncIterator[tuple[Page, list[str]]]:
-    context = await chromium.new_context(viewport={"width": width, "height": 800}, locale="zh-CN")
-    failures: list[str] = []
-    try:
-        page = await context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
-        await page.goto(f"{stage.address}welcome?link={await stage.account(name, role)}")
-        for _ in range(2):
-            await page.keyboard.type(PASSWORD)
-            await page.keyboard.press("Tab")
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/desk")
-        yield page, failures
-        assert failures == []
-    finally:
-        await context.close()
 
 
 def workbook(folder: Path) -> Path:

@@ -1,21 +1,19 @@
 """Every page as every role, in a real browser: by the keys of the menu, by axe, and nothing that is not theirs."""
 
-import json
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from cloud.console.screens import menu_of
-from cloud.database import open_database
 from cloud.door.rules import TABLE
 from cloud.people.rules import ROLES, Person, Role
 from cloud.people.visitors import Visitor
-from cloud.registry.load import register
 from contract.signing import Signer
+from tests.acceptance.desks import desk, fresh
 from tests.acceptance.test_console import RULES
-from tests.cloud.reception import NOW, OWN, PASSWORD, Stage, key_of, open_stage
+from tests.cloud.reception import OWN, key_of, open_stage
 from tests.cloud.where import InFile
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -51,35 +49,17 @@ def pages() -> set[str]:
 
 
 @pytest.fixture
-async def template(tmp_path: Path) -> Path:
-    file = tmp_path / "template.db"
-    async with await open_database(str(file)) as database:
-        await register(database.writer, json.dumps(REGISTRATION), NOW)
-    return file
-
-
-async def entered(page: Page, stage: Stage, role: Role) -> None:
-    await page.goto(f"{stage.address}welcome?link={await stage.account('wang', role)}")
-    for _ in range(2):
-        await page.keyboard.type(PASSWORD)
-        await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/desk")
+async def where(tmp_path: Path) -> InFile:
+    return await fresh(tmp_path, REGISTRATION)
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "wall"])
 async def test_a_person_goes_to_each_page_of_theirs_by_its_keys_and_to_no_other(
-    chromium: Browser, template: Path, tmp_path: Path, role: Role
+    chromium: Browser, where: InFile, role: Role
 ) -> None:
     axe, visited = Axe(), set[str]()
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
-    failures: list[str] = []
-    async with open_stage(InFile(tmp_path, template)) as stage:
+    async with open_stage(where) as stage, desk(chromium, stage, "wang", role) as (page, failures):
         await stage.open_cases(f"{NODE}/01")
-        page = await context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        await entered(page, stage, role)
-        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
 
         async def look(path: str) -> None:
             visited.add(path)
@@ -108,13 +88,11 @@ async def test_a_person_goes_to_each_page_of_theirs_by_its_keys_and_to_no_other(
             else:
                 # The browser says so of every refusal, and asks for an icon where the answer names none.
                 failures[:] = [said for said in failures if "Failed to load resource" not in said]
-        await context.close()
-    assert failures == []
 
 
-async def test_a_walls_key_opens_the_wall_and_no_page(chromium: Browser, template: Path, tmp_path: Path) -> None:
+async def test_a_walls_key_opens_the_wall_and_no_page(chromium: Browser, where: InFile) -> None:
     context = await chromium.new_context(locale="zh-CN")
-    async with open_stage(InFile(tmp_path, template)) as stage:
+    async with open_stage(where) as stage:
         page = await context.new_page()
         await page.goto(f"{stage.address}wall?key={key_of('wall')}")
         assert page.url == f"{stage.address}wall"
