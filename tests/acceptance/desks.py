@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from cloud.database import open_database
 from cloud.people.rules import Role
@@ -39,6 +39,7 @@ async def desk(
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
         await page.goto(f"{stage.address}welcome?link={await stage.account(name, role)}")
+        await expect(page.locator(":focus")).to_have_attribute("type", "password")
         for _ in range(2):
             await page.keyboard.type(PASSWORD)
             await page.keyboard.press("Tab")

@@ -55,6 +55,7 @@ async def come_in(context: BrowserContext, city: City, name: str, role: str, pla
     link = await asyncio.to_thread(manyi, city, *words)
     page = await context.new_page()
     await page.goto(city.address + link)
+    await expect(page.locator(":focus")).to_have_attribute("type", "password")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
