@@ -6,22 +6,16 @@ first minutes warm up and are not compared.
 """
 
 import asyncio
-import json
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from playwright.async_api import async_playwright
 
-from bench.load import Sending, Townships
+from bench.hall import open_hall
+from bench.load import Townships
 from bench.page import Scale, Size
-from bench.rig import city, codes, cpu_s, parser, show
-from firmware_sim.broker import Mosquitto
-from firmware_sim.cityplan import lay_out
-from firmware_sim.premises import Wires, build
-from firmware_sim.servers.daemon import free_port
+from bench.rig import codes, cpu_s, parser, show
 
 RATE = 20.0
 WINDOWS = 1000
@@ -74,29 +68,16 @@ async def main() -> None:
     # Quick: a minute is six seconds.
     every_s = 6.0 if given.quick else 60.0
     townships = Townships(codes(), WINDOWS, seed=1, levels=LEVELS)
-    with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
-        folder = Path(name)
-        async with Mosquitto(folder / "broker") as broker:
-            wires = Wires(broker.port, broker.port, free_port())
-            premises = build(lay_out(codes(), windows=1, townships=1, seed=1), folder / "city", wires=wires)
-            registration = folder / "registration.json"
-            townships.registration(registration)
-            known = json.loads(registration.read_text(encoding="utf-8")) | {"tokens": premises.keys.registered()}
-            registration.write_text(json.dumps(known), encoding="utf-8")
-            async with city(premises.cloud, registration, wires.http):
-                sending = Sending(broker.host, broker.port)
-                await sending.open(townships.codes)
-                address = f"http://127.0.0.1:{wires.http}"
-                looking = asyncio.create_task(
-                    look(address, premises.keys.wall, given.minutes + given.warm, every_s, given.path, quiet=given.json)
-                )
-                rated = 0
-                # Signed a minute at a time, so that their times are of now.
-                while not looking.done():
-                    outcome = await sending.send(townships.steady(RATE, every_s, 1), 1, patience_s=30.0)
-                    rated += outcome.sent - outcome.missing
-                sending.close()
-                minutes = (await looking)[given.warm :]
+    async with open_hall(townships) as hall:
+        address = f"http://127.0.0.1:{hall.port}"
+        key, path = hall.premises.keys.wall, given.path
+        looking = asyncio.create_task(look(address, key, given.minutes + given.warm, every_s, path, quiet=given.json))
+        rated = 0
+        # Signed a minute at a time, so that their times are of now.
+        while not looking.done():
+            outcome = await hall.sending.send(townships.steady(RATE, every_s, 1), 1, patience_s=30.0)
+            rated += outcome.sent - outcome.missing
+        minutes = (await looking)[given.warm :]
     show(_result(minutes, rated), bare=given.json)
 
 

@@ -12,20 +12,16 @@ import json
 import secrets
 import sqlite3
 import sys
-import tempfile
 import time
 from bisect import bisect_left
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench.load import Parcel, Sending, Townships
-from bench.rig import city, codes, cpu_s, parser, percentile, show
+from bench.hall import open_hall
+from bench.load import Parcel, Townships
+from bench.rig import codes, cpu_s, parser, percentile, show
 from cloud.people.secret import digest
-from firmware_sim.broker import Mosquitto
-from firmware_sim.cityplan import lay_out
-from firmware_sim.premises import Wires, build
-from firmware_sim.servers.daemon import free_port
 from transport.boot import wall_ms
 
 RATE = 20.0
@@ -85,46 +81,34 @@ async def main() -> None:
     given = options.parse_args()
     seconds = given.seconds / 10 if given.quick else given.seconds
     townships = Townships(codes(), WINDOWS, seed=1, levels=LEVELS)
-    with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
-        folder = Path(name)
-        async with Mosquitto(folder / "broker") as broker:
-            wires = Wires(broker.port, broker.port, free_port())
-            premises = build(lay_out(codes(), windows=1, townships=1, seed=1), folder / "city", wires=wires)
-            registration = folder / "registration.json"
-            townships.registration(registration)
-            known = json.loads(registration.read_text(encoding="utf-8")) | {"tokens": premises.keys.registered()}
-            registration.write_text(json.dumps(known), encoding="utf-8")
-            async with city(premises.cloud, registration, wires.http) as process:
-                cookies = sessions(premises.database, given.desks - given.clerks, given.clerks)
-                onlookers = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "bench.onlookers"),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    limit=1 << 30,
-                )
-                told: dict[str, Any] = {
-                    "port": wires.http,
-                    "walls": given.walls,
-                    "wall": f"Cookie: manyi-wall={premises.keys.wall}",
-                    "desks": cookies,
-                }
-                sending = Sending(broker.host, broker.port)
-                await sending.open(townships.codes)
-                assert onlookers.stdin is not None  # noqa: S101
-                assert onlookers.stdout is not None  # noqa: S101
-                onlookers.stdin.write(json.dumps(told).encode() + b"\n")
-                await onlookers.stdout.readline()
-                await asyncio.sleep(SETTLE_S)
-                parcels = townships.steady(RATE, seconds, 1)
-                used, began = cpu_s(process.pid), time.monotonic()
-                outcome = await sending.send(parcels, 1, patience_s=30.0)
-                used, lasted = cpu_s(process.pid) - used, time.monotonic() - began
-                await asyncio.sleep(SETTLE_S)
-                onlookers.stdin.write(b"end\n")
-                seen = json.loads(await onlookers.stdout.read())
-                await onlookers.wait()
-                sending.close()
-                result = _result(parcels, outcome.begin, seen, counted(premises.database))
+    async with open_hall(townships) as hall:
+        cookies = sessions(hall.premises.database, given.desks - given.clerks, given.clerks)
+        onlookers = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.onlookers"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 30,
+        )
+        told: dict[str, Any] = {
+            "port": hall.port,
+            "walls": given.walls,
+            "wall": f"Cookie: manyi-wall={hall.premises.keys.wall}",
+            "desks": cookies,
+        }
+        assert onlookers.stdin is not None  # noqa: S101
+        assert onlookers.stdout is not None  # noqa: S101
+        onlookers.stdin.write(json.dumps(told).encode() + b"\n")
+        await onlookers.stdout.readline()
+        await asyncio.sleep(SETTLE_S)
+        parcels = townships.steady(RATE, seconds, 1)
+        used, began = cpu_s(hall.process.pid), time.monotonic()
+        outcome = await hall.sending.send(parcels, 1, patience_s=30.0)
+        used, lasted = cpu_s(hall.process.pid) - used, time.monotonic() - began
+        await asyncio.sleep(SETTLE_S)
+        onlookers.stdin.write(b"end\n")
+        seen = json.loads(await onlookers.stdout.read())
+        await onlookers.wait()
+        result = _result(parcels, outcome.begin, seen, counted(hall.premises.database))
     show(
         {
             **result,

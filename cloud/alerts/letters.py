@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cloud.alerts.alert import Alert
 from cloud.console.words import Language, Words
 from cloud.notices.letter import Letter, Line
+from cloud.notices.wording import both
 from cloud.registry.snapshot import Registry
 
 # A letter is to be read at a glance: the page has the rest.
@@ -17,9 +18,9 @@ def letter_of(alerts: Sequence[Alert], registry: Registry) -> Letter:
     """The letter on `alerts`, which all go to one leader; it names no citizen and no moment of a press."""
     lines = [_line(alert, registry) for alert in alerts[:MOST_LINES]]
     if len(alerts) > MOST_LINES:
-        lines.append(_both("alerts.letter_more", count=len(alerts) - MOST_LINES))
+        lines.append(both("alerts.letter_more", count=len(alerts) - MOST_LINES))
     path = f"/alerts/{alerts[0].number}" if len(alerts) == 1 else "/alerts"
-    return Letter("alerts", _both("alerts.letter", count=len(alerts)), lines, path)
+    return Letter("alerts", both("alerts.letter", count=len(alerts)), lines, path)
 
 
 def headline(alert: Alert, language: Language, window: str) -> str:
@@ -34,7 +35,3 @@ def _line(alert: Alert, registry: Registry) -> Line:
         headline(alert, "zh", registry.called(alert.window, "zh")),
         headline(alert, "en", registry.called(alert.window, "en")),
     )
-
-
-def _both(key: str, **figures: object) -> Line:
-    return Line(_words(key, "zh", **figures), _words(key, "en", **figures))

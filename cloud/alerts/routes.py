@@ -11,7 +11,7 @@ from cloud.alerts.alert import Action, Alert, AlertRefused, Deed, Figures, Kind,
 from cloud.alerts.desk import AlertDesk
 from cloud.alerts.rules import allowed
 from cloud.alerts.store import NEWEST, Asked
-from cloud.body import TooLong, body_of
+from cloud.body import Unread, read_as
 from cloud.cases.case import Level
 from cloud.cases.routes import MOST_BYTES, PlaceAsked
 from cloud.door.asker import asker_of
@@ -138,11 +138,9 @@ def router(reader: AsyncEngine, desk: AlertDesk) -> APIRouter:
     async def act(request: Request, number: Number) -> Response:
         """Do something about an alert."""
         try:
-            asking = _answering.decode(await body_of(request, MOST_BYTES))
-        except TooLong as bad:
-            return problem(413, str(bad))
-        except msgspec.DecodeError as bad:
-            return problem(400, str(bad))
+            asking = await read_as(request, _answering, MOST_BYTES)
+        except Unread as bad:
+            return problem(bad.status, str(bad))
         person = asker_of(request).person
         try:
             await desk.act(number, asking.action, asking.text, person, seen=asking.version)

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cloud.body import TooLong, body_of
+from cloud.body import Unread, read_as
 from cloud.calendar import Calendar
 from cloud.cases import reading
 from cloud.cases.case import Action, Attachment, Case, CaseRefused, Deed, Kind, Level, State
@@ -168,11 +168,9 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
     async def act(request: Request, number: Number) -> Response:
         """Do something in a case."""
         try:
-            asking = _asking.decode(await body_of(request, MOST_BYTES))
-        except TooLong as bad:
-            return problem(413, str(bad))
-        except msgspec.DecodeError as bad:
-            return problem(400, str(bad))
+            asking = await read_as(request, _asking, MOST_BYTES)
+        except Unread as bad:
+            return problem(bad.status, str(bad))
         person = asker_of(request).person
         wish = Wish(asking.action, asking.text, asking.rating, asking.assignee)
         try:

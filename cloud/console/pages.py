@@ -9,7 +9,7 @@ from cloud.assets import serve
 from cloud.calendar import Calendar
 from cloud.cases.case import ENDS, STATES
 from cloud.console.glance import glance
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens
 from cloud.door.asker import asker_of
 from cloud.people.rules import Person
 from cloud.registry.snapshot import Registry
@@ -60,7 +60,7 @@ class Pages:
             "desk.html",
             status=409 if refused else 200,
             here="/desk",
-            place=self._registry().called(person.place, language_of(request)),
+            place=self._screens.called(request, self._registry(), person.place),
             glance=await glance(self._reader, person, self._calendar, self._now()),
             states=[state for state in STATES if state not in ENDS],
             refused=refused,

@@ -13,7 +13,9 @@ from cloud.console.listing import Listing, written
 from cloud.console.words import Language, Words
 from cloud.door.asker import visitor_of
 from cloud.door.rules import TABLE
+from cloud.hours.rules import CITY
 from cloud.people.visitors import Visitor
+from cloud.registry.snapshot import Registry
 
 LANGUAGE = "manyi-lang"
 _YEAR_S = 366 * 86_400
@@ -101,14 +103,24 @@ class Screens:
     ) -> Response:
         """Return `listing` within `template`, or as a CSV file where `?as=csv` asks for that."""
         if request.query_params.get("as") == "csv":
-            text = written(listing, partial(self._words, language=language_of(request)))
-            headers = {
-                "Cache-Control": "no-store",
-                "Content-Disposition": f'attachment; filename="manyi-{listing.name}.csv"',
-            }
-            return Response(text, 200, headers, "text/csv; charset=utf-8")
+            return self.exported(request, listing)
         export = str(request.url.include_query_params(**{"as": "csv"}).query)
         return self.page(request, template, status=status, here=here, listing=listing, export=f"?{export}", **facts)
+
+    def exported(self, request: Request, listing: Listing) -> Response:
+        """Return `listing` as a CSV file, with headings in the asker's language."""
+        text = written(listing, partial(self._words, language=language_of(request)))
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="manyi-{listing.name}.csv"',
+        }
+        return Response(text, 200, headers, "text/csv; charset=utf-8")
+
+    def called(self, request: Request, registry: Registry, place: str) -> str:
+        """Return how people call `place` in the asker's language, the whole city too."""
+        if place == CITY:
+            return self.word(request, "desk.city")
+        return registry.called(place, language_of(request))
 
     def word(self, request: Request, key: str, **figures: object) -> str:
         """Return the words for `key` in the asker's language."""

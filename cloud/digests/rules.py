@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from cloud.calendar import Calendar
 from cloud.console.words import Words
 from cloud.notices.letter import Letter, Line
+from cloud.notices.wording import both
 from proof.scores import Counts, interval, percent, percent_interval
 
 # Before the windows open.
@@ -53,16 +54,16 @@ def due(now: int, calendar: Calendar) -> list[Period]:
 def letter_of(period: Period, called: Line, summary: Summary) -> Letter:
     """The letter on how the place that is `called` so did in `period`."""
     n = summary.n
-    lines = [_both("digest.none")]
+    lines = [both("digest.none")]
     if any(n):
         bounds = percent_interval(interval(n))
         lines = [
-            _both("digest.rated", rated=sum(n), score=percent(n), low=bounds.low, high=bounds.high),
-            _both("digest.levels", satisfied=n[0], basic=n[1], dissatisfied=n[2]),
+            both("digest.rated", rated=sum(n), score=percent(n), low=bounds.low, high=bounds.high),
+            both("digest.levels", satisfied=n[0], basic=n[1], dissatisfied=n[2]),
         ]
     lines += [
-        _both("digest.cases", opened=summary.opened, closed=summary.closed),
-        _both("digest.waiting", open=summary.open, overdue=summary.overdue, alerts=summary.alerts),
+        both("digest.cases", opened=summary.opened, closed=summary.closed),
+        both("digest.waiting", open=summary.open, overdue=summary.overdue, alerts=summary.alerts),
     ]
     named = {"first": period.first, "last": period.last}
     title = Line(
@@ -70,7 +71,3 @@ def letter_of(period: Period, called: Line, summary: Summary) -> Letter:
         _words(f"digest.{period.kind}", "en", place=called.en, **named),
     )
     return Letter(period.kind, title, lines, "/desk")
-
-
-def _both(key: str, **figures: object) -> Line:
-    return Line(_words(key, "zh", **figures), _words(key, "en", **figures))

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from cloud.calendar import Calendar
-from cloud.console.words import Words
 from cloud.database import Database, unavailable
 from cloud.digests import store
 from cloud.digests.rules import Period, due, letter_of
 from cloud.hours.rules import CITY
 from cloud.notices.letter import Letter, Line
 from cloud.notices.outbox import Outbox
+from cloud.notices.wording import both
 from cloud.people import accounts
 from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
@@ -18,7 +18,6 @@ from cloud.rounds import Rounds
 
 LOOK_S = 60.0
 _AHEAD_DAYS = 7
-_words = Words()
 
 
 class Digests(Rounds):
@@ -77,6 +76,6 @@ class Digests(Rounds):
 
     def _called(self, place: str) -> Line:
         if place == CITY:
-            return Line(_words("desk.city", "zh"), _words("desk.city", "en"))
+            return both("desk.city")
         registry = self._registry()
         return Line(registry.called(place, "zh"), registry.called(place, "en"))

@@ -8,11 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens
 from cloud.door.asker import asker_of
 from cloud.heat import store
 from cloud.heat.rules import WEEKS, Spot, hours_shown, spot, week
-from cloud.hours.rules import CITY
 from cloud.people.rules import within
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry
@@ -94,9 +93,7 @@ class Pages:
         ]
 
     def _called(self, request: Request, place: str) -> str:
-        if place == CITY:
-            return self._screens.word(request, "desk.city")
-        return self._registry().called(place, language_of(request))
+        return self._screens.called(request, self._registry(), place)
 
     def _places(self, request: Request, shown: str) -> list[tuple[str, str]]:
         """What the asker may choose: their own place, the counties and townships in it, and what is shown now."""

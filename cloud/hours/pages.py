@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens
 from cloud.day import NamedDay
 from cloud.door.asker import asker_of
 from cloud.door.rules import TABLE
@@ -149,8 +149,7 @@ class Pages:
             status=400 if word else 200,
             here="/closures",
             place=place,
-            place_name=known.called(here, language_of(request)),
-            city=here == CITY,
+            place_name=self._screens.called(request, known, here),
             places=_within(known, person.place),
             word=word,
             may_close=may_close,
@@ -182,10 +181,9 @@ class Pages:
     ) -> list[Cell]:
         word = self._screens.word
         state = "coming" if first > today else "past" if last is not None and last < today else "present"
-        called = word(request, "desk.city") if place == CITY else self._registry().called(place, language_of(request))
         return [
             Cell(word(request, what)),
-            Cell(called),
+            Cell(self._screens.called(request, self._registry(), place)),
             Cell(first),
             Cell(word(request, "imports.open_end") if last is None else last),
             Cell(why),

@@ -1,7 +1,5 @@
 """The pages on importing: choosing a file, what it would change, and doing that."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
@@ -93,7 +91,9 @@ class Pages:
         name = PurePath((file.filename or "").replace("\\", "/")).name[-200:] or "?"
         raw = await file.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
-            return await self._imports(request, kind=kind, said=self._word(request, "imports.too_long"), status=413)
+            return await self._imports(
+                request, kind=kind, said=self._screens.word(request, "imports.too_long"), status=413
+            )
         try:
             plan = await self._importer.plan(kind, name, raw, asker_of(request).person.name)
         except Faulty as wrong:
@@ -104,15 +104,8 @@ class Pages:
 
     async def template(self, request: Request, kind: Kind) -> Response:
         """Give an empty table of `kind` with its headings, and an example to be replaced."""
-        out = io.StringIO()
-        lines = csv.writer(out, lineterminator="\r\n")
-        lines.writerow([self._word(request, column.word) for column in COLUMNS[kind]])
-        lines.writerow(EXAMPLES[kind])
-        headers = {
-            "Cache-Control": "no-store",
-            "Content-Disposition": f'attachment; filename="manyi-{kind}.csv"',
-        }
-        return Response("\ufeff" + out.getvalue(), 200, headers, "text/csv; charset=utf-8")
+        columns = [Column(column.word) for column in COLUMNS[kind]]
+        return self._screens.exported(request, Listing(kind, columns, [[Cell(text) for text in EXAMPLES[kind]]]))
 
     async def one(self, request: Request, number: Number) -> Response:
         """Show plan `number`."""
@@ -229,9 +222,6 @@ class Pages:
         if fault.word in ALLOWED.values():
             said = word(request, "imports.not_so" if figures["text"] else "imports.missing", allowed=said, **figures)
         return [Cell(str(fault.row)), Cell(word(request, fault.column) if fault.column else ""), Cell(said)]
-
-    def _word(self, request: Request, key: str) -> str:
-        return self._screens.word(request, key)
 
 
 def _state(plan: Plan, version: int) -> str:

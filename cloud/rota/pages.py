@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from cloud.calendar import Calendar, milliseconds
 from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens
 from cloud.database import Database
 from cloud.day import FIRST, LAST
 from cloud.door.asker import asker_of
@@ -147,9 +147,7 @@ class Pages:
         ]
 
     def _called(self, request: Request, place: str) -> str:
-        if place == "city":
-            return self._screens.word(request, "desk.city")
-        return self._registry().called(place, language_of(request))
+        return self._screens.called(request, self._registry(), place)
 
     def _moment(self, text: str) -> int:
         """The moment (ms) that a browser's field for it gives, by the clocks of the city."""

@@ -11,7 +11,7 @@ from cloud.calendar import MINUTE_MS, Calendar
 from cloud.configs.desk import LONGEST_REASON
 from cloud.configs.rules import MOST_COOLDOWN_MS, MOST_SETTLE_MS, Timing
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens
 from cloud.door.asker import asker_of
 from cloud.health.rules import Device
 from cloud.hours.rules import CITY
@@ -197,9 +197,7 @@ class Pages:
         ]
 
     def _called(self, request: Request, place: str) -> str:
-        if place == CITY:
-            return self._screens.word(request, "desk.city")
-        return self._registry().called(place, language_of(request))
+        return self._screens.called(request, self._registry(), place)
 
     def _times(self, request: Request, timing: Timing) -> str:
         said = [
