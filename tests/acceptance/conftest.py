@@ -1,6 +1,7 @@
 """The wall on a stage: a small real city, and a real browser that looks at it."""
 
 import asyncio
+import io
 import json
 import signal
 import sqlite3
@@ -62,6 +63,8 @@ TOWNSHIP = "371721121"
 OTHERS = [code for code in township_codes() if code != TOWNSHIP]
 SETTLE_S = 0.4
 COOLDOWN_S = 0.3
+# A node that is told to stop is done long before.
+LEAVE_S = 30.0
 
 
 def noon_zone() -> str:
@@ -117,9 +120,15 @@ class City:
         settings = read_edge(self.premises.nodes[0])
         factory = pins()
         node = Node(settings, factory=factory, signer=read_key(Path(settings.key)))
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        tasks.create_task(node.run(), name="node")
-        stack.callback(node.stop)
+        running = asyncio.create_task(node.run(), name="node")
+
+        async def leave() -> None:
+            node.stop()
+            await asyncio.wait([running], timeout=LEAVE_S)
+            assert running.done(), f"the node does not end\n{doing()}"
+            await running
+
+        stack.push_async_callback(leave)
         stack.callback(self._log.close)
         await node.ready.wait()
         for window in settings.window:
@@ -148,7 +157,8 @@ class City:
     async def press(self, level: Level, window: str = f"{TOWNSHIP}-a1/01") -> float:
         """Let somebody press; return when the choice was settled, counted from before the contact closed."""
         name = f"v{next(self._visits)}"
-        assert await self.fingers[window].visit(name, [Press(0.0, level)]) == "lit"
+        ending = await self.fingers[window].visit(name, [Press(0.0, level)])
+        assert ending == "lit", f"{window} stayed {ending}\n{doing()}"
         pressed = next(entry.at for entry in read(self._folder / "fingers.log") if entry.id == name)
         await asyncio.sleep(COOLDOWN_S + 0.05)
         return pressed + SETTLE_S * 1000
@@ -225,14 +235,28 @@ class City:
         await registering.finish()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
-    """One small city for all that look at it; whoever kills its cloud starts it again."""
-    folder = tmp_path_factory.mktemp("wall")
+@asynccontextmanager
+async def small_city(folder: Path) -> AsyncIterator[City]:
+    """Everything of a small city, running in `folder`."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Mosquitto(folder / "mosquitto"))
         made = City(folder, broker)
         await made.open(stack)
+        yield made
+
+
+def doing() -> str:
+    """What every task of this loop waits for, to be read where one of them waits for ever."""
+    said = io.StringIO()
+    for task in asyncio.all_tasks():
+        task.print_stack(file=said)
+    return said.getvalue()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+    """One small city for all that look at it; whoever kills its cloud starts it again."""
+    async with small_city(tmp_path_factory.mktemp("wall")) as made:
         await made.fill()
         yield made
 

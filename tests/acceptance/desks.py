@@ -24,6 +24,13 @@ async def fresh(folder: Path, registration: Mapping[str, object] | None = None) 
     return InFile(folder / "city", template)
 
 
+async def keys(page: Page, *pressed: str) -> None:
+    """Press one after the other, each once the page has come so far that it hears keys."""
+    for key in pressed:
+        await page.wait_for_selector("html[data-keys]")
+        await page.keyboard.press(key)
+
+
 @asynccontextmanager
 async def desk(
     chromium: Browser, stage: Stage, name: str, role: Role, width: int = 1280
@@ -42,8 +49,8 @@ async def desk(
         await expect(page.locator(":focus")).to_have_attribute("type", "password")
         for _ in range(2):
             await page.keyboard.type(PASSWORD)
-            await page.keyboard.press("Tab")
-        await page.keyboard.press("Enter")
+            await keys(page, "Tab")
+        await keys(page, "Enter")
         await page.wait_for_url("**/desk")
         yield page, failures
         assert failures == []

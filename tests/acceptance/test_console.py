@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from contract.rating import Level
 from tests.acceptance.conftest import TOWNSHIP, City
+from tests.acceptance.desks import keys
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -57,9 +58,9 @@ async def come_in(context: BrowserContext, city: City, name: str, role: str, pla
     await page.goto(city.address + link)
     await expect(page.locator(":focus")).to_have_attribute("type", "password")
     await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Tab")
+    await keys(page, "Tab")
     await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    await keys(page, "Enter")
     await page.wait_for_url("**/desk")
     return page
 
@@ -80,17 +81,12 @@ async def desk(
         await context.close()
 
 
-async def keys(page: Page, *pressed: str) -> None:
-    for key in pressed:
-        await page.keyboard.press(key)
-
-
 async def deed(page: Page, key: str, text: str, state: str) -> None:
     """Do one thing in the case that is shown, by keyboard alone."""
-    await page.keyboard.press(key)
+    await keys(page, key)
     await page.wait_for_function("() => document.activeElement.tagName === 'TEXTAREA'")
     await page.keyboard.type(text)
-    await page.keyboard.press("Control+Enter")
+    await keys(page, "Control+Enter")
     await expect(page.locator("h1 .tone")).to_have_text(state)
 
 
@@ -157,10 +153,10 @@ async def test_two_people_at_one_case_and_the_later_one_is_told_to_look_again(ch
         await first.goto(f"{city.address}/cases")
         await first.locator("tbody a").first.click()
         await second.goto(first.url)
-        await second.keyboard.press("v")
+        await keys(second, "v")
         await second.keyboard.type("看过了，属实。")
         await deed(first, "v", "我先核实的。", "已核实")
-        await second.keyboard.press("Control+Enter")
+        await keys(second, "Control+Enter")
         await expect(second.get_by_role("alert")).to_contain_text("别人刚改过")
         assert second.url == first.url
         await second.get_by_role("link", name="English").click()

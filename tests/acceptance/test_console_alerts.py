@@ -19,7 +19,7 @@ from cloud.cases import escalator
 from cloud.notices import courier
 from cloud.settings import NoticesSettings, WebhookSettings
 from firmware_sim.servers.daemon import free_port
-from tests.acceptance.desks import desk, fresh
+from tests.acceptance.desks import desk, fresh, keys
 from tests.acceptance.test_console import RULES
 from tests.cloud.receiver import Receiver
 from tests.cloud.reception import Stage, open_stage
@@ -62,12 +62,12 @@ async def on_call(page: Page, place: str, a: str, b: str = "") -> None:
     await page.goto(re.sub(r"/[a-z]*$", f"/rota?place={place}", page.url.split("?")[0]))
     await page.focus("#a")
     await page.keyboard.type(a)
-    await page.keyboard.press("Tab")
+    await keys(page, "Tab")
     await page.keyboard.type(b)
     await page.focus("#from")
     await page.fill("#from", "2026-11-01T00:00")
     await page.focus("form.columns button.main")
-    await page.keyboard.press("Enter")
+    await keys(page, "Enter")
     await expect(page.locator("tbody .tone.good")).not_to_have_count(0)
 
 
@@ -111,15 +111,15 @@ async def test_an_alert_goes_to_a_then_to_b_then_up_and_through_a_webhook_that_w
             assert {headers["Manyi-Notice"] for headers, _ in receiver.heard} == {"1", "2"}
             async with desk(chromium, stage, "li", "township") as (page, _):
                 await expect(page.locator("#live .wrong")).to_contain_text("1")
-                await page.keyboard.press("g")
-                await page.keyboard.press("a")
+                await keys(page, "g")
+                await keys(page, "a")
                 await page.wait_for_url("**/alerts")
-                await page.keyboard.press("j")
-                await page.keyboard.press("Enter")
+                await keys(page, "j")
+                await keys(page, "Enter")
                 await page.wait_for_url("**/alerts/1")
-                await page.keyboard.press("a")
+                await keys(page, "a")
                 await page.keyboard.type("已派人去窗口")
-                await page.keyboard.press("Control+Enter")
+                await keys(page, "Control+Enter")
                 await expect(page.locator("h1 .tone")).to_have_text("已确认")
                 stage.later(3 * PATIENCE_S)
                 await asyncio.sleep(0.5)

@@ -7,18 +7,13 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from tests.acceptance.desks import desk
+from tests.acceptance.desks import desk, keys
 from tests.acceptance.test_console import RULES
 from tests.acceptance.test_console_registry import NODE, city
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
 PDF = b"%PDF-1.7\n" + b"x" * 2000
-
-
-async def keys(page: Page, *pressed: str) -> None:
-    for key in pressed:
-        await page.keyboard.press(key)
 
 
 async def sound(page: Page) -> None:

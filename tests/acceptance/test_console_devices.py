@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from paho.mqtt import publish
 from playwright.async_api import Browser, Page, expect
@@ -22,10 +23,10 @@ from contract.signing import Signer
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
 from edge.settings import read
 from firmware_sim.broker import Mosquitto
-from tests.acceptance.conftest import TOWNSHIP, City
+from tests.acceptance.conftest import TOWNSHIP, City, small_city
 from tests.acceptance.desks import desk as desk_on_stage
-from tests.acceptance.desks import fresh
-from tests.acceptance.test_console import RULES, desk, keys, manyi
+from tests.acceptance.desks import fresh, keys
+from tests.acceptance.test_console import RULES, desk, manyi
 from tests.cloud.furnished import NODE, furnish
 from tests.cloud.reception import Stage, open_stage
 from transport.broker import Broker
@@ -47,6 +48,13 @@ PAGES = [
     "/search?q=a1",
     "/search?q=nothing-of-that",
 ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+    """A city of its own: nobody else's node is configured anew in the midst of what they look at."""
+    async with small_city(tmp_path_factory.mktemp("devices")) as made:
+        yield made
 
 
 async def give(city: City, cooldown_ms: int) -> None:
@@ -85,10 +93,10 @@ async def test_an_old_configuration_comes_back_by_keyboard_and_the_node_takes_it
         await page.goto(f"{city.address}/devices/{HELD}")
         await until_taken(page)
         await expect(page.locator(".facts")).to_contain_text("350 ms")
-        await page.keyboard.press("r")
+        await keys(page, "r")
         await page.wait_for_function("() => document.activeElement.tagName === 'INPUT'")
         await page.keyboard.type("间隔太长，改回来")
-        await page.keyboard.press("Control+Enter")
+        await keys(page, "Control+Enter")
         await expect(page.locator(".steps li").first).to_contain_text("间隔太长，改回来")
         first, second, third = versions(city)
         assert [first[3], second[3], third[3]] == [300, 350, 300]
@@ -106,7 +114,7 @@ async def test_what_is_searched_for_is_found_by_keyboard(chromium: Browser, city
     async with desk(chromium, city, "deng", "operator") as (page, _):
         await keys(page, "/")
         await page.keyboard.type(f"{HELD}/02")
-        await page.keyboard.press("Enter")
+        await keys(page, "Enter")
         await page.wait_for_url("**/search?q=*")
         await keys(page, "j", "Enter")
         await page.wait_for_url(f"**/windows/{HELD}/02")
@@ -130,7 +138,7 @@ async def test_no_page_on_devices_and_windows_has_a_violation_in_either_language
                 assert found.violations_count == 0, f"{path} {language}: {found.generate_report()}"
                 assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         await page.goto(f"{city.address}/updates/1?lang=zh")
-        await page.keyboard.press("r")
+        await keys(page, "r")
         await expect(page.locator("h1 .tone")).to_have_text("已撤回")
         failures.clear()
 
@@ -184,7 +192,7 @@ async def test_an_update_goes_from_stage_to_stage_and_stops_at_a_node_that_does_
         await page.locator("#patience").fill("1")
         await page.locator("#limit").fill("3")
         await page.locator("#reason").fill("按键太慢")
-        await page.keyboard.press("Control+Enter")
+        await keys(page, "Control+Enter")
         await page.wait_for_url("**/updates/1")
         before = nodes.given()
 
@@ -214,7 +222,7 @@ async def test_an_update_goes_from_stage_to_stage_and_stops_at_a_node_that_does_
         await expect(page.get_by_role("status")).to_contain_text("没有生效")
         for node in nodes.deaf:
             await expect(page.get_by_role("status")).to_contain_text(node)
-        await page.keyboard.press("r")
+        await keys(page, "r")
         await expect(page.locator("h1 .tone")).to_have_text("已撤回")
         bodies = where.query("SELECT body FROM node_config AS c WHERE version = "
                              "(SELECT max(version) FROM node_config AS n WHERE n.node = c.node)")  # fmt: skip

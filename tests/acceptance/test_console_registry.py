@@ -13,7 +13,7 @@ from cloud.calendar import Calendar
 from cloud.database import fetch, write
 from cloud.staffing.store import DUTIES
 from contract.signing import Signer
-from tests.acceptance.desks import desk, fresh
+from tests.acceptance.desks import desk, fresh, keys
 from tests.acceptance.test_console import RULES
 from tests.cloud.reception import NOW, Stage, open_stage
 
@@ -57,8 +57,7 @@ async def duties(stage: Stage) -> list[tuple[object, ...]]:
 
 async def test_an_excel_file_is_tried_applied_and_not_applied_twice(chromium: Browser, tmp_path: Path) -> None:
     async with city(tmp_path) as stage, desk(chromium, stage, "zhao", "operator") as (page, failures):
-        for key in ("g", "i"):
-            await page.keyboard.press(key)
+        await keys(page, "g", "i")
         await page.wait_for_url("**/imports")
         await page.select_option("#kind", "duties")
         await page.set_input_files("#file", workbook(tmp_path))
@@ -72,7 +71,7 @@ async def test_an_excel_file_is_tried_applied_and_not_applied_twice(chromium: Br
 
         other = await page.context.new_page()
         await other.goto(page.url)
-        await page.keyboard.press("a")
+        await keys(page, "a")
         await expect(page.locator("h1 .tone")).to_have_text("已导入")
         begin, noon, evening = (CALENDAR.moment(TODAY, minute) for minute in (510, 720, 1050))
         assert await duties(stage) == [(W1, begin, noon, LI), (W1, noon, evening, WANG)]
@@ -80,8 +79,7 @@ async def test_an_excel_file_is_tried_applied_and_not_applied_twice(chromium: Br
         await other.get_by_role("button", name="确认导入").click()
         await expect(other.get_by_role("alert")).to_contain_text("已经做过")
         assert other.url == page.url
-        for key in ("g", "u"):
-            await page.keyboard.press(key)
+        await keys(page, "g", "u")
         await page.wait_for_url("**/duties")
         await expect(page.locator("tbody tr").first).to_contain_text("李敏")
         await expect(page.locator("tbody tr").first).to_contain_text("在岗")
@@ -103,15 +101,15 @@ async def test_a_wrong_file_is_told_row_by_row_in_the_browser(chromium: Browser,
 
 async def test_a_clerk_signs_in_and_leaves_by_one_key_each(chromium: Browser, tmp_path: Path) -> None:
     async with city(tmp_path) as stage, desk(chromium, stage, "qian", "clerk") as (page, failures):
-        await page.keyboard.press("i")
+        await keys(page, "i")
         await expect(page.get_by_role("alert")).to_contain_text("请系统管理员填写")
         failures.clear()
         async with await stage.where.open() as database, database.writer.begin() as connection:
             await write(connection, "UPDATE account SET person = :person", [(LI,)])
-        await page.keyboard.press("i")
+        await keys(page, "i")
         await expect(page.locator("main")).to_contain_text(f"您（Qian）从 {TODAY} 10:01 起在岗")
         stage.later(3600)
-        await page.keyboard.press("o")
+        await keys(page, "o")
         await expect(page.locator("main")).to_contain_text(f"到 {TODAY} 11:01")
         begin, end = CALENDAR.moment(TODAY, 601), CALENDAR.moment(TODAY, 661)
         assert await duties(stage) == [(W1, begin, end, LI)]
@@ -123,7 +121,7 @@ async def test_no_new_page_has_a_violation_in_either_language(chromium: Browser,
             await page.goto(f"{stage.address}imports")
             await page.select_option("#kind", "duties")
             await page.set_input_files("#file", workbook(tmp_path))
-            await page.keyboard.press("Enter")
+            await keys(page, "Enter")
             await page.get_by_role("button", name="试导入").click()
             await page.wait_for_url("**/imports/1")
             for path in ("imports", "imports/1", "closures", "closures?place=371721", "duties", "desk"):

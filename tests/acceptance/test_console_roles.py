@@ -11,7 +11,7 @@ from cloud.door.rules import TABLE
 from cloud.people.rules import ROLES, Person, Role
 from cloud.people.visitors import Visitor
 from contract.signing import Signer
-from tests.acceptance.desks import desk, fresh
+from tests.acceptance.desks import desk, fresh, keys
 from tests.acceptance.test_console import RULES
 from tests.cloud.reception import OWN, key_of, open_stage
 from tests.cloud.where import InFile
@@ -74,8 +74,8 @@ async def test_a_person_goes_to_each_page_of_theirs_by_its_keys_and_to_no_other(
             if entry.path in OTHERS:
                 continue
             if not page.url.endswith(entry.path):
-                await page.keyboard.press("g")
-                await page.keyboard.press(entry.letter)
+                await keys(page, "g")
+                await keys(page, entry.letter)
                 await page.wait_for_url(f"**{entry.path}")
             await look(entry.path)
         for path in sorted(pages() - visited):

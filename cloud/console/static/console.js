@@ -132,3 +132,6 @@ if (live) {
   addEventListener("pagehide", () => news?.close());
   listen();
 }
+
+// Keys that come before this are the browser's: whoever presses by machine waits for it.
+document.documentElement.dataset.keys = "heard";
