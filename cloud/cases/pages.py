@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,6 +13,7 @@ from cloud.calendar import Calendar
 from cloud.cases import reading
 from cloud.cases.case import Action, Case, CaseRefused, State
 from cloud.cases.desk import CaseDesk
+from cloud.cases.latest import Latest
 from cloud.cases.moves import MAY, MOVES
 from cloud.cases.news import DESKS, News
 from cloud.cases.reading import NEWEST, Asked, Listed, Which
@@ -62,6 +63,13 @@ _TEXTS: frozenset[Action] = frozenset(move.action for move in MOVES if move.text
 Text = Annotated[str, Form(max_length=8000)]
 
 
+class _Page(NamedTuple):
+    """A page of the list: the cases, and the row of each."""
+
+    found: list[Listed]
+    rows: list[list[Cell]]
+
+
 class Pages:
     """`calendar` has the city's days, `now` is its time in ms."""
 
@@ -83,6 +91,7 @@ class Pages:
         self._registry = registry
         self._calendar = calendar
         self._now = now
+        self._latest: Latest[_Page] = Latest()
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -113,15 +122,24 @@ class Pages:
         """List the cases of a place, by default the asker's own, the newest first."""
         person = asker_of(request).person
         asked = Asked(names_of(place or person.place), which, overdue, before)
+        viewer = viewer_of(person, self._now())
         async with self._reader.connect() as connection:
-            found = await reading.page(connection, asked, viewer_of(person, self._now()), PAGE, self._calendar)
-        rows = [self._row(request, one) for one in found]
+
+            async def read() -> _Page:
+                found = await reading.page(connection, asked, viewer, PAGE, self._calendar)
+                return _Page(found, [self._row(request, one) for one in found])
+
+            if viewer.at_once:
+                question = asked, language_of(request)
+                page = await self._latest.of(connection, viewer.now, question, read)
+            else:
+                page = await read()
         more = None
-        if len(found) == PAGE:
-            more = f"?{request.url.include_query_params(before=found[-1].case.number).query}"
-        listing = Listing("cases", _COLUMNS, rows, more)
+        if len(page.found) == PAGE:
+            more = f"?{request.url.include_query_params(before=page.found[-1].case.number).query}"
+        listing = Listing("cases", _COLUMNS, page.rows, more)
         may = [action for action in IN_BULK if action in MAY[person.role]]
-        picks = [f"{one.case.number}:{one.case.steps}" for one in found] if may else []
+        picks = [f"{one.case.number}:{one.case.steps}" for one in page.found] if may else []
         return self._screens.listed(
             request,
             "cases.html",

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cloud.calendar import Calendar
 from cloud.console.listing import Listing, written
+from cloud.console.table import drawn
 from cloud.console.words import Language, Words
 from cloud.door.asker import visitor_of
 from cloud.door.rules import TABLE
@@ -65,6 +66,7 @@ class Screens:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._pages.globals["drawn"] = drawn
 
     def page(
         self, request: Request, template: str, *, status: int = 200, here: str | None = None, **facts: object
