@@ -201,6 +201,7 @@ class City:
                 database,
                 reception,
                 devices=serving.devices,
+                hears=serving.hears,
                 registry=registry,
                 offices=offices.current,
                 calendar=calendar,

@@ -283,3 +283,13 @@ def _told(bad: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return "no answer"
     return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def having(part: str) -> str:
+    """Return the pattern of what has `part` in it, for `lower(...) LIKE ... ESCAPE '!'`: both databases take it alike.
+
+    What SQL takes for a wildcard is taken as it is written.
+    """
+    for special in "!%_":
+        part = part.replace(special, f"!{special}")
+    return f"%{part.lower()}%"

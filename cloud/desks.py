@@ -52,9 +52,10 @@ from cloud.windows import pages as windows_pages
 
 
 class Desks:
-    """`devices`, `registry` and `offices` are asked at each request; `now` is the city's time in ms.
+    """`devices`, whether it `hears` them, `registry` and `offices` are asked at each request.
 
-    Below `least` ratings no score is given. `attachments`: the folder of the files of cases.
+    `now` is the city's time in ms. Below `least` ratings no score is given. `attachments`: the folder of the files of
+    cases.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Desks:
         reception: Reception,
         *,
         devices: Callable[[], list[Device]],
+        hears: Callable[[], bool],
         registry: Callable[[], Registry],
         offices: Callable[[], Offices],
         calendar: Calendar,
@@ -108,7 +110,7 @@ class Desks:
             registry=registry,
             calendar=calendar,
         )
-        self._updater = Updater(database, devices=devices, now=now)
+        self._updater = Updater(database, devices=devices, hears=hears, now=now)
         self.routers: Sequence[APIRouter] = (
             front.router(),
             *reception.routers(screens, calendar),

@@ -89,6 +89,10 @@ class Serving:
         self.checks: Sequence[tuple[str, Check]] = watched
         self.sources: Sequence[Source] = (self._figures, self._fleet, self._skewed)
 
+    def hears(self) -> bool:
+        """Whether what the devices say of themselves arrives."""
+        return self._status.up
+
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to follow and to listen."""
         self._sending = tasks.create_task(self._stream.run(), name="board")

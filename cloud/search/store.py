@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.people.tables
 import cloud.staffing.tables  # noqa: F401  (their tables belong to the schema)
-from cloud.database import fetch
+from cloud.database import fetch, having
 from cloud.search.rules import MOST, Hit
 
 OFFICES = """
@@ -30,20 +30,13 @@ async def offices(connection: AsyncConnection, at: int) -> dict[str, tuple[str, 
 
 async def on_duty(connection: AsyncConnection, q: str, language: str) -> list[Hit]:
     """People on duty by code or name."""
-    like = _like(q)
+    like = having(q)
     rows = await fetch(connection, DUTY, (like, like, like, MOST + 1))
     return [Hit(code, zh if language == "zh" else en, None) for code, zh, en in rows]
 
 
 async def accounts(connection: AsyncConnection, q: str) -> list[Hit]:
     """Accounts by name or by what their holders are called."""
-    like = _like(q)
+    like = having(q)
     rows = await fetch(connection, ACCOUNTS, (like, like, MOST + 1))
     return [Hit(name, called, f"/people/{name}") for name, called in rows]
-
-
-def _like(q: str) -> str:
-    """A pattern for whatever has `q` in it; what SQL takes for a wildcard is taken as it is written."""
-    for special in "!%_":
-        q = q.replace(special, f"!{special}")
-    return f"%{q.lower()}%"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.database import fetch
+from cloud.database import fetch, having
 
 # In the order of the key, so that a page ends where it is full.
 PAGE = """
@@ -12,8 +12,9 @@ SELECT duty."window", duty.valid_from, duty.valid_to, person.code, person.zh, pe
 FROM duty JOIN person ON person.code = duty.person
 WHERE duty."window" >= :first AND duty."window" < :behind AND (duty."window", duty.valid_from) > (:window, :valid_from)
     AND duty.valid_from < :end AND (duty.valid_to IS NULL OR duty.valid_to > :begin)
-    AND (duty.valid_to IS NULL OR duty.valid_to > duty.valid_from) AND duty."window" LIKE :at
-    AND (person.code LIKE :code OR person.zh LIKE :zh OR lower(person.en) LIKE :en)
+    AND (duty.valid_to IS NULL OR duty.valid_to > duty.valid_from) AND lower(duty."window") LIKE :at ESCAPE '!'
+    AND (lower(person.code) LIKE :code ESCAPE '!' OR lower(person.zh) LIKE :zh ESCAPE '!'
+        OR lower(person.en) LIKE :en ESCAPE '!')
 ORDER BY duty."window", duty.valid_from LIMIT :limit
 """
 
@@ -46,13 +47,7 @@ class Sought(NamedTuple):
 async def page(connection: AsyncConnection, sought: Sought, limit: int) -> list[Sits]:
     """Return what is `sought`, by window and beginning."""
     first, last = sought.names
-    at, who = _like(sought.window), _like(sought.person)
+    at, who = having(sought.window.strip()), having(sought.person.strip())
     # What is behind the last name, which may be a window itself.
-    values = (first, f"{last}\x01", *sought.after, sought.end, sought.begin, at, who, who, who.lower(), limit)
+    values = (first, f"{last}\x01", *sought.after, sought.end, sought.begin, at, who, who, who, limit)
     return [Sits(*row) for row in await fetch(connection, PAGE, values)]
-
-
-def _like(part: str) -> str:
-    """A pattern for what holds `part`; signs that stand for others are taken out, as they stand in no name."""
-    plain = part.strip().replace("%", "").replace("_", "").replace("\\", "")
-    return f"%{plain}%"

@@ -10,6 +10,7 @@ from cloud.changes import store as changes
 from cloud.database import Database, fetch, unavailable, write
 from cloud.people import accounts
 from cloud.people.rules import Person
+from cloud.registry import store as registry
 from cloud.registry.snapshot import Registry
 from cloud.staffing import store
 from cloud.staffing.rules import Named, Staff, Tenure
@@ -78,6 +79,8 @@ class Seats:
         midnight = self._calendar.end(self._calendar.day(begin))
         with unavailable():
             async with self._database.writer.begin() as connection:
+                # Whoever imports duties meanwhile is waited for, and then their duties are seen.
+                await registry.hold(connection)
                 person, called = await _who(connection, clerk)
                 if not self._registry().has_window(window, begin):
                     raise Unseated("no_window")
@@ -108,6 +111,7 @@ class Seats:
         end = next_minute(now)
         with unavailable():
             async with self._database.writer.begin() as connection:
+                await registry.hold(connection)
                 person, _ = await _who(connection, clerk)
                 ended = leave(await _held_still(connection, window, now), person, end)
                 await store.put(connection, Staff([], [], [], [ended]), {window})

@@ -22,16 +22,27 @@ _WHO = "system"
 
 
 class Updater(Rounds):
-    """Works on `database`; `devices` are as they are heard, `now` is the city's time in ms."""
+    """Works on `database`; `devices` are as they are heard while it `hears`, `now` is the city's time in ms."""
 
-    def __init__(self, database: Database, *, devices: Callable[[], list[Device]], now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        devices: Callable[[], list[Device]],
+        hears: Callable[[], bool],
+        now: Callable[[], int],
+    ) -> None:
         super().__init__(LOOK_S, stopped="staged updates do not go on")
         self._database = database
         self._devices = devices
+        self._hears = hears
         self._now = now
 
     async def look(self) -> None:
         """Take every update that runs as far as it can go now. Raises `Unavailable`."""
+        if not self._hears():
+            # Whoever hears nobody would see nodes go that another process sees stand.
+            return
         with unavailable():
             async with self._database.reader.begin() as connection:
                 running = [one for one in await store.unfinished(connection) if one.state == "running"]

@@ -36,6 +36,8 @@ NOW = 1_795_370_494_364
 # A broker that is never there.
 NOWHERE = Broker("127.0.0.1", 1)
 PASSWORD = "a sentence is fine"  # noqa: S105  (of people in tests)
+# A large file is read in its time, also where many tests share the machine.
+PATIENCE_S = 30.0
 OWN: dict[Role, str] = {"clerk": "371721121-a1/01", "township": "371721121", "supervisor": "371721"}
 
 
@@ -66,6 +68,7 @@ class Stage:
         return httpx.AsyncClient(
             base_url=self.address.rstrip("/"),
             trust_env=False,
+            timeout=PATIENCE_S,
             headers={"Sec-Fetch-Site": "same-origin", "Accept": "text/html"},
         )
 

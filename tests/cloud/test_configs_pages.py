@@ -111,7 +111,7 @@ async def test_an_update_is_begun_stopped_and_rolled_back_on_its_pages(stage: St
         assert FOREIGN not in shown
         stage.later(300)
         async with await stage.where.open() as database:
-            await Updater(database, devices=list, now=lambda: stage.now).look()
+            await Updater(database, devices=list, hears=lambda: True, now=lambda: stage.now).look()
         shown = (await browser.get("/updates/1")).text
         assert "没有生效：3717211" in shown
         again = await form(browser, "/updates", "/updates", place="city", settle_ms="500", reason="x")

@@ -218,7 +218,8 @@ async def test_who_sits_where_is_listed_by_day_window_and_person(stage: Stage) -
         assert "there now" in page
         assert "Wang Qiang" in page
         for query, seen in (
-            ("window=a1/02", "王强"), ("person=wang", "王强"), ("person=2048", "王强"), ("person=敏", "李敏"),
+            ("window=a1/02", "王强"), ("window=A1/02", "王强"), ("person=WANG", "王强"),
+            ("person=wang", "王强"), ("person=2048", "王强"), ("person=敏", "李敏"),
             ("place=371721121-a1/01", "李敏"), (f"after={NODE}/01&since={1 << 50}", "王强"),
         ):  # fmt: skip
             listed = (await browser.get(f"/duties?lang=zh&as=csv&{query}")).text

@@ -37,6 +37,7 @@ class Land:
 
     database: Database
     now: int = NOW
+    hears: bool = True
     deaf: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     taken: dict[str, int] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Land:
         self.restart()
 
     def restart(self) -> None:
-        self.worker = Updater(self.database, devices=self.devices, now=lambda: self.now)
+        self.worker = Updater(self.database, devices=self.devices, hears=lambda: self.hears, now=lambda: self.now)
 
     def devices(self) -> list[Device]:
         return [device(node, self.taken.get(node, 0), "offline" if node in self.dead else "online") for node in NODES]
@@ -205,11 +206,25 @@ async def test_a_restart_takes_nothing_back_and_begins_no_patience_anew(land: La
     assert len(await land.changed()) == 2
 
 
+async def test_a_process_that_hears_nobody_leaves_the_nodes_as_others_see_them(land: Land) -> None:
+    await land.desk.start(PLAN, "li")
+    await land.later(1)
+    async with land.database.reader.connect() as connection:
+        before = await store.members(connection, 1)
+    land.hears, land.dead = False, set(NODES)
+    await land.later(3)
+    async with land.database.reader.connect() as connection:
+        assert await store.members(connection, 1) == before
+    land.hears, land.dead = True, set()
+    await land.later(40)
+    assert (await land.update()).state == "done"
+
+
 async def test_two_processes_begin_a_stage_once(land: Land) -> None:
     await land.desk.start(PLAN, "li")
     await land.later(10)
     land.now += 5 * MINUTE
-    other = Updater(land.database, devices=land.devices, now=lambda: land.now)
+    other = Updater(land.database, devices=land.devices, hears=lambda: True, now=lambda: land.now)
     before = await land.update()
     await land.worker.look()
     # The other one read the update before that.
