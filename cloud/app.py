@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from cloud.alerts import routes as alerts
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.cases import routes as cases
+from cloud.contacts import routes as contacts
 from cloud.door.described import refusals
 from cloud.estimates import routes as estimates
 from cloud.filtered.rules import SideBySide
@@ -53,6 +54,7 @@ STRUCTS = (
     *reports.ANSWERS,
     *pki.ANSWERS,
     *cases.ANSWERS,
+    *contacts.ANSWERS,
     *alerts.ANSWERS,
 )
 

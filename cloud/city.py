@@ -208,6 +208,8 @@ class City:
                 now=now,
                 least=self._settings.least,
                 attachments=Path(self._settings.attachments or "attachments"),
+                contacts=Path(self._settings.contacts or "contacts"),
+                random_bits=self._random_bits,
             )
             roles += [serving, desks]
         return roles

@@ -12,6 +12,7 @@ from cloud.alerts import pages as alerts_pages
 from cloud.alerts import routes as alerts_routes
 from cloud.alerts.desk import AlertDesk
 from cloud.attachments import pages as attachments_pages
+from cloud.attachments import store as attachments_store
 from cloud.attachments.folder import Folder
 from cloud.calendar import Calendar
 from cloud.cases import policy
@@ -24,6 +25,13 @@ from cloud.configs import pages as configs_pages
 from cloud.configs.desk import ConfigDesk
 from cloud.console import pages as console
 from cloud.console.screens import Screens
+from cloud.contacts import pages as contacts_pages
+from cloud.contacts import policy as contacts_policy
+from cloud.contacts import routes as contacts_routes
+from cloud.contacts import store as contacts_store
+from cloud.contacts.desk import ContactDesk
+from cloud.contacts.folder import Folder as ContactFolder
+from cloud.contacts.worker import Sweeper
 from cloud.database import Database
 from cloud.health import checks
 from cloud.health import pages as devices_pages
@@ -37,6 +45,7 @@ from cloud.hours.rules import Offices
 from cloud.imports import pages as imports_pages
 from cloud.imports.importer import Importer
 from cloud.notices import pages as notices
+from cloud.orphans import Orphans
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
@@ -55,7 +64,7 @@ class Desks:
     """`devices`, whether it `hears` them, `registry` and `offices` are asked at each request.
 
     `now` is the city's time in ms. Below `least` ratings no score is given. `attachments`: the folder of the files of
-    cases.
+    cases, `contacts`: of what citizens leave for a call back. `random_bits(n)` gives n random bits.
     """
 
     def __init__(
@@ -71,12 +80,21 @@ class Desks:
         now: Callable[[], int],
         least: int,
         attachments: Path,
+        contacts: Path,
+        random_bits: Callable[[int], int],
     ) -> None:
         screens = Screens(calendar)
         self._news = News(database.reader, now=now)
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
         reception.rooms["case"] = cases.where
+        files, contacts_folder = Folder(attachments), ContactFolder(contacts, random_bits=random_bits)
+        contacts_desk = ContactDesk(database, desk, contacts_folder, policy=contacts_policy.shipped(), now=now)
+        orphans = (
+            Orphans(contacts_folder.shelf, database.reader, contacts_store.files),
+            Orphans(files.shelf, database.reader, attachments_store.files),
+        )
+        self._sweeper = Sweeper(database, contacts_desk, orphans, policy=contacts_policy.shipped(), now=now)
         answering = AlertDesk(database, now=now)
         alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)
         reception.rooms["alert"] = alerts.where
@@ -116,8 +134,10 @@ class Desks:
             *reception.routers(screens, calendar),
             Bulk(desk, cases, screens).router(),
             cases.router(),
-            attachments_pages.Pages(database, desk, cases, Folder(attachments), calendar=calendar, now=now).router(),
+            attachments_pages.Pages(database, desk, cases, files, calendar=calendar, now=now).router(),
             cases_routes.router(database.reader, desk, calendar=calendar, now=now),
+            contacts_pages.Pages(contacts_desk, cases, screens).router(),
+            contacts_routes.router(contacts_desk),
             alerts.router(),
             alerts_routes.router(database.reader, answering),
             rota.Pages(database, screens, registry=registry, calendar=calendar, now=now).router(),
@@ -146,18 +166,21 @@ class Desks:
         )
         self.checks: Sequence[tuple[str, Check]] = (
             ("updates", partial(checks.untroubled, lambda: self._updater.trouble, vital=False)),
+            ("contacts", partial(checks.untroubled, lambda: self._sweeper.trouble, vital=False)),
         )
         self.sources: Sequence[Source] = (self._figures,)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to look for news, and take updates on."""
+        """Begin to look for news, take updates on, and delete contacts whose time is over."""
         self._looking = tasks.create_task(self._news.run(), name="news of cases")
         self._updating = tasks.create_task(self._updater.run(), name="staged updates")
+        self._sweeping = tasks.create_task(self._sweeper.run(), name="contacts")
 
     def stop(self) -> None:
         """End every desk's stream."""
         self._looking.cancel()
         self._updating.cancel()
+        self._sweeping.cancel()
         self._news.close()
 
     def _figures(self) -> Iterator[Metric]:

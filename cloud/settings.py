@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     looks at its own health. `log` is the form of what it says on stderr. With `pki`, the CA's folder, devices that were
     invited enrol here (`manyi pki invite`); without it nobody does. `notices`: how leaders are told outside the
     console. `attachments`: the folder of the files of cases; empty, it stands beside the database's file, or beside
-    this one where the database is a PostgreSQL.
+    this one where the database is a PostgreSQL. `contacts`: likewise, of what citizens leave for a call back.
     """
 
     database: str
@@ -104,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pki: str | None = None
     notices: NoticesSettings = NoticesSettings()
     attachments: str = ""
+    contacts: str = ""
 
 
 def read(file: Path) -> Settings:
@@ -130,6 +131,7 @@ def read(file: Path) -> Settings:
         pki=None if settings.pki is None else str(folder / settings.pki),
         notices=_notices_seen_from(folder, settings.notices),
         attachments=str(folder / settings.attachments if settings.attachments else beside / "attachments"),
+        contacts=str(folder / settings.contacts if settings.contacts else beside / "contacts"),
     )
 
 

@@ -1,13 +1,17 @@
 """Where files are kept: in a folder, each under its SHA-256, whole and on the disk before anybody hears of it."""
 
 import errno
+import re
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
+from cloud.shelf import Shelf
 from contract.errors import ManyiError, OutOfRoom, Unavailable
 from transport import deposit
 
+# A file, or what a power cut leaves of writing one.
+NAMES = re.compile(r"[0-9a-f]{64}|\.{1,2}[0-9a-f]{64}(\.[0-9a-f]{16}){1,2}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -19,6 +23,8 @@ class Folder:
     """The files in the folder at `path`, which is made with its first one. What is asked of it blocks."""
 
     def __init__(self, path: Path) -> None:
+        # Who gives a file holds it until the step that names the file is there.
+        self.shelf = Shelf(path, NAMES, depth=1)
         self._path = path
 
     def where(self, digest: str) -> Path:

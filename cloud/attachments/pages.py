@@ -69,11 +69,12 @@ class Pages:
         raw = await file.read(MOST_BYTES + 1)
         try:
             media_type = await asyncio.to_thread(type_of, name, raw)
-            digest = await asyncio.to_thread(self._folder.put, raw)
-            attachment = Attachment(name, digest, media_type, len(raw))
-            await self._desk.act(
-                number, Deed("attach", text, attachment=attachment), asker_of(request).person, seen=seen
-            )
+            async with self._folder.shelf.held():
+                digest = await asyncio.to_thread(self._folder.put, raw)
+                attachment = Attachment(name, digest, media_type, len(raw))
+                await self._desk.act(
+                    number, Deed("attach", text, attachment=attachment), asker_of(request).person, seen=seen
+                )
         except NotKept as bad:
             word, status = bad.word, 413 if bad.word == "files.too_long" else 400
         except CaseRefused as refused:

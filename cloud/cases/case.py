@@ -18,10 +18,9 @@ Action = Literal[
     "reject_unfounded", "assign", "note", "attach",
 ]  # fmt: skip
 ACTIONS: tuple[Action, ...] = get_args(Action)
-# What else there is in a history: the opening and rises of level, by SYSTEM, and a contact that was left, by CITIZEN.
-Deed = Literal[Action, "open", "raise", "leave_contact"]
+# What else there is in a history: the opening and rises of level, by SYSTEM, and what was done with a contact.
+Deed = Literal[Action, "open", "raise", "leave_contact", "read_contact", "delete_contact"]
 SYSTEM = "system"
-CITIZEN = "citizen"
 
 # role: whoever asks may not do that at all. state: not as the case is now. changed: somebody else was faster.
 # content: what was given with it is missing or wrong. unknown: there is no such case, or not yet for who asks.

@@ -11,18 +11,22 @@ from starlette.responses import RedirectResponse
 from cloud.attachments.rules import TYPES
 from cloud.calendar import Calendar
 from cloud.cases import reading
-from cloud.cases.case import Action, Case, CaseRefused, State
+from cloud.cases.case import Action, Case, CaseRefused, Deed, State
 from cloud.cases.desk import CaseDesk
 from cloud.cases.latest import Latest
 from cloud.cases.moves import MAY, MOVES
 from cloud.cases.news import DESKS, News
 from cloud.cases.reading import NEWEST, Asked, Listed, Which
-from cloud.cases.request import Request as Deed
+from cloud.cases.request import Request as Wish
 from cloud.cases.routes import STATUS
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing, Tone
 from cloud.console.screens import Screens, language_of
+from cloud.contacts import policy
+from cloud.contacts import store as contacts
+from cloud.contacts.rules import LEAST_REASON, MOST_NAME, MOST_REASON
+from cloud.contacts.rules import MAY as MAY_CONTACT
 from cloud.database import unavailable
 from cloud.door.asker import asker_of
 from cloud.openapi import problem, stream
@@ -43,7 +47,7 @@ _COLUMNS = (
     Column("cases.assignee"),
 )
 # By which key each is chosen on a case's page.
-KEYS: dict[Action, str] = {
+KEYS: dict[Deed, str] = {
     "contact": "c",
     "verify": "v",
     "rectify": "r",
@@ -56,6 +60,16 @@ KEYS: dict[Action, str] = {
     "assign": "a",
     "note": "n",
     "attach": "f",
+    "leave_contact": "l",
+    "read_contact": "o",
+    "delete_contact": "d",
+}
+# How long what is typed about a contact may be, and how long it is kept.
+_LIMITS = {
+    "name": MOST_NAME,
+    "least_reason": LEAST_REASON,
+    "reason": MOST_REASON,
+    "days": policy.shipped().contact_days,
 }
 # What can be done in many cases at once.
 IN_BULK: tuple[Action, ...] = ("assign", "note")
@@ -173,9 +187,9 @@ class Pages:
         assignee: Annotated[str, Form(max_length=200)] = "",
     ) -> Response:
         """Do what was asked for, and show the case as it is then."""
-        deed = Deed(action, text, int(rating) if rating else None, assignee.strip() or None)
+        wish = Wish(action, text, int(rating) if rating else None, assignee.strip() or None)
         try:
-            await self._desk.act(number, deed, asker_of(request).person, seen=seen)
+            await self._desk.act(number, wish, asker_of(request).person, seen=seen)
         except CaseRefused as refused:
             word = f"cases.refused_{refused.kind}"
             return await self.shown(request, number, refused=word, status=STATUS[refused.kind], tried=action, text=text)
@@ -188,16 +202,24 @@ class Pages:
         *,
         refused: str = "",
         status: int = 200,
-        tried: Action | None = None,
+        tried: Deed | None = None,
         text: str = "",
+        telephone: str = "",
+        name: str = "",
+        left: bool = False,
     ) -> Response:
-        """Show case `number`; with the key of the words for why `tried` was `refused`, and the `text` given with it."""
+        """Show case `number`; with the key of the words for why `tried` was `refused`, and what was given with it.
+
+        `left`: its contact was deleted, and is on the disk still.
+        """
         person, now = asker_of(request).person, self._now()
         async with self._reader.connect() as connection:
             found = await reading.one(connection, number, viewer_of(person, now), self._calendar)
+            masked = await contacts.of_case(connection, number) if person.role in MAY_CONTACT else None
         if found is None:
             return problem(404, f"there is no case {number}")
         actions = allowed(found.case, person)
+        about = about_contact(found.case, person, masked)
         return self._screens.page(
             request,
             "case.html",
@@ -209,7 +231,13 @@ class Pages:
             window=self._called(request, found.case),
             actions=actions,
             # Where that cannot be done any more, what was typed is still not lost.
-            resumed=tried if tried is None or tried in actions else actions[0] if actions else None,
+            resumed=tried if tried is None or tried in {*actions, *about} else actions[0] if actions else None,
+            about_contact=about,
+            masked=masked,
+            telephone=telephone,
+            name=name,
+            contact_left=left,
+            limits=_LIMITS,
             keys=KEYS,
             texts=_TEXTS,
             tone=_tone(found.case.state),
@@ -236,6 +264,14 @@ class Pages:
 
     def _called(self, request: Request, case: Case) -> str:
         return self._registry().called(case.window, language_of(request))
+
+
+def about_contact(case: Case, person: Person, masked: contacts.Left | None) -> list[Deed]:
+    """What `person` can do now with the contact of `case`, of which there is none where nothing is `masked`."""
+    if person.role not in MAY_CONTACT:
+        return []
+    there: list[Deed] = [] if masked is None else ["read_contact", "delete_contact"]
+    return ["leave_contact", *there] if case.open else there
 
 
 def _tone(state: State) -> Tone:

@@ -6,7 +6,7 @@ A case annotates its ratings and no more: they count whatever is found here.
 from collections.abc import Iterable
 
 from cloud.calendar import MINUTE_MS
-from cloud.cases.case import ACTIONS, CITIZEN, ENDS, SYSTEM, Action, Body, Case, CaseRefused, Deed, Step
+from cloud.cases.case import ACTIONS, ENDS, SYSTEM, Action, Body, Case, CaseRefused, Deed, Step
 from cloud.cases.deadlines import Terms, dated, risen
 from cloud.cases.moves import FIRST, MAY, MOVES, Move
 from cloud.cases.request import Request, body_of
@@ -71,18 +71,31 @@ def opened(number: int, window: str, pressed: int, at: int, terms: Terms) -> tup
     return after, _step(case, after, SYSTEM, "open", at, Body())
 
 
-def contact_left(case: Case, at: int, terms: Terms) -> tuple[Case, list[Step]]:
-    """`case` when the citizen left a contact at `at` (ms); the same and no step where there is one. For open cases.
+def contact_left(case: Case, who: str, at: int, terms: Terms) -> tuple[Case, list[Step]]:
+    """`case` when `who` wrote down a contact of the citizen at `at` (ms), in place of one that was there.
 
-    Raises `CaseRefused` where it has ended.
+    Its deadlines count from where they did. Raises `CaseRefused` where it has ended.
     """
     if not case.open:
         raise CaseRefused("state", f"leave_contact: the case is {case.state}")
-    if case.contact:
-        return case, []
-    case, steps = risen(case, at, terms)
+    case, steps = contact_deleted(case, who, "", at, terms) if case.contact else risen(case, at, terms)
     after = dated(case._replace(contact=True), at, terms)._replace(steps=case.steps + 1)
-    return after, [*steps, _step(case, after, CITIZEN, "leave_contact", at, Body())]
+    return after, [*steps, _step(case, after, who, "leave_contact", at, Body())]
+
+
+def contact_read(case: Case, who: str, why: str, at: int) -> tuple[Case, list[Step]]:
+    """`case` when `who` read the contact at `at` (ms); raises `CaseRefused` where there is none."""
+    _needs_contact(case, "read_contact")
+    after = case._replace(steps=case.steps + 1)
+    return after, [_step(case, after, who, "read_contact", at, Body(why))]
+
+
+def contact_deleted(case: Case, who: str, why: str, at: int, terms: Terms) -> tuple[Case, list[Step]]:
+    """`case` when `who` deleted the contact at `at` (ms): it goes on as one without; raises as `contact_read`."""
+    _needs_contact(case, "delete_contact")
+    case, steps = risen(case, at, terms)
+    after = dated(case._replace(contact=False), at, terms)._replace(steps=case.steps + 1)
+    return after, [*steps, _step(case, after, who, "delete_contact", at, Body(why))]
 
 
 def home(cases: Iterable[Case], at: int, join_minutes: int) -> Case | None:
@@ -93,6 +106,11 @@ def home(cases: Iterable[Case], at: int, join_minutes: int) -> Case | None:
     near = join_minutes * MINUTE_MS
     joinable = (case for case in cases if case.state in FIRST and abs(case.first_at - at) <= near)
     return max(joinable, key=lambda case: case.number, default=None)
+
+
+def _needs_contact(case: Case, deed: Deed) -> None:
+    if not case.contact:
+        raise CaseRefused("state", f"{deed}: the citizen left no contact, or it was deleted")
 
 
 def _moves(action: Action) -> Iterable[Move]:

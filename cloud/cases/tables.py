@@ -96,3 +96,17 @@ case_step = Table(
     Column("body", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+# Which files belong to cases, and how often somebody has read a contact of late.
+Index(
+    "case_step_attach",
+    case_step.c.case,
+    sqlite_where=case_step.c.action == "attach",
+    postgresql_where=case_step.c.action == "attach",
+)
+Index(
+    "case_step_read_contact",
+    case_step.c.who,
+    case_step.c.at,
+    sqlite_where=case_step.c.action == "read_contact",
+    postgresql_where=case_step.c.action == "read_contact",
+)

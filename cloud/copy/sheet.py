@@ -11,6 +11,7 @@ import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
 import cloud.configs.tables
+import cloud.contacts.tables
 import cloud.digests.tables
 import cloud.filtered.tables
 import cloud.hours.tables

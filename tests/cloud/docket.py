@@ -44,7 +44,7 @@ NOON = at("12:00")
 
 def fresh(*, contact: bool = False, number: int = 1, since: int = NOON) -> Case:
     case, _ = opened(number, WINDOW, since - 1000, since, TERMS)
-    return contact_left(case, since, TERMS)[0] if contact else case
+    return contact_left(case, "li", since, TERMS)[0] if contact else case
 
 
 def person(role: str = "admin", name: str = "li") -> Person:
@@ -73,6 +73,11 @@ def walked(actions: Iterable[Action], *, contact: bool = False, moment: int = NO
 def desk_of(database: Database, now: Callable[[], int]) -> CaseDesk:
     """Where people act in a city whose time is `now()`; every office works on weekdays."""
     return CaseDesk(database, policy=POLICY, calendar=CALENDAR, offices=lambda: offices_of(NOTHING, CALENDAR), now=now)
+
+
+async def leave_contact(desk: CaseDesk, number: int) -> None:
+    """Let a case be one with a contact."""
+    await desk.take(number, lambda case, at, terms: contact_left(case, "li", at, terms), person())
 
 
 async def put(

@@ -45,7 +45,7 @@ OWN: dict[Role, str] = {"clerk": "371721121-a1/01", "township": "371721121", "su
 class Stage:
     """`now` (ms) and `ticks` (s) are the city's clocks. `said` is what it told the person who started it.
 
-    `attachments`: the folder of the files of its cases.
+    `attachments`: the folder of the files of its cases; `contacts`: of what citizens left for a call back.
     """
 
     where: Where
@@ -54,6 +54,10 @@ class Stage:
     now: int = NOW
     ticks: float = 0.0
     said: list[str] = field(default_factory=list)
+
+    @property
+    def contacts(self) -> Path:
+        return self.attachments.with_name("contacts")
 
     @property
     def first_link(self) -> str:
@@ -145,6 +149,7 @@ async def _running(stage: Stage, broker: Broker, notices: NoticesSettings, *, tr
             clock="trusted" if trusted else "kernel",
             notices=notices,
             attachments=str(stage.attachments),
+            contacts=str(stage.contacts),
         ),
         signer=Signer(bytes(32)),
         now=lambda: stage.now,

@@ -13,6 +13,7 @@ import pytest
 from cloud.attachments.folder import Folder
 from cloud.changes import store as changes
 from cloud.database import write
+from cloud.shelf import LOCK
 from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import Where
 
@@ -43,7 +44,8 @@ async def steps(client: httpx.AsyncClient, number: int = 1) -> list[dict[str, ob
 
 
 def kept(stage: Stage) -> list[str]:
-    return sorted(str(file.relative_to(stage.attachments)) for file in stage.attachments.rglob("*") if file.is_file())
+    files = (file for file in stage.attachments.rglob("*") if file.is_file() and file.name != LOCK)
+    return sorted(str(file.relative_to(stage.attachments)) for file in files)
 
 
 async def test_a_file_is_kept_shown_in_the_history_and_given_again(stage: Stage) -> None:

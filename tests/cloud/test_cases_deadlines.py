@@ -90,11 +90,17 @@ def test_a_citizen_who_is_dissatisfied_again_begins_a_new_rectification() -> Non
 
 
 def test_a_contact_makes_calling_the_first_thing_to_do() -> None:
-    case, (step,) = contact_left(fresh(), NOON + 5, TERMS)
-    assert (case.contact, due_days(case), step.who, step.action) == (True, "2026-11-19", "citizen", "leave_contact")
-    assert contact_left(case, NOON + 6, TERMS) == (case, [])
+    case, (step,) = contact_left(fresh(), "wang", NOON + 5, TERMS)
+    assert (case.contact, due_days(case), step.who, step.action) == (True, "2026-11-19", "wang", "leave_contact")
+    # Another in its place: the day counts from where it did.
+    again, steps = contact_left(case, "li", NOON + DAY_MS, TERMS)
+    assert ([step.action for step in steps], again.contact, again.due_at) == (
+        ["delete_contact", "leave_contact"],
+        True,
+        case.due_at,
+    )
     with pytest.raises(CaseRefused, match="the case is closed"):
-        contact_left(walked(["verify", "rectify", "reply", "close"]), NOON, TERMS)
+        contact_left(walked(["verify", "rectify", "reply", "close"]), "li", NOON, TERMS)
 
 
 def test_the_offices_days_are_the_citys_and_a_closure_gives_no_time() -> None:

@@ -26,6 +26,7 @@ from tests.cloud.docket import (
     WINDOW,
     at,
     desk_of,
+    leave_contact,
     listed,
     person,
     put,
@@ -47,8 +48,7 @@ async def test_a_case_is_read_as_it_was_put_and_every_step_is_kept(database: Dat
     heard: list[tuple[Case, Step]] = []
     desk = desk_of(database, lambda: NOON + 5)
     desk.listeners.append(lambda case, step: heard.append((case, step)))
-    await desk.leave_contact(1)
-    await desk.leave_contact(1)
+    await leave_contact(desk, 1)
     await desk.act(1, request("contact"), person("township"))
     await desk.act(1, Request("assign", assignee="王芳"), person("township"))
     await desk.act(1, Request("attach", attachment=FILE), person("township"))
@@ -59,7 +59,7 @@ async def test_a_case_is_read_as_it_was_put_and_every_step_is_kept(database: Dat
     assert found.steps[1:] == [step for _, step in heard]
     assert [(step.number, step.who, step.action) for step in found.steps] == [
         (1, "system", "open"),
-        (2, "citizen", "leave_contact"),
+        (2, "li", "leave_contact"),
         (3, "li", "contact"),
         (4, "li", "assign"),
         (5, "li", "attach"),
@@ -90,7 +90,7 @@ async def test_what_is_refused_leaves_nothing_behind(database: Database, where: 
         with pytest.raises(CaseRefused) as refused:
             await desk.act(1, asked, who)
         assert refused.value.kind == kind
-    for call in (desk.act(2, request("note"), person()), desk.leave_contact(2)):
+    for call in (desk.act(2, request("note"), person()), leave_contact(desk, 2)):
         with pytest.raises(CaseRefused, match="there is no case 2"):
             await call
     assert where.query(STEPS) == [(1, 1, "system", "open", "new")]

@@ -15,7 +15,7 @@ from cloud.hours.holder import offices_of
 from cloud.hours.rules import NOTHING
 from contract.errors import Unavailable
 from tests.cloud.conftest import NODE, NOW, Desk, entry, registry_of
-from tests.cloud.docket import CALENDAR, HOUR_MS, MINUTE_MS, POLICY, desk_of, person, request, whole
+from tests.cloud.docket import CALENDAR, HOUR_MS, MINUTE_MS, POLICY, desk_of, leave_contact, person, request, whole
 
 CASES = 'SELECT number, "window", first_at, newest_at, state FROM "case" ORDER BY number'
 RATINGS = 'SELECT "case", seq, at, position, received_at, seen_from, others FROM case_rating ORDER BY seq'
@@ -85,7 +85,7 @@ async def test_a_case_that_somebody_has_looked_into_is_not_joined(desk: Desk) ->
     acting = desk_of(desk.database, lambda: desk.now)
     await desk.exchange(entry(1, ("01", 1)))
     await opener.catch_up()
-    await acting.leave_contact(1)
+    await leave_contact(acting, 1)
     await acting.act(1, request("contact"), person())
     await desk.exchange(entry(2, ("01", 1)))
     await opener.catch_up()

@@ -32,7 +32,7 @@ CODES = {
     "device": get_args(State),
     "kind": ("node", "gateway"),
     "reason": tuple(Reason),
-    "who": ("system", "citizen", "registration"),
+    "who": ("system", "registration"),
     "standing": get_args(Standing),
     "progress": get_args(Progress),
     "act": get_args(Act),
@@ -56,7 +56,8 @@ PARTS = {
 }
 # What is put together otherwise than with a whole section.
 PUT_TOGETHER = (
-    "cases.which_", "cases.refused_", "imports.kind_", "imports.is_", "closures.coming", "closures.present",
+    "cases.which_", "cases.refused_", "contacts.refused_", "contacts.hint_",
+    "imports.kind_", "imports.is_", "closures.coming", "closures.present",
     "closures.past", "duties.coming", "duties.present", "duties.past",
     "configs.refused_", "updates.refused_", "heat.day",
 )  # fmt: skip

@@ -17,6 +17,8 @@ from cloud.cases.case import Rating
 from cloud.cases.rules import opened
 from cloud.configs import store as configs
 from cloud.configs.rules import Timing
+from cloud.contacts import store as contacts
+from cloud.contacts.rules import Contact
 from cloud.copy import sheet
 from cloud.copy.move import Moved, Place, move
 from cloud.copy.rules import APPENDED, COUNTED, Mark, Sum, goes_on, in_order
@@ -106,6 +108,7 @@ async def city(desk: Desk) -> Desk:
         case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
+        await contacts.put(connection, "0" * 32, 1, Contact("13812345678", "王女士"), NOW, "li")
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

@@ -104,3 +104,4 @@ def test_secrets_and_files_of_cases_stand_beside_the_settings(tmp_path: Path) ->
     assert settings.notices.mail is not None
     assert settings.notices.mail.password_file == str(tmp_path / "mail.password")
     assert settings.attachments == str(Path(settings.database).parent / "attachments")
+    assert settings.contacts == str(Path(settings.database).parent / "contacts")
