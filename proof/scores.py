@@ -88,6 +88,16 @@ def percent(n: Counts, points: Points = POINTS) -> float | None:
     return None if count == 0 else _half_up(total(n, points), count) / 10
 
 
+def difference(a: Counts, b: Counts) -> float | None:
+    """By how many percentage points `a` scores above `b`, halves away from zero, one decimal; None without ratings."""
+    ours, theirs = sum(a), sum(b)
+    if not ours or not theirs:
+        return None
+    above = total(a) * theirs - total(b) * ours
+    tenths = _half_up(abs(above), ours * theirs)
+    return (tenths if above > 0 else -tenths) / 10
+
+
 def shares(n: Counts) -> Shares | None:
     """Top-box, middle and bottom-box in percent, one decimal each, exactly 100.0 together; None without ratings."""
     count = sum(n)

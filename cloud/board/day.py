@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from cloud.board.picture import Unit
+from cloud.board.picture import City, Unit
 from contract.identity import county_of, township_of
-from proof.scores import BINS, Counts, colour_bin, percent
+from proof.scores import BINS, Counts, colour_bin, difference, interval, percent, percent_interval, shares
 
 _ZERO: Counts = (0, 0, 0)
 
@@ -14,6 +14,18 @@ def unit(n: Counts, least: int) -> Unit:
     """Return what is shown of a place with counts `n`."""
     score = percent(n)
     return Unit(n, score, colour_bin(score, sum(n), least=least, edges=BINS))
+
+
+def city(n: Counts, week_ago: Counts, least: int) -> City:
+    """Return what is shown of a city with counts `n` today, and `week_ago` by the same minute a week before."""
+    plain = unit(n, least)
+    split = shares(n)
+    if split is None:
+        return City(n, None, None, low=None, high=None, top=None, bottom=None, week_change=None)
+    low, high = percent_interval(interval(n))
+    change = difference(n, week_ago) if min(sum(n), sum(week_ago)) >= least else None
+    top, bottom = split.satisfied, split.dissatisfied
+    return City(n, plain.score, plain.bin, low=low, high=high, top=top, bottom=bottom, week_change=change)
 
 
 class Day:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.board.picture import FeedItem
 from cloud.board.rules import FEED, Loaded
-from cloud.board.trends import DAYS, first_minute
+from cloud.board.trends import first_day, first_estimate, first_minute
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.rules import BUTTON, LATE_MS
 from contract.codec import stored_batch
@@ -27,7 +27,7 @@ SELECT day, "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_d
 WHERE day >= :today GROUP BY day, "window"
 """)
 
-# The whole city's minutes serve the trends by minute, hour and day alike.
+# The whole city's minutes serve the trends by minute, hour and day alike, and last week beside them.
 MINUTES = text("""
 SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
 WHERE minute >= :first GROUP BY minute
@@ -52,14 +52,13 @@ HELD = text('SELECT position, "row" FROM uncounted WHERE position >= :first AND 
 async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
     """Read all that the board needs at `now` (ms), as of one ledger position."""
     today = calendar.day(now)
-    first_day = calendar.last_days(today, DAYS)[0]
     since = calendar.start(today)
     async with reader.begin() as connection:
         head = (await connection.execute(HEAD)).first()
         ahead: defaultdict[str, dict[str, Counts]] = defaultdict(dict)
         for day, window, *n in await connection.execute(WINDOWS, {"today": today}):
             ahead[day][window] = _counts(*n)
-        first_of_days = calendar.start(first_day) // MINUTE_MS
+        first_of_days = calendar.start(first_day(calendar, now)) // MINUTE_MS
         minutes = {minute: _counts(*n) for minute, *n in await connection.execute(MINUTES, {"first": first_of_days})}
         first = first_minute(calendar, now)
         return Loaded(
@@ -70,7 +69,7 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
             days=_by_day(minutes, calendar),
             estimated={
                 minute: int(ratings)
-                for minute, ratings in await connection.execute(ESTIMATED, {"first": first_of_days})
+                for minute, ratings in await connection.execute(ESTIMATED, {"first": first_estimate(calendar, now)})
             },
             total=int((await connection.execute(TOTAL)).scalar_one()),
             quarantined=int(

@@ -29,12 +29,17 @@ class Unit(msgspec.Struct, frozen=True):
 
 
 class City(Unit, frozen=True):
-    """The whole city, with the 95 % interval of the score and the shares of both outer levels; null without ratings."""
+    """The whole city, with the 95 % interval of the score and the shares of both outer levels; null without ratings.
+
+    `week_change`: percentage points above the same weekday last week up to this minute of the day; null where either
+    rests on fewer than `least` ratings.
+    """
 
     low: float | None
     high: float | None
     top: float | None
     bottom: float | None
+    week_change: float | None
 
 
 class LowWindow(msgspec.Struct, frozen=True):
@@ -84,6 +89,17 @@ class Trends(msgspec.Struct, frozen=True):
     hour: list[Point]
     day: list[Point]
     estimated: Estimated = Estimated()
+
+
+class LastWeek(msgspec.Struct, frozen=True):
+    """The city's score seven days before the buckets of `Trends`; null where fewer than `least` rated.
+
+    `minute`: one score, of all the 60 minutes together; `hour` and `day`: one a bucket, in their order.
+    """
+
+    minute: float | None
+    hour: list[float | None]
+    day: list[float | None]
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -187,6 +203,7 @@ class Picture(msgspec.Struct, frozen=True):
     lowest: list[LowWindow]
     feed: list[FeedItem]
     trends: Trends
+    last_week: LastWeek
     path: Path
     nodes: Nodes
     cases: Cases
@@ -207,6 +224,7 @@ class Diff(msgspec.Struct, frozen=True):
     lowest: list[LowWindow] | UnsetType = UNSET
     feed: list[FeedItem] | UnsetType = UNSET
     trends: Trends | UnsetType = UNSET
+    last_week: LastWeek | UnsetType = UNSET
     path: Path | UnsetType = UNSET
     nodes: Nodes | UnsetType = UNSET
     cases: Cases | UnsetType = UNSET

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud.board.day import Day, unit
+from cloud.board.day import Day, city, unit
 from cloud.board.lowest import Lowest
 from cloud.board.pace import Pace
 from cloud.board.picture import (
@@ -21,6 +21,7 @@ from cloud.board.picture import (
     Diff,
     FeedItem,
     LastSeal,
+    LastWeek,
     LowWindow,
     Nodes,
     Path,
@@ -34,7 +35,7 @@ from cloud.calendar import MINUTE_MS, Calendar
 from cloud.ledger.cells import Cells, by_minute, counts_of, rated
 from cloud.ledger.commit import Commit
 from contract.identity import county_of, township_of
-from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval, shares
+from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval
 
 LOWEST = 5
 FEED = 8
@@ -45,9 +46,9 @@ class Loaded:
     """What the stores knew at ledger position `position`, after commit number `commits`.
 
     `ahead`: counts by day and window, of today and of any later day (a rating may be dated a little into the future);
-    `minutes`: the city's counts by minute number, as far back as the trends reach; `days`: the same by day;
-    `estimated`: how many of each minute's stand there by an estimate, as far back as the days; `total`: of all days
-    ever; `quarantined`: entries today; `uncounted`: rows held now.
+    `minutes`: the city's counts by minute number, as far back as the trends and the week before them reach; `days`:
+    the same by day; `estimated`: how many of each minute's stand there by an estimate, as far back as the days that are
+    shown; `total`: of all days ever; `quarantined`: entries today; `uncounted`: rows held now.
     """
 
     position: int = 0
@@ -71,6 +72,7 @@ class _Parts(NamedTuple):
     lowest: list[LowWindow]
     feed: list[FeedItem]
     trends: object
+    last_week: LastWeek
     path: Path
     nodes: Nodes
     cases: Cases
@@ -94,7 +96,7 @@ class Board:
         self._ahead: defaultdict[str, Day] = defaultdict(Day)
         for day, windows in loaded.ahead.items():
             self._ahead[day].add_all(windows)
-        self._trends = Trends(calendar, loaded.minutes, loaded.days, loaded.estimated)
+        self._trends = Trends(calendar, loaded.minutes, loaded.days, loaded.estimated, least)
         self._total = loaded.total
         self._quarantined = loaded.quarantined
         self._uncounted = loaded.uncounted
@@ -257,10 +259,11 @@ class Board:
         return _Parts(
             day=self._today,
             total=self._total,
-            city=_city(self._day.city, self._least),
+            city=city(self._day.city, self._trends.week_so_far(self._now), self._least),
             lowest=[_low_window(window, n) for window, n in self._lowest.pick(LOWEST)],
             feed=self._feed,
             trends=self._trends.picture(self._now),
+            last_week=self._trends.last_week(self._now),
             path=Path(
                 rate=self._pace.rate,
                 p50_ms=self._pace.quantile(0.5),
@@ -272,15 +275,6 @@ class Board:
             cases=self._cases,
             seal=self._seal,
         )
-
-
-def _city(n: Counts, least: int) -> City:
-    plain = unit(n, least)
-    split = shares(n)
-    if split is None:
-        return City(n, None, None, low=None, high=None, top=None, bottom=None)
-    low, high = percent_interval(interval(n))
-    return City(n, plain.score, plain.bin, low=low, high=high, top=split.satisfied, bottom=split.dissatisfied)
 
 
 def _low_window(window: str, n: Counts) -> LowWindow:

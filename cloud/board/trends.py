@@ -1,11 +1,12 @@
-"""The city's score over the last 60 minutes, 24 hours and 30 days, moving with the clock. Pure."""
+"""The city's score over the last 60 minutes, 24 hours and 30 days, and a week before, moving with the clock. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from cloud.board.picture import Estimated, Point
+from cloud.board.picture import Estimated, LastWeek, Point
 from cloud.board.picture import Trends as TrendsPicture
+from cloud.board.week import WEEK, Buckets, Counted, last_week, so_far
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from proof.scores import Counts, percent, plus
 
@@ -15,8 +16,18 @@ _K = TypeVar("_K", int, str)
 
 
 def first_minute(calendar: Calendar, now: int) -> int:
-    """Return the oldest minute number that the 24 hours shown at `now` (ms) need."""
-    return (calendar.hour(now) - (HOURS - 1) * HOUR_MS) // MINUTE_MS
+    """Return the oldest minute number that is needed at `now` (ms): the 24 hours of last week begin on that day."""
+    return calendar.start(calendar.later(calendar.day(now), -1 - WEEK)) // MINUTE_MS
+
+
+def first_day(calendar: Calendar, now: int) -> str:
+    """Return the oldest day that is needed at `now` (ms): a week before the first of the 30 days."""
+    return calendar.later(calendar.day(now), 1 - DAYS - WEEK)
+
+
+def first_estimate(calendar: Calendar, now: int) -> int:
+    """Return the oldest minute number whose estimates are shown at `now` (ms), on the first of the 30 days."""
+    return calendar.start(calendar.later(calendar.day(now), 1 - DAYS)) // MINUTE_MS
 
 
 class Trends:
@@ -28,13 +39,21 @@ class Trends:
         minutes: Mapping[int, Counts],
         days: Mapping[str, Counts],
         estimated: Mapping[int, int],
+        least: int,
     ) -> None:
-        """`estimated`: how many of a minute's ratings stand there by an estimate, as far back as the days reach."""
+        """`estimated`: how many of a minute's ratings stand there by an estimate, as far back as the 30 days.
+
+        `least`: the smallest sample that a score of last week may rest on.
+        """
         self._calendar = calendar
         self._minutes: dict[int, Counts] = dict(minutes)
         self._days: dict[str, Counts] = dict(days)
         self._hours: dict[int, Counts] = {}
         self._estimated: dict[int, int] = dict(estimated)
+        self._least = least
+        # What was found of last week in which minute, and before which minute a rating changes it.
+        self._known: tuple[int, LastWeek, Counts] | None = None
+        self._known_end = 0
         for minute, n in minutes.items():
             self._add(self._hours, calendar.hour(minute * MINUTE_MS), n)
 
@@ -43,6 +62,8 @@ class Trends:
         self._add(self._minutes, minute, n)
         self._add(self._hours, self._calendar.hour(minute * MINUTE_MS), n)
         self._add(self._days, day, n)
+        if minute < self._known_end:
+            self._known = None
 
     def guess(self, minute: int, ratings: int) -> None:
         """Know that so many of what was counted in `minute` stand there by an estimate of their time."""
@@ -53,23 +74,45 @@ class Trends:
         first = first_minute(self._calendar, now)
         self._minutes = {minute: n for minute, n in self._minutes.items() if minute >= first}
         self._hours = {hour: n for hour, n in self._hours.items() if hour >= first * MINUTE_MS}
-        first_day = self._calendar.last_days(self._calendar.day(now), DAYS)[0]
-        self._days = {day: n for day, n in self._days.items() if day >= first_day}
-        least = self._calendar.start(first_day) // MINUTE_MS
-        self._estimated = {minute: count for minute, count in self._estimated.items() if minute >= least}
+        oldest = first_day(self._calendar, now)
+        self._days = {day: n for day, n in self._days.items() if day >= oldest}
+        shown = first_estimate(self._calendar, now)
+        self._estimated = {minute: count for minute, count in self._estimated.items() if minute >= shown}
 
     def picture(self, now: int) -> TrendsPicture:
         """Return the buckets up to the ones that `now` (ms) falls in."""
-        minute, hour = now // MINUTE_MS, self._calendar.hour(now)
-        minutes = range(minute - MINUTES + 1, minute + 1)
-        hours = range(hour - (HOURS - 1) * HOUR_MS, hour + 1, HOUR_MS)
-        days = self._calendar.last_days(self._calendar.day(now), DAYS)
+        minutes, hours, days = self._shown(now)
         return TrendsPicture(
             minute=_points((number * MINUTE_MS, self._minutes.get(number, _NOTHING)) for number in minutes),
             hour=_points((start, self._hours.get(start, _NOTHING)) for start in hours),
             day=_points((self._calendar.start(day), self._days.get(day, _NOTHING)) for day in days),
             estimated=self._guesses(minutes, hours, days) if self._estimated else Estimated(),
         )
+
+    def last_week(self, now: int) -> LastWeek:
+        """Return what was a week before the buckets shown at `now` (ms); the same object while it is the same."""
+        return self._of_last_week(now)[0]
+
+    def week_so_far(self, now: int) -> Counts:
+        """Return the counts of the same weekday last week, up to the minute of the day that it is `now` (ms)."""
+        return self._of_last_week(now)[1]
+
+    def _of_last_week(self, now: int) -> tuple[LastWeek, Counts]:
+        minute = now // MINUTE_MS
+        if self._known is None or self._known[0] != minute:
+            calendar, (minutes, hours, days) = self._calendar, self._shown(now)
+            counted = Counted(self._minutes, self._hours, self._days)
+            found = last_week(calendar, Buckets(minutes, hours, days), counted, least=self._least)
+            self._known = minute, found, so_far(calendar, now, counted)
+            self._known_end = calendar.end(calendar.later(days[-1], -WEEK)) // MINUTE_MS
+        return self._known[1], self._known[2]
+
+    def _shown(self, now: int) -> tuple[range, range, list[str]]:
+        """Return the numbers of the minutes, the starts of the hours (ms) and the days shown at `now` (ms)."""
+        minute, hour = now // MINUTE_MS, self._calendar.hour(now)
+        minutes = range(minute - MINUTES + 1, minute + 1)
+        hours = range(hour - (HOURS - 1) * HOUR_MS, hour + 1, HOUR_MS)
+        return minutes, hours, self._calendar.last_days(self._calendar.day(now), DAYS)
 
     def _guesses(self, minutes: range, hours: range, days: Sequence[str]) -> Estimated:
         """Return the estimates in the buckets shown, which are few."""

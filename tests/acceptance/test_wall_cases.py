@@ -82,7 +82,7 @@ async def test_a_case_is_on_the_wall_when_its_veil_is_lifted_and_not_before(
         assert listed["opened_at"] % 3_600_000 == 0
         for wall in (near, far):
             assert await wall.page.evaluate(FLAWS) == []
-            assert await axe_findings(wall) == []
+            assert await axe_findings(wall.page) == []
 
 
 async def test_what_is_overdue_is_said_in_both_views_and_languages(chromium: Browser, quiet_city: City) -> None:
@@ -101,4 +101,4 @@ async def test_what_is_overdue_is_said_in_both_views_and_languages(chromium: Bro
         assert await far.page.inner_text("#alert-cases") == "! Overdue cases 1\nopen 1 · Cao Daji no. 2"
         for wall in (near, far):
             assert await wall.page.evaluate(FLAWS) == []
-            assert await axe_findings(wall) == []
+            assert await axe_findings(wall.page) == []

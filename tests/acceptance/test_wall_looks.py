@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from cloud.guard import HEADERS, POLICY
 from contract.rating import Level
@@ -75,8 +75,8 @@ BOXES = """(moving) => {
 Box = tuple[str, float, float, float, float]
 
 
-async def axe_findings(wall: Wall) -> list[str]:
-    found = (await Axe().run(wall.page)).response
+async def axe_findings(page: Page) -> list[str]:
+    found = (await Axe().run(page)).response
     assert found["passes"]
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
 
@@ -85,7 +85,7 @@ async def axe_findings(wall: Wall) -> list[str]:
 async def test_nothing_is_cut_off_hidden_or_out_of_reach(chromium: Browser, city: City, path: str) -> None:
     async with opened(chromium, city, path) as wall:
         assert await wall.page.evaluate(FLAWS) == []
-        assert await axe_findings(wall) == []
+        assert await axe_findings(wall.page) == []
         small, large = await at_both_sizes(wall)
         assert await wall.page.evaluate(FLAWS) == []
         assert len(small) > 200
@@ -169,7 +169,7 @@ async def test_a_stopped_server_is_told_within_seconds_and_what_comes_back_is_th
             assert re.search(r"[5-9]|1\d", await wall.page.inner_text("#stale-age"))
             assert await wall.numbers() == before[path]
             assert await wall.page.evaluate(FLAWS) == [], path
-            assert await axe_findings(wall) == [], path
+            assert await axe_findings(wall.page) == [], path
         began = time.monotonic()
         await city.start()
         for path, wall in walls.items():

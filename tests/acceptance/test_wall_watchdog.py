@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyn
 
 
 class Relay:
-    """A line to `port` that goes dead without a word, or is cut."""
+    """A line to `port`, which may change, that goes dead without a word, or is cut."""
 
     def __init__(self, port: int) -> None:
         self.dead = False
-        self._port = port
+        self.port = port
         self._writers: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
@@ -40,7 +40,7 @@ class Relay:
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             writer.close()
             return

@@ -13,10 +13,11 @@ from cloud.board.rules import Board, Loaded
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit, Counted
-from proof.scores import Counts, interval, percent
+from proof.scores import Counts, difference, interval, percent
 
 CALENDAR = Calendar("Asia/Shanghai")
 DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
 MIDNIGHT = CALENDAR.start("2026-11-22")
 NOW = MIDNIGHT + 10 * HOUR_MS + 5 * MINUTE_MS
 TOWNSHIPS = ["371721121", "371721122", "371702001"]
@@ -59,16 +60,35 @@ def merged(page: Picture, diff: object) -> Picture:
     return msgspec.convert({**held, **fresh}, Picture)
 
 
+def check_last_week(whole: Picture, ratings: Iterable[tuple[str, int, Counts]], now: int) -> None:
+    def counted(begin: int, end: int) -> Counts:
+        return total(n for _, minute, n in ratings if begin <= minute * MINUTE_MS + WEEK_MS < end)
+
+    def score(begin: int, end: int) -> float | None:
+        n = counted(begin, end)
+        return percent(n) if sum(n) >= LEAST else None
+
+    minute = now // MINUTE_MS * MINUTE_MS
+    assert whole.last_week.minute == score(minute - 59 * MINUTE_MS, minute + MINUTE_MS)
+    assert whole.last_week.hour == [score(start, start + HOUR_MS) for start, _, _ in whole.trends.hour]
+    assert whole.last_week.day == [score(start, start + DAY_MS) for start, _, _ in whole.trends.day]
+    then = counted(CALENDAR.start(whole.day), minute)
+    enough = min(sum(then), sum(whole.city.n)) >= LEAST
+    assert whole.city.week_change == (difference(whole.city.n, then) if enough else None)
+
+
 CELLS = st.dictionaries(
     st.tuples(
         st.sampled_from(WINDOWS),
-        # From two days ago to a minute of tomorrow.
-        st.integers((NOW - 2 * DAY_MS) // MINUTE_MS, (MIDNIGHT + DAY_MS) // MINUTE_MS + 1),
+        # From two days ago to a minute of tomorrow; about a week ago; as long ago as the trends reach, and longer.
+        st.integers((NOW - 2 * DAY_MS) // MINUTE_MS, (MIDNIGHT + DAY_MS) // MINUTE_MS + 1)
+        | st.integers((NOW - 9 * DAY_MS) // MINUTE_MS, (NOW - 5 * DAY_MS) // MINUTE_MS)
+        | st.integers((NOW - 40 * DAY_MS) // MINUTE_MS, NOW // MINUTE_MS),
     ),
     st.tuples(*[st.integers(0, 9)] * 3),
     max_size=6,
 )
-STEPS = st.lists(st.tuples(CELLS, st.sampled_from([0, 200, MINUTE_MS, HOUR_MS, 5 * HOUR_MS])), max_size=12)
+STEPS = st.lists(st.tuples(CELLS, st.sampled_from([0, 200, MINUTE_MS, HOUR_MS, 5 * HOUR_MS, 2 * DAY_MS])), max_size=12)
 
 
 @settings(max_examples=150, deadline=None)
@@ -109,6 +129,7 @@ def test_the_walls_numbers_add_up_and_equal_a_naive_recount(
             for start, score, count in points:
                 inside = total(n for _, minute, n in ratings if start <= minute * MINUTE_MS < start + width)
                 assert (score, count) == (percent(inside), sum(inside))
+        check_last_week(whole, ratings, now)
         by_window: dict[str, Counts] = defaultdict(lambda: (0, 0, 0))
         for window, n in counted:
             by_window[window] = total([by_window[window], n])
@@ -145,7 +166,7 @@ def test_a_diff_holds_only_what_changed() -> None:
     diff = msgspec.to_builtins(tested.diff())
     assert set(diff["townships"]) == {"371721121"}
     assert set(diff["counties"]) == {"371721"}
-    assert not {"day", "nodes", "lowest", "zone", "bins"} & set(diff)
+    assert not {"day", "nodes", "lowest", "last_week", "zone", "bins"} & set(diff)
     assert {"city", "total", "feed", "trends", "path"} < set(diff)
     tested.tell(Nodes(online=3))
     assert set(msgspec.to_builtins(tested.diff())) == {"id", "position", "now", "nodes"}

@@ -12,6 +12,7 @@ from proof.scores import (
     Counts,
     Interval,
     colour_bin,
+    difference,
     interval,
     lower,
     mean,
@@ -79,6 +80,23 @@ def test_without_ratings_there_is_no_score_and_nothing_is_excluded() -> None:
     assert upper(0.5, 0) == 1.0
     with pytest.raises(ValueError, match="no ratings"):
         mean((0, 0, 0))
+
+
+@given(RATED, RATED)
+def test_a_difference_is_that_of_the_exact_means_and_the_same_both_ways(a: Counts, b: Counts) -> None:
+    found = difference(a, b)
+    assert found is not None
+    one, other = (Fraction(1000 * n[0] + 600 * n[1], 10 * sum(n)) for n in (a, b))
+    assert abs(Fraction(round(found * 10), 10) - (one - other)) <= Fraction(1, 20)
+    assert difference(b, a) == -found
+
+
+def test_half_a_tenth_apart_is_a_tenth_apart_and_without_ratings_nothing_is() -> None:
+    assert difference((1, 0, 0), (1999, 0, 1)) == 0.1
+    assert difference((1999, 0, 1), (1, 0, 0)) == -0.1
+    assert str(difference((9, 0, 1), (90, 0, 10))) == "0.0"
+    assert difference((0, 0, 0), (1, 0, 0)) is None
+    assert difference((1, 0, 0), (0, 0, 0)) is None
 
 
 @given(RATED)

@@ -19,5 +19,8 @@ export function paintHero({ city, weights }) {
   [3, 2, 1].forEach((level, at) => put(byId(`share-${level}`), empty ? "—" : `${tenth(shares[at])}%`));
   if (!byId("count-3")) return;
   [3, 2, 1].forEach((level, at) => numbered(`count-${level}`, city.n[at]));
+  const change = city.week_change;
+  put(byId("week-change"), change === null ? "" : words.weekChange(change));
+  mark(byId("week-change"), "data-change", change);
   put(byId("weights"), words.weights(weights));
 }

@@ -1,4 +1,5 @@
-// One chart: the score by minute, hour or day over bars that say on how many ratings it rests.
+// One chart: the score by minute, hour or day over bars that say on how many ratings it rests, and, thin and dashed, what
+// it was a week before.
 // The axis does not start at zero and says so with labels at its ends; where nobody rated there is no line.
 import { draw, make, mark, put } from "./slot.js";
 import { grouped, tenth, words } from "./words.js";
@@ -18,6 +19,21 @@ export function axis(scores) {
   return [low, Math.max(high, low + 10)];
 }
 
+const range = (scores) => `${tenth(Math.min(...scores))}–${tenth(Math.max(...scores))}`;
+
+// A line through the known scores, broken where there is none. `alone(at)` is drawn for one without neighbours.
+function through(scores, point, alone) {
+  let line = "";
+  let singles = "";
+  scores.forEach((score, at) => {
+    if (score === null) return;
+    const [before, after] = [scores[at - 1] ?? null, scores[at + 1] ?? null];
+    line += `${before === null ? "M" : "L"}${point(at)}`;
+    if (before === null && after === null) singles += alone(at);
+  });
+  return [line, singles];
+}
+
 export class Trend {
   constructor(kind) {
     this.kind = kind;
@@ -25,7 +41,7 @@ export class Trend {
     this.last = make("b");
     const part = (name) => draw("path", { class: name });
     const text = (x, y, anchor) => draw("text", { x, y, "text-anchor": anchor });
-    this.paths = { grid: part("grid"), bars: part("bars"), guess: part("guess"), line: part("line"), dots: part("dots"), last: part("last") };
+    this.paths = { grid: part("grid"), bars: part("bars"), guess: part("guess"), week: part("week"), line: part("line"), dots: part("dots"), last: part("last") };
     this.high = text(LEFT - 6, TOP + 5, "end");
     this.low = text(LEFT - 6, BOTTOM + 5, "end");
     this.from = text(LEFT, 127, "start");
@@ -40,23 +56,21 @@ export class Trend {
   }
 
   // `estimated`: [start, count] of the buckets in which the time of some ratings is an estimate; they are hatched.
-  paint(points, estimated, clock) {
+  // `week`: the score a week before each bucket, or one of them all.
+  paint(points, estimated, week, clock) {
     const scores = points.map((point) => point[1]);
     const known = scores.filter((score) => score !== null);
-    const [low, high] = axis(known);
+    const before = Array.isArray(week) ? week : points.map(() => week);
+    const knownBefore = before.filter((score) => score !== null);
+    const [low, high] = axis([...known, ...knownBefore]);
     const step = (RIGHT - LEFT) / points.length;
     const x = (at) => (LEFT + (at + 0.5) * step).toFixed(1);
     const y = (score) => (BOTTOM - ((score - low) / (high - low)) * (BOTTOM - TOP)).toFixed(1);
-    let line = "";
-    let dots = "";
-    let last = "";
-    scores.forEach((score, at) => {
-      if (score === null) return;
-      const [before, after] = [scores[at - 1] ?? null, scores[at + 1] ?? null];
-      line += `${before === null ? "M" : "L"}${x(at)} ${y(score)}`;
-      if (before === null && after === null) dots += `M${x(at)} ${y(score)}h0`;
-      last = `M${x(at)} ${y(score)}h0`;
-    });
+    const dot = (at) => `M${x(at)} ${y(scores[at])}h0`;
+    const [line, dots] = through(scores, (at) => `${x(at)} ${y(scores[at])}`, dot);
+    const dash = (at) => `M${(LEFT + at * step).toFixed(1)} ${y(before[at])}h${step.toFixed(1)}`;
+    const [weekLine, dashes] = through(before, (at) => `${x(at)} ${y(before[at])}`, dash);
+    const lastAt = scores.findLastIndex((score) => score !== null);
     const most = Math.max(1, ...points.map((point) => point[2]));
     const bars = points.map(([, , count], at) => {
       if (!count) return "";
@@ -77,7 +91,8 @@ export class Trend {
     mark(this.paths.guess, "d", hatches.join(""));
     mark(this.paths.line, "d", line);
     mark(this.paths.dots, "d", dots);
-    mark(this.paths.last, "d", last);
+    mark(this.paths.last, "d", lastAt < 0 ? "" : dot(lastAt));
+    mark(this.paths.week, "d", weekLine + dashes);
     mark(this.paths.bars, "d", bars.join(""));
     put(this.high, high);
     put(this.low, low);
@@ -85,14 +100,17 @@ export class Trend {
     put(this.from, points.length ? stamp.format(points[0][0]) : "");
     put(this.to, this.kind === "day" ? words.today : words.now);
     put(this.none, known.length ? "" : words.noTrend);
-    const range = known.length > 1 ? `${tenth(Math.min(...known))}–${tenth(Math.max(...known))}` : "";
+    const ranged = known.length > 1 ? range(known) : "";
     const guessed = points.reduce((all, [start]) => all + (guesses.get(start) ?? 0), 0);
-    put(this.range, guessed ? `${range} ▨${grouped(guessed)}` : range);
+    put(this.range, guessed ? `${ranged} ▨${grouped(guessed)}` : ranged);
     mark(this.svg, "data-estimated", guessed);
     put(this.last, known.length ? tenth(known[known.length - 1]) : "—");
     const sum = points.reduce((all, point) => all + point[2], 0);
-    const said = known.length ? range || tenth(known[0]) : words.noTrend;
-    mark(this.svg, "aria-label", `${words.trends[this.kind]} ${said} (n=${grouped(sum)})${guessed ? ` ${words.estimated(grouped(guessed))}` : ""}`);
+    const said = [words.trends[this.kind], known.length ? ranged || tenth(known[0]) : words.noTrend, `(n=${grouped(sum)})`];
+    if (guessed) said.push(words.estimated(grouped(guessed)));
+    if (knownBefore.length) said.push(words.lastWeek(Array.isArray(week) ? range(knownBefore) : tenth(week)));
+    mark(this.svg, "aria-label", said.join(" "));
     mark(this.svg, "data-count", sum);
+    mark(this.svg, "data-week", knownBefore.length);
   }
 }

@@ -13,7 +13,8 @@
 //         #ranking-list > li[data-county], #lowest-list > li[data-window], #node-list > li[data-node][data-level = warn | alarm],
 //         #cases-open[data-count], #cases-overdue[data-count],
 //         #case-list > li[data-case][data-state = the case's][data-overdue = true | false],
-//         #feed-list > li[data-at][data-level], #charts svg[data-count]; an unused row has the class "off"
+//         #feed-list > li[data-at][data-level], #charts svg[data-count][data-week = how many scores of last week],
+//         #week-change[data-change = points above last week, "" if not known]; an unused row has the class "off"
 //   far:  .cell[data-county], #alert-cases[data-count][data-overdue = how many][data-level = fine | none | alarm], #alert-nodes[data-level], #alert-lowest[data-level] = fine | warn | alarm | none
 import { Cases } from "./cases.js";
 import { Feed } from "./feed.js";
@@ -35,6 +36,9 @@ live((places) => {
     paintHero(picture);
     paintPath(picture);
     for (const part of parts) part.paint(picture, names, clock);
-    for (const trend of trends) trend.paint(picture.trends[trend.kind], picture.trends.estimated[trend.kind], clock);
+    for (const trend of trends) {
+      const kind = trend.kind;
+      trend.paint(picture.trends[kind], picture.trends.estimated[kind], picture.last_week[kind], clock);
+    }
   };
 });

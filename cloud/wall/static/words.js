@@ -16,6 +16,8 @@ const zh = {
   late: "补传",
   about: "约",
   estimated: (n) => `推算时间 ${n} 件`,
+  lastWeek: (scores) => `上周同期 ${scores}`,
+  weekChange: (points) => (points === 0 ? "与上周同期持平" : `较上周同期 ${signed(points)}`),
   few: (least) => `<${least} 件`,
   untouched: "今日无评价",
   weights: (w) => `得分 = 满意×${w[0]} + 基本满意×${w[1]} + 不满意×${w[2]}`,
@@ -72,6 +74,8 @@ const en = {
   late: "late",
   about: "≈",
   estimated: (n) => `${n} with an estimated time`,
+  lastWeek: (scores) => `last week ${scores}`,
+  weekChange: (points) => (points === 0 ? "same as last week" : `${signed(points)} on last week`),
   few: (least) => `<${least} ratings`,
   untouched: "none today",
   weights: (w) => `score = satisfied×${w[0]} + basic×${w[1]} + dissatisfied×${w[2]}`,
@@ -119,6 +123,9 @@ export const words = lang === "en" ? en : zh;
 
 const plain = new Intl.NumberFormat("en-US");
 export const grouped = (n) => plain.format(n);
+
+// With its sign, a real minus one; a difference of percent is in points.
+const signed = (points) => `${points < 0 ? "−" : "+"}${tenth(Math.abs(points))}`;
 
 export const tenth = (n) => (n === null || n === undefined ? "—" : n.toFixed(1));
 
