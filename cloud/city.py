@@ -121,7 +121,13 @@ class City:
                     may_feed=lambda: charge.feeds_series,
                 )
             )
-            reception = Reception(database, now=self._now, monotonic=self._monotonic, random_bits=self._random_bits)
+            reception = Reception(
+                database,
+                now=self._now,
+                monotonic=self._monotonic,
+                random_bits=self._random_bits,
+                oidc=None if self._only == "ingest" else settings.oidc,
+            )
             first = None if self._only == "ingest" else await reception.entry.first_link()
             await self._run(
                 await self._roles(database, holder, charge, series, reception), holder, reception, first, listener

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from cloud.loopback import LOOPBACK, is_kept
 from contract.errors import SettingsError
 from contract.settings import parse
 from transport.broker import Broker
 from transport.log import Form
-
-# Passwords and keys travel in what is asked: TLS is for the nginx in front, and without it nothing leaves this machine.
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # How a mail server is talked to: TLS begun by STARTTLS, TLS from the first byte on, or neither.
 Tls = Literal["starttls", "tls", "none"]
@@ -76,6 +73,20 @@ class NoticesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s]+)?$")] = ""
 
 
+class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By whom people can be let in besides the city's own passwords (OpenID Connect).
+
+    The provider `issuer` knows the city as `client_id`, by what stands in `client_secret_file`, and sends browsers back
+    to `site`, the console's public address. `label`: what the button on the login's page is called.
+    """
+
+    issuer: Annotated[str, msgspec.Meta(pattern=r"^https?://[^@?#\s]+$")]
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    client_secret_file: str
+    site: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/@?#\s]+$")]
+    label: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The city.
 
@@ -85,8 +96,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colour. A rating more than `future_s` ahead of the city's clock is held uncounted. Every `heartbeat_s` the city
     looks at its own health. `log` is the form of what it says on stderr. With `pki`, the CA's folder, devices that were
     invited enrol here (`manyi pki invite`); without it nobody does. `notices`: how leaders are told outside the
-    console. `attachments`: the folder of the files of cases; empty, it stands beside the database's file, or beside
-    this one where the database is a PostgreSQL. `contacts`: likewise, of what citizens leave for a call back.
+    console. `oidc`: by which provider people can come in. `attachments`: the folder of the files of cases; empty, it
+    stands beside the database's file, or beside this one where the database is a PostgreSQL. `contacts`: likewise, of
+    what citizens leave for a call back.
     """
 
     database: str
@@ -103,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     series: SeriesSettings = SeriesSettings()
     pki: str | None = None
     notices: NoticesSettings = NoticesSettings()
+    oidc: OidcSettings | None = None
     attachments: str = ""
     contacts: str = ""
 
@@ -130,6 +143,7 @@ def read(file: Path) -> Settings:
         series=_series_seen_from(folder, settings.series),
         pki=None if settings.pki is None else str(folder / settings.pki),
         notices=_notices_seen_from(folder, settings.notices),
+        oidc=_oidc_seen_from(folder, settings.oidc),
         attachments=str(folder / settings.attachments if settings.attachments else beside / "attachments"),
         contacts=str(folder / settings.contacts if settings.contacts else beside / "contacts"),
     )
@@ -145,6 +159,9 @@ def check(settings: Settings, *, file: str) -> Settings:
     except (ZoneInfoNotFoundError, ValueError) as bad:
         raise SettingsError(f"{file}: zone: {settings.zone!r} is no IANA time zone such as Asia/Shanghai") from bad
     _check_notices(settings.notices, file)
+    if settings.oidc is not None:
+        _check_kept(settings.oidc.issuer, f"{file}: oidc.issuer")
+        _check_kept(settings.oidc.site, f"{file}: oidc.site")
     return settings
 
 
@@ -153,13 +170,7 @@ def _check_notices(notices: NoticesSettings, file: str) -> None:
     if len(set(names)) != len(names):
         raise SettingsError(f"{file}: notices.webhooks: a name is given twice")
     for webhook in notices.webhooks:
-        try:
-            address = urlsplit(webhook.url)
-            _ = address.port
-        except ValueError as bad:
-            raise SettingsError(f"{file}: notices.webhooks: {webhook.name}: url: {bad}") from bad
-        if address.scheme != "https" and address.hostname not in LOOPBACK:
-            raise SettingsError(f"{file}: notices.webhooks: {webhook.name}: url: only https leaves this machine")
+        _check_kept(webhook.url, f"{file}: notices.webhooks: {webhook.name}: url")
     mail = notices.mail
     if mail is None:
         return
@@ -169,12 +180,28 @@ def _check_notices(notices: NoticesSettings, file: str) -> None:
         raise SettingsError(f"{file}: notices.mail: user and password_file go together")
 
 
+def _check_kept(url: str, setting: str) -> None:
+    """Raise `SettingsError` where others could read on the way what `url` is asked."""
+    try:
+        kept = is_kept(url)
+    except ValueError as bad:
+        raise SettingsError(f"{setting}: {bad}") from bad
+    if not kept:
+        raise SettingsError(f"{setting}: only https leaves this machine")
+
+
 def _notices_seen_from(folder: Path, notices: NoticesSettings) -> NoticesSettings:
     replace, mail = msgspec.structs.replace, notices.mail
     if mail is not None and mail.password_file is not None:
         mail = replace(mail, password_file=str(folder / mail.password_file))
     webhooks = [replace(one, secret_file=str(folder / one.secret_file)) for one in notices.webhooks]
     return replace(notices, webhooks=webhooks, mail=mail)
+
+
+def _oidc_seen_from(folder: Path, oidc: OidcSettings | None) -> OidcSettings | None:
+    if oidc is None:
+        return None
+    return msgspec.structs.replace(oidc, client_secret_file=str(folder / oidc.client_secret_file))
 
 
 def _series_seen_from(folder: Path, series: SeriesSettings) -> SeriesSettings:

@@ -76,6 +76,12 @@ TABLE: Mapping[Route, Rule] = {
     ("POST", "/login"): Rule(ANYBODY),
     ("GET", "/welcome"): Rule(ANYBODY),
     ("POST", "/welcome"): Rule(ANYBODY),
+    # Out to the identity provider and back: which browser that was is asked there, and who it is.
+    ("POST", "/login/oidc"): Rule(ANYBODY),
+    ("GET", "/login/oidc/back"): Rule(ANYBODY),
+    ("GET", "/account"): Rule(PEOPLE),
+    ("POST", "/account/oidc"): Rule(PEOPLE),
+    ("POST", "/people/{name}/unbind"): Rule(ADMIN),
     ("POST", "/logout"): Rule(PEOPLE),
     ("GET", "/"): Rule(KNOWN),
     ("GET", "/desk"): Rule(PEOPLE),

@@ -9,6 +9,7 @@ from cloud.changes import store as changes
 from cloud.console.listing import Cell, Column, Listing
 from cloud.door.asker import asker_of
 from cloud.hours.rules import CITY
+from cloud.oidc import store as subjects
 from cloud.people import accounts, sessions
 from cloud.people.accounts import Account, Holder
 from cloud.people.inviting import invite
@@ -31,7 +32,7 @@ class Pages:
     """The pages, by what an administrator works with."""
 
     def __init__(self, office: Office) -> None:
-        self._database, self._visitors, self._screens, self._shown, self._now, self._random_bits = office
+        self._database, self._visitors, self._screens, self._shown, self._now, self._random_bits, _ = office
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -41,6 +42,7 @@ class Pages:
         pages.add_api_route("/people/{name}", self.account)
         pages.add_api_route("/people/{name}/end", self.end, methods=["POST"])
         pages.add_api_route("/people/{name}/resume", self.resume, methods=["POST"])
+        pages.add_api_route("/people/{name}/unbind", self.unbind, methods=["POST"])
         return pages
 
     async def people(self, request: Request) -> Response:
@@ -93,10 +95,24 @@ class Pages:
             await changes.note(connection, self._now(), by, "resume-account", name, CITY)
         return RedirectResponse(f"/people/{name}", 303)
 
+    async def unbind(self, request: Request, name: str) -> Response:
+        """Take from an account what the identity provider knows its holder by, and end its sessions."""
+        by = asker_of(request).person.name
+        if by == name:
+            # Perhaps it is the last way in that there is.
+            return await self._account(request, name, word="people.not_unbind")
+        async with self._database.writer.begin() as connection:
+            if await subjects.unbind(connection, name):
+                await sessions.end_all(connection, name)
+                await changes.note(connection, self._now(), by, "unbind-subject", name, CITY)
+        self._visitors.forget()
+        return RedirectResponse(f"/people/{name}", 303)
+
     async def _people(self, request: Request, *, said: str = "", link: str = "", made: str = "") -> Response:
         async with self._database.reader.connect() as connection:
             every = await accounts.every(connection)
-        rows = [self._row(request, one) for one in every]
+            bound = await subjects.names(connection)
+        rows = [self._row(request, one, bound=one.name in bound) for one in every]
         return self._screens.listed(
             request,
             "people.html",
@@ -108,33 +124,39 @@ class Pages:
             made=made,
         )
 
-    def _row(self, request: Request, one: Account) -> list[Cell]:
+    def _row(self, request: Request, one: Account, *, bound: bool) -> list[Cell]:
         word = self._screens.word
         return [
             Cell(one.name, f"/people/{one.name}"),
             Cell(one.called),
             Cell(word(request, f"role.{one.role}")),
             Cell(one.place),
-            Cell(word(request, state_of(one, self._now())), tone="" if one.ended_at is None else "quiet"),
+            Cell(word(request, state_of(one, self._now(), bound=bound)), tone="" if one.ended_at is None else "quiet"),
             Cell(self._shown(one.created_at)),
         ]
 
     async def _account(self, request: Request, name: str, *, word: str = "") -> Response:
         async with self._database.reader.connect() as connection:
             account = await accounts.named(connection, name)
+            bound_at = await subjects.bound_at(connection, name)
         if account is None:
             return RedirectResponse("/people", 303)
-        state = state_of(account, self._now())
-        status = 400 if word else 200
         return self._screens.page(
-            request, "account.html", here=f"/people/{name}", status=status, account=account, state=state, word=word
+            request,
+            "account.html",
+            here=f"/people/{name}",
+            status=400 if word else 200,
+            account=account,
+            state=state_of(account, self._now(), bound=bound_at is not None),
+            bound_at=bound_at,
+            word=word,
         )
 
 
-def state_of(account: Account, now: int) -> str:
-    """Return the key of the word for the state that `account` is in at `now` (ms)."""
+def state_of(account: Account, now: int, *, bound: bool) -> str:
+    """Return the key of the word for the state of `account` at `now` (ms); `bound`: an identity provider lets it in."""
     if account.ended_at is not None:
         return "people.ended"
     if account.is_locked(now):
         return "people.locked"
-    return "people.active" if account.password is not None else "people.invited"
+    return "people.active" if account.password is not None or bound else "people.invited"

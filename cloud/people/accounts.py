@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import cloud.people.tables  # noqa: F401  (its tables belong to the schema)
+import cloud.oidc.tables
+import cloud.people.tables  # noqa: F401  (their tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from cloud.people.rules import LEADERS, Person, Role
 
@@ -14,7 +15,10 @@ ONE = f"SELECT {_FIELDS} FROM account WHERE name = :name"  # noqa: S608  (our ow
 ALL = f"SELECT {_FIELDS} FROM account ORDER BY name"  # noqa: S608
 HOLDERS = "SELECT name, role, place FROM account WHERE ended_at IS NULL"
 # Somebody may begin by a link alone as long as there is nobody who could let others in.
-ADMINS = "SELECT count(*) FROM account WHERE role = 'admin' AND password IS NOT NULL AND ended_at IS NULL"
+ADMINS = """
+SELECT count(*) FROM account WHERE role = 'admin' AND ended_at IS NULL
+AND (password IS NOT NULL OR name IN (SELECT name FROM bound_subject))
+"""
 
 PUT = """
 INSERT INTO account (name, called, role, place, person, mail, password, created_at, ended_at, failures, locked_until)
@@ -32,6 +36,8 @@ FAIL = "UPDATE account SET failures = failures + 1 WHERE name = :name RETURNING 
 LOCK = "UPDATE account SET locked_until = :until, failures = 0 WHERE name = :name"
 CLEAR = "UPDATE account SET failures = 0, locked_until = NULL WHERE name = :name"
 PASSWORD = "UPDATE account SET password = :password, failures = 0, locked_until = NULL WHERE name = :name"  # noqa: S105  (a statement)
+
+DROP_PASSWORD = "UPDATE account SET password = NULL, failures = 0, locked_until = NULL WHERE name = :name"  # noqa: S105
 
 ADD_LINK = "INSERT INTO account_link (digest, name, ends_at) VALUES (:digest, :name, :ends_at)"
 LINK = "SELECT name FROM account_link WHERE digest = :digest AND ends_at > :now"
@@ -140,6 +146,11 @@ async def clear(connection: AsyncConnection, name: str) -> None:
 async def set_password(connection: AsyncConnection, name: str, kept: str) -> None:
     """Set what is kept of the password."""
     await write(connection, PASSWORD, [(kept, name)])
+
+
+async def drop_password(connection: AsyncConnection, name: str) -> None:
+    """Forget the password, and failures: its holder comes in otherwise from now on."""
+    await write(connection, DROP_PASSWORD, [(name,)])
 
 
 async def add_link(connection: AsyncConnection, name: str, digest: str, ends_at: int, now: int) -> None:

@@ -10,9 +10,10 @@ from cloud.hours.rules import CITY
 from cloud.people import accounts, sessions
 from cloud.people.accounts import Account, Holder
 from cloud.people.inviting import new_link
+from cloud.people.opening import open_session
 from cloud.people.passwords import Passwords
-from cloud.people.rules import FIRST_LINK_MS, LONGEST_MS, Person, locked_until, person_of, weak
-from cloud.people.secret import digest, fresh
+from cloud.people.rules import FIRST_LINK_MS, Person, locked_until, person_of, weak
+from cloud.people.secret import digest
 from cloud.people.visitors import Visitor, Visitors
 from contract.errors import SettingsError
 
@@ -145,10 +146,7 @@ class Entry:
             await changes.note(connection, self._now(), "system", "lock-out", account.name, account.place, until=until)
 
     async def _open(self, connection: AsyncConnection, person: Person, what: str) -> str:
-        secret, now = fresh(self._random_bits), self._now()
-        await sessions.begin(connection, digest(secret), person.name, fresh(self._random_bits), now, now + LONGEST_MS)
-        await changes.note(connection, now, person.name, what, person.name, person.place)
-        return secret
+        return await open_session(connection, person, what, now=self._now(), random_bits=self._random_bits)
 
 
 def _may_begin(name: str, called: str) -> bool:

@@ -24,7 +24,7 @@ class Pages:
     """The pages, by what an administrator works with."""
 
     def __init__(self, office: Office) -> None:
-        self._database, self._visitors, self._screens, self._shown, self._now, self._random_bits = office
+        self._database, self._visitors, self._screens, self._shown, self._now, self._random_bits, _ = office
 
     def router(self) -> APIRouter:
         """Return the routes."""

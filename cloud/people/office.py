@@ -9,7 +9,10 @@ from cloud.people.visitors import Visitors
 
 
 class Office(NamedTuple):
-    """`shown` writes a moment (ms), `now` is the city's time, `random_bits(n)` gives n random bits."""
+    """`shown` writes a moment (ms), `now` is the city's time, `random_bits(n)` gives n random bits.
+
+    `label`: what the identity provider is called, empty where the settings do not say; None where there is none.
+    """
 
     database: Database
     visitors: Visitors
@@ -17,3 +20,4 @@ class Office(NamedTuple):
     shown: Callable[[int], str]
     now: Callable[[], int]
     random_bits: Callable[[int], int]
+    label: str | None

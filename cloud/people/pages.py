@@ -10,6 +10,7 @@ from cloud.console.screens import Screens
 from cloud.door.allowances import Allowances
 from cloud.door.asker import visitor_of
 from cloud.door.door import SESSION, set_cookie
+from cloud.oidc.rules import word_of
 from cloud.people.entry import Barred, Entry
 from cloud.people.rules import LONGEST_MS
 
@@ -21,10 +22,13 @@ Text = Annotated[str, Form(max_length=300)]
 
 
 class Pages:
-    """`monotonic` counts seconds."""
+    """`label`: what the identity provider is called (`Office`). `monotonic` counts seconds."""
 
-    def __init__(self, entry: Entry, screens: Screens, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, entry: Entry, screens: Screens, *, monotonic: Callable[[], float], label: str | None = None
+    ) -> None:
         self._entry = entry
+        self._label = label
         self._screens = screens
         self._allowed = Allowances(monotonic, burst=BURST, every_s=EVERY_S)
 
@@ -44,9 +48,9 @@ class Pages:
         visitor = visitor_of(request)
         return RedirectResponse("/wall" if visitor is not None and visitor.csrf is None else HOME, 303)
 
-    async def login(self, request: Request, next: str = HOME) -> Response:  # noqa: A002  (the word in the address)
-        """Ask for name and password."""
-        return self._login_page(request, own(next))
+    async def login(self, request: Request, next: str = HOME, said: str = "") -> Response:  # noqa: A002  (the word in the address)
+        """Ask for name and password; `said`: with what somebody is back from the identity provider."""
+        return self._login_page(request, own(next), word=word_of(said))
 
     async def come_in(
         self,
@@ -73,10 +77,10 @@ class Pages:
         answer.delete_cookie(SESSION, path="/")
         return answer
 
-    async def welcome(self, request: Request, link: str = "") -> Response:
-        """Ask whoever has a one-time link for a password of their own."""
+    async def welcome(self, request: Request, link: str = "", said: str = "") -> Response:
+        """Ask whoever has a one-time link for a password of their own; `said` as at the login."""
         owner = await self._entry.linked(link)
-        return self._link_page(request, owner, link, "link.over" if owner is None else "")
+        return self._link_page(request, owner, link, "link.over" if owner is None else word_of(said))
 
     async def set_password(
         self,
@@ -104,18 +108,28 @@ class Pages:
     def _login_page(
         self, request: Request, target: str, *, name: str = "", word: str = "", status: int = 200
     ) -> Response:
-        return self._screens.page(request, "login.html", status=status, next=target, name=name, word=word)
+        facts = {"next": target, "name": name, "word": word, "label": self._label}
+        return self._screens.page(request, "login.html", status=status, **facts)
 
     def _link_page(
         self, request: Request, owner: str | None, link: str, word: str, *, name: str = "", called: str = ""
     ) -> Response:
-        facts = {"owner": owner, "link": link, "word": word, "name": name, "called": called}
+        facts = {
+            "owner": owner,
+            "link": link,
+            "word": word,
+            "name": name,
+            "called": called,
+            "label": self._label,
+        }
         return self._screens.page(request, "welcome.html", status=400 if word else 200, **facts)
 
 
 def own(target: str) -> str:
     """Return `target` where it is a page of the city's own; a link must not lead a person elsewhere after the login."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else HOME
+    # Browsers leave out what is not printable, and then find two slashes where there were none.
+    inner = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if inner else HOME
 
 
 def _opened(request: Request, secret: str, target: str) -> Response:

@@ -56,7 +56,7 @@ FLAGS = [
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 HD = (1920, 1080)
 TOWNSHIP = "371721121"

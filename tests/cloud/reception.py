@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -27,7 +28,7 @@ from cloud.people.inviting import invite
 from cloud.people.rules import Person, Role
 from cloud.people.secret import digest
 from cloud.people.tokens import TokenForm, put
-from cloud.settings import Http, NoticesSettings, Settings
+from cloud.settings import Http, NoticesSettings, OidcSettings, Settings
 from contract.signing import Signer
 from tests.cloud.where import Where
 from transport.broker import Broker
@@ -121,9 +122,17 @@ def key_of(role: Role) -> str:
 
 @asynccontextmanager
 async def open_stage(
-    where: Where, broker: Broker = NOWHERE, *, notices: NoticesSettings | None = None, now: int = NOW
+    where: Where,
+    broker: Broker = NOWHERE,
+    *,
+    notices: NoticesSettings | None = None,
+    oidc: OidcSettings | None = None,
+    now: int = NOW,
 ) -> AsyncIterator[Stage]:
-    """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself."""
+    """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself.
+
+    With `oidc` it is where that says that browsers come back to.
+    """
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
         forms = [TokenForm(f"{role}-key", role, digest(key_of(role)), OWN.get(role, "city")) for role in roles]
@@ -134,20 +143,23 @@ async def open_stage(
         if notices is not None:
             # The machine's clock since its boot is turned with the city's, which would call it stepped.
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
-        async with _running(stage, broker, notices or NoticesSettings(), trusted=notices is not None):
+        async with _running(stage, broker, notices or NoticesSettings(), oidc, trusted=notices is not None):
             yield stage
 
 
 @asynccontextmanager
-async def _running(stage: Stage, broker: Broker, notices: NoticesSettings, *, trusted: bool) -> AsyncIterator[None]:
+async def _running(
+    stage: Stage, broker: Broker, notices: NoticesSettings, oidc: OidcSettings | None, *, trusted: bool
+) -> AsyncIterator[None]:
     city = City(
         Settings(
             stage.where.database,
             "",
             broker,
-            Http(port=0),
+            Http(port=0 if oidc is None else urlsplit(oidc.site).port or 0),
             clock="trusted" if trusted else "kernel",
             notices=notices,
+            oidc=oidc,
             attachments=str(stage.attachments),
             contacts=str(stage.contacts),
         ),

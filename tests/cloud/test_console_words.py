@@ -15,6 +15,7 @@ from cloud.console.words import Words
 from cloud.health.rules import State
 from cloud.hours.rules import Kind as DayKind
 from cloud.hours.rules import Published
+from cloud.oidc.rules import Said
 from cloud.people.rules import ROLES
 from cloud.updates.rules import Act
 from cloud.updates.rules import State as Progress
@@ -38,6 +39,7 @@ CODES = {
     "act": get_args(Act),
     "member": ("later", "waiting", "missing", "taken", "excused"),
     "alert": ALERT_STATES,
+    "returned": get_args(Said),
     "table": (
         "window", "node", "office", "person", "office_window", "duty", "office_closure", "office_hours", "special_day",
     ),
@@ -85,7 +87,7 @@ def test_every_code_has_its_word() -> None:
 
 
 def test_every_change_that_is_written_down_has_its_word() -> None:
-    deeds = "come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish|read"
+    deeds = "bind|unbind|come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish|read"
     noted = set()
     for file in CLOUD.glob("**/*.py"):
         noted |= set(re.findall(rf'"((?:{deeds})-[a-z-]+)"', file.read_text("utf-8")))

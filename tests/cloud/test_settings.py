@@ -44,6 +44,24 @@ def test_a_database_url_is_left_alone_and_its_password_file_is_beside_the_settin
     assert read(written(tmp_path, GOOD)).database_password_file is None
 
 
+OIDC = (
+    '[oidc]\nissuer = "https://id.example"\nclient_id = "manyi"\nclient_secret_file = "oidc.secret"\n'
+    'site = "https://city.example"\n'
+)
+
+
+def test_an_identity_provider_is_asked_by_https_or_on_this_machine(tmp_path: Path) -> None:
+    oidc = read(written(tmp_path, GOOD + OIDC)).oidc
+    assert oidc is not None
+    assert (oidc.issuer, oidc.client_secret_file, oidc.label) == (
+        "https://id.example",
+        str(tmp_path / "oidc.secret"),
+        "",
+    )
+    assert read(written(tmp_path, GOOD)).oidc is None
+    assert read(written(tmp_path, GOOD + OIDC.replace("https://id.example", "http://localhost:9000"))).oidc is not None
+
+
 HOOK = '[[notices.webhooks]]\nname = "oa"\nurl = "{url}"\nsecret_file = "oa.secret"\n'
 MAIL = '[notices.mail]\nhost = "mail.example"\nsender = "manyi@city.example"\n'
 
@@ -52,6 +70,12 @@ MAIL = '[notices.mail]\nhost = "mail.example"\nsender = "manyi@city.example"\n'
     ("text", "told"),
     [
         (GOOD + '[http]\nhost = "0.0.0.0"\n', "http.host"),
+        (GOOD + OIDC.replace("https://id", "http://id"), "oidc.issuer: only https"),
+        (GOOD + OIDC.replace("https://city", "http://city"), "oidc.site: only https"),
+        (GOOD + OIDC.replace("city.example", "city.example/console"), "site"),
+        (GOOD + OIDC.replace("id.example", "a@id.example"), "issuer"),
+        (GOOD + OIDC.replace("id.example", "[id.example"), "oidc.issuer"),
+        (GOOD + OIDC.replace('client_id = "manyi"\n', ""), "client_id"),
         (GOOD + "[http]\nport = 70000\n", "http.port"),
         ('zone = "Asia/Heze"\n' + GOOD, "zone"),
         ('zone = "../../etc/passwd"\n' + GOOD, "zone"),
