@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from cloud.alerts import routes as alerts
+from cloud.appeals import routes as appeals
 from cloud.board.picture import Diff, Picture, Tick
 from cloud.cases import routes as cases
 from cloud.contacts import routes as contacts
@@ -56,6 +57,7 @@ STRUCTS = (
     *cases.ANSWERS,
     *contacts.ANSWERS,
     *alerts.ANSWERS,
+    *appeals.ANSWERS,
 )
 
 

@@ -11,6 +11,10 @@ from prometheus_client.metrics_core import Metric
 from cloud.alerts import pages as alerts_pages
 from cloud.alerts import routes as alerts_routes
 from cloud.alerts.desk import AlertDesk
+from cloud.appeals import pages as appeals_pages
+from cloud.appeals import routes as appeals_routes
+from cloud.appeals.desk import AppealDesk
+from cloud.appeals.outlook import Looker
 from cloud.attachments import pages as attachments_pages
 from cloud.attachments import store as attachments_store
 from cloud.attachments.folder import Folder
@@ -49,6 +53,8 @@ from cloud.orphans import Orphans
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
+from cloud.reports import pages as reports_pages
+from cloud.reports.editions import Editions
 from cloud.rota import pages as rota
 from cloud.seals import pages as seals
 from cloud.search import pages as search_pages
@@ -98,13 +104,27 @@ class Desks:
         answering = AlertDesk(database, now=now)
         alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)
         reception.rooms["alert"] = alerts.where
+        editions = Editions()
+        reports = reports_pages.Pages(database.reader, editions, screens, registry=registry, calendar=calendar, now=now)
+        hearing = AppealDesk(database, now=now)
+        appeals = appeals_pages.Pages(
+            database.reader, hearing, reports, screens, registry=registry, calendar=calendar, now=now
+        )
+        reception.rooms["appeal"] = appeals.where
         changing = Changing(database, now=now)
         closures = hours_pages.Pages(
             database.reader, changing, screens, registry=registry, offices=offices, calendar=calendar, now=now
         )
         seats = Seats(database, registry=registry, calendar=calendar, now=now)
         front = console.Pages(
-            database.reader, screens, seats, registry=registry, calendar=calendar, now=now, year=closures.year
+            database.reader,
+            screens,
+            seats,
+            Looker(database.reader, editions, now=now),
+            registry=registry,
+            calendar=calendar,
+            now=now,
+            year=closures.year,
         )
         duties = staffing_pages.Pages(
             database.reader, seats, screens, front.shown, registry=registry, calendar=calendar, now=now
@@ -140,6 +160,9 @@ class Desks:
             contacts_routes.router(contacts_desk),
             alerts.router(),
             alerts_routes.router(database.reader, answering),
+            appeals.router(),
+            appeals_routes.router(database.reader, hearing),
+            reports.router(),
             rota.Pages(database, screens, registry=registry, calendar=calendar, now=now).router(),
             notices.router(database, screens, shown=calendar.shown, now=now),
             devices_pages.router(devices, screens, registry=registry, shown=calendar.shown, now=now),

@@ -48,6 +48,8 @@ CONSOLE = {
     "alert": "alerts/1",
     "account": "people/wang",
     "search": "search?q=37172",
+    "reports": "reports",
+    "appeals": "reports/appeals",
 }
 PASSWORD = "a sentence is fine"  # noqa: S105  (of the administrator of a demo)
 _WALL = re.compile(r"the wall: (?P<address>http://[^/]+)/wall\?key=(?P<key>\S+)")

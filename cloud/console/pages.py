@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cloud.appeals.outlook import Looker
 from cloud.assets import serve
 from cloud.calendar import Calendar
 from cloud.cases.case import ENDS, STATES
@@ -19,7 +20,8 @@ from cloud.staffing.seats import Seats
 class Pages:
     """`registry` names places, `now` is the city's time in ms.
 
-    `year` gives the year whose holidays nobody knows to whoever can do something about it, `seats` who sits where.
+    `year` gives the year whose holidays nobody knows to whoever can do something about it, `seats` who sits where,
+    `appeals` how those of a place stand.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class Pages:
         reader: AsyncEngine,
         screens: Screens,
         seats: Seats,
+        appeals: Looker,
         *,
         registry: Callable[[], Registry],
         calendar: Calendar,
@@ -36,6 +39,7 @@ class Pages:
         self._reader = reader
         self._screens = screens
         self._seats = seats
+        self._appeals = appeals
         self._registry = registry
         self._calendar = calendar
         self._now = now
@@ -65,5 +69,6 @@ class Pages:
             states=[state for state in STATES if state not in ENDS],
             refused=refused,
             year=self._year(person),
+            outlook=await self._appeals.of(person),
             seat=await self._seats.at(person) if person.role == "clerk" else None,
         )

@@ -37,6 +37,7 @@ _MENU = (
     Entry("/alerts", "menu.alerts", "a"),
     Entry("/windows", "menu.windows", "b"),
     Entry("/heat", "menu.heat", "h"),
+    Entry("/reports", "menu.reports", "r"),
     Entry("/duties", "menu.duties", "u"),
     Entry("/rota", "menu.rota", "t"),
     Entry("/closures", "menu.closures", "o"),

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.appeals import store as appeals
 from cloud.database import Database, fetch, unavailable
 from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry, enter
 from cloud.reports import store
-from cloud.reports.rules import due
+from cloud.reports.rules import check_decided, due
 from contract.errors import SettingsError
 from contract.signing import Signer
 from proof.edition import Published, edition_of, encoded, number_after, opened
@@ -55,7 +56,13 @@ async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, 
         async with database.reader.connect() as connection:
             before = await store.of_period(connection, wish.span.name)
             stage, until = due(
-                before, wish.span, behind=bounds.behind, now=at, final=wish.final, appeal_days=wish.appeal_days
+                before,
+                wish.span,
+                behind=bounds.behind,
+                now=at,
+                final=wish.final,
+                appeal_days=wish.appeal_days,
+                undecided=await appeals.undecided(connection, wish.span.name),
             )
             ((position,),) = await fetch(connection, HEAD)
             counts, taken = await _counts(connection, wish.span, bounds)
@@ -67,6 +74,10 @@ async def publish(database: Database, signer: Signer, wish: Wish, *, zone: str, 
     raw = signer.entry(encoded(made))
     with unavailable():
         async with database.writer.begin() as connection:
+            # From here on nobody files; whoever did since we looked is waited for.
+            await appeals.hold(connection)
+            if stage == "final":
+                check_decided(made.period, await appeals.undecided(connection, made.period))
             await enter(connection, Entry("report", "", made.period, made.number, made.number, at, "", raw))
     return opened(raw), report
 

@@ -12,6 +12,8 @@ from proof.edition import Published, written
 from proof.report import Stage
 
 _MOST = 1 << 53
+PeriodName = Annotated[str, Path(pattern=r"^[0-9HQW-]{4,10}$", description="2026Q4, 2026-11, ...")]
+Number = Annotated[int, Path(ge=1, le=_MOST, description="Which edition")]
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -61,10 +63,7 @@ def router(reader: AsyncEngine) -> APIRouter:
         },
         response_class=Response,
     )
-    async def one_of_them(
-        period: Annotated[str, Path(pattern=r"^[0-9HQW-]{4,10}$", description="2026Q4, 2026-11, ...")],
-        number: Annotated[int, Path(ge=1, le=_MOST, description="Which edition")],
-    ) -> Response:
+    async def one_of_them(period: PeriodName, number: Number) -> Response:
         """Return one edition as a text to keep: `manyi verify` reads it."""
         async with reader.connect() as connection:
             found = await store.numbered(connection, period, number)

@@ -2,12 +2,14 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.database import fetch
+from cloud.database import fetch, fetch_value
 from proof.edition import Published, opened
 
 # By the index `ledger_entry_reports`; such an entry's epoch is the period, its numbers are the edition's.
 OF_PERIOD = "SELECT raw FROM ledger_entry WHERE kind = 'report' AND epoch = :period ORDER BY first DESC LIMIT 1"
 NUMBERED = "SELECT raw FROM ledger_entry WHERE kind = 'report' AND epoch = :period AND first = :number"
+NEWEST = "SELECT max(first) FROM ledger_entry WHERE kind = 'report' AND epoch = :period"
+WHICH = "SELECT epoch, first FROM ledger_entry WHERE kind = 'report' ORDER BY epoch DESC, first DESC LIMIT :limit"
 ALL = "SELECT raw FROM ledger_entry WHERE kind = 'report' ORDER BY epoch DESC, first DESC LIMIT :limit"
 
 
@@ -26,3 +28,13 @@ async def numbered(connection: AsyncConnection, period: str, number: int) -> Pub
 async def newest(connection: AsyncConnection, count: int) -> list[Published]:
     """Up to `count` editions, those of the latest period first."""
     return [opened(bytes(raw)) for (raw,) in await fetch(connection, ALL, (count,))]
+
+
+async def newest_number(connection: AsyncConnection, period: str) -> int:
+    """The number of the newest edition of `period`; 0: there is none."""
+    return int(await fetch_value(connection, NEWEST, (period,)) or 0)
+
+
+async def which(connection: AsyncConnection, count: int) -> list[tuple[str, int]]:
+    """The period and number of up to `count` editions."""
+    return [(period, int(number)) for period, number in await fetch(connection, WHICH, (count,))]

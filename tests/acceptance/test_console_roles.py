@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
+from cloud.appeals.appeal import Wish
+from cloud.appeals.desk import AppealDesk
 from cloud.console.screens import menu_of
 from cloud.door.rules import TABLE
 from cloud.people.rules import ROLES, Person, Role
@@ -13,6 +15,8 @@ from cloud.people.visitors import Visitor
 from contract.signing import Signer
 from tests.acceptance.desks import desk, fresh, keys
 from tests.acceptance.test_console import RULES
+from tests.cloud.editions import AFTER, published
+from tests.cloud.furnished import TODAY
 from tests.cloud.reception import OWN, key_of, open_stage
 from tests.cloud.where import InFile
 
@@ -36,6 +40,8 @@ DETAILS = {
     "/devices/{node}": f"/devices/{NODE}",
     "/windows/{node}/{window}": f"/windows/{NODE}/01",
     "/people/{name}": "/people/wang",
+    "/reports/{period}/{number}": f"/reports/{TODAY}/1",
+    "/reports/appeals/{number}": "/reports/appeals/1",
 }
 # No pages to look at: streams, files to take away, a wall's, and those of one's coming.
 OTHERS = {"/", "/login", "/welcome", "/cases/stream", "/wall", "/far", "/health", "/metrics", "/openapi.json"}
@@ -50,7 +56,13 @@ def pages() -> set[str]:
 
 @pytest.fixture
 async def where(tmp_path: Path) -> InFile:
-    return await fresh(tmp_path, REGISTRATION)
+    """A city with an edition, and an appeal against it."""
+    made = await fresh(tmp_path, REGISTRATION)
+    await published(made)
+    async with await made.open() as database:
+        wish = Wish(TODAY, 1, f"{NODE}/01", "other", "为什么是这个数")
+        await AppealDesk(database, now=lambda: AFTER).file(wish, "li")
+    return made
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "wall"])

@@ -8,6 +8,10 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from cloud.appeals import store
+from cloud.appeals.appeal import Appeal, Wish
+from cloud.appeals.rules import acted, filed
+from cloud.database import open_database
 from tests.cli.test_db import settings
 from tests.proof.ledgers import TOWNSHIP, whole
 from transport import boot
@@ -31,8 +35,18 @@ def config(tmp_path: Path, errand: asyncio.Runner, monkeypatch: pytest.MonkeyPat
     return made
 
 
+async def put(file: Path, appeal: Appeal, after: Appeal | None = None) -> None:
+    """Write `appeal` down, or that it has become what it is `after`."""
+    async with await open_database(str(file)) as database, database.writer.begin() as connection:
+        if after is None:
+            await store.hold(connection)
+            await store.put(connection, appeal)
+        else:
+            await store.change(connection, appeal, after)
+
+
 def test_a_period_is_published_for_appeals_and_then_for_good(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Path, tmp_path: Path, errand: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores, out = tmp_path / "scores.csv", tmp_path / "report.xlsx"
     scores.write_text(f"code,score\n{TOWNSHIP},90\n", encoding="utf-8")
@@ -50,6 +64,12 @@ def test_a_period_is_published_for_appeals_and_then_for_good(
     assert (early.exit_code, early.stdout) == (2, "")
     assert "edition 1 may be appealed against for 2 more days" in early.stderr
     monkeypatch.setattr(boot, "wall_ms", lambda: NOON + 2 * DAY_MS)
+    appeal = filed(1, Wish("2026-11-22", 1, TOWNSHIP, "other", "why is that so"), "li", NOON)
+    errand.run(put(tmp_path / "city.db", appeal))
+    waiting = manyi(*asked, "--final")
+    assert (waiting.exit_code, waiting.stdout) == (2, "")
+    assert "2026-11-22: 1 appeal is undecided: decide them on the page /reports/appeals first" in waiting.stderr
+    errand.run(put(tmp_path / "city.db", appeal, acted(appeal, "refuse", "it follows", "wang", NOON)))
     last = manyi(*asked, "--final", "--language", "en")
     assert last.stdout.startswith("edition 2 of 2026-11-22 is published, final: ")
     assert str(load_workbook(out).worksheets[0]["A2"].value).endswith("ledger up to position 6; edition 2, final")

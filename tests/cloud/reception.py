@@ -14,6 +14,9 @@ import httpx
 
 from cloud.alerts import store as alerts
 from cloud.alerts.rules import of_case
+from cloud.appeals import store as appeals
+from cloud.appeals.appeal import Wish
+from cloud.appeals.rules import filed
 from cloud.calendar import Calendar
 from cloud.cases import policy
 from cloud.cases import store as cases
@@ -108,6 +111,14 @@ class Stage:
                 await cases.put_ratings(connection, [(rating, number)])
                 if alerted:
                     await alerts.put(connection, [of_case(number, number, 1, window, "township", self.now)])
+
+    async def appeal(self, *units: str) -> None:
+        """File an appeal against the line of each of `units`, numbered from 1, whatever was published."""
+        async with await self.where.open() as database, database.writer.begin() as connection:
+            for number, unit in enumerate(units, start=1):
+                wish = Wish("2026Q3", 1, unit, "other", "why is that so")
+                await appeals.hold(connection)
+                await appeals.put(connection, filed(number, wish, "test", self.now))
 
     async def come_in(self, browser: httpx.AsyncClient, name: str, role: Role) -> None:
         """Make an account and come in by its link."""

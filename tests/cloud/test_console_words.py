@@ -9,6 +9,9 @@ import pytest
 
 from cloud.alerts.alert import ACTIONS
 from cloud.alerts.alert import STATES as ALERT_STATES
+from cloud.appeals.appeal import DEEDS as APPEAL_DEEDS
+from cloud.appeals.appeal import KINDS as GROUNDS
+from cloud.appeals.appeal import STATES as APPEAL_STATES
 from cloud.cases.case import LEVELS, STATES, Deed
 from cloud.configs.rules import Standing
 from cloud.console.words import Words
@@ -17,6 +20,8 @@ from cloud.hours.rules import Kind as DayKind
 from cloud.hours.rules import Published
 from cloud.oidc.rules import Said
 from cloud.people.rules import ROLES
+from cloud.reports.lines import ORDERS
+from cloud.reports.pages import KINDS_SHOWN
 from cloud.updates.rules import Act
 from cloud.updates.rules import State as Progress
 from contract.config import WindowPins
@@ -40,6 +45,10 @@ CODES = {
     "member": ("later", "waiting", "missing", "taken", "excused"),
     "alert": ALERT_STATES,
     "returned": get_args(Said),
+    "appeal": APPEAL_STATES,
+    "ground": GROUNDS,
+    "order": ORDERS,
+    "unit": KINDS_SHOWN,
     "table": (
         "window", "node", "office", "person", "office_window", "duty", "office_closure", "office_hours", "special_day",
     ),
@@ -49,6 +58,9 @@ CODES = {
 # Others of a section that has other words, too.
 PARTS = {
     "alerts.": ACTIONS,
+    "appeals.": APPEAL_DEEDS,
+    "appeals.say_": APPEAL_DEEDS,
+    "reports.": ("appeal", "final", "over"),
     "alerts.did_": ("raise", "tell", "nobody", *ACTIONS),
     "alerts.case_": LEVELS,
     "rota.": ("a", "b"),
@@ -61,7 +73,7 @@ PUT_TOGETHER = (
     "cases.which_", "cases.refused_", "contacts.refused_", "contacts.hint_",
     "imports.kind_", "imports.is_", "closures.coming", "closures.present",
     "closures.past", "duties.coming", "duties.present", "duties.past",
-    "configs.refused_", "updates.refused_", "heat.day",
+    "configs.refused_", "appeals.refused_", "updates.refused_", "heat.day",
 )  # fmt: skip
 
 
@@ -88,6 +100,7 @@ def test_every_code_has_its_word() -> None:
 
 def test_every_change_that_is_written_down_has_its_word() -> None:
     deeds = "bind|unbind|come|set|lock|make|change|end|resume|add|put|send|roll|start|advance|stop|go|finish|read"
+    deeds += "|file|grant|refuse|withdraw"
     noted = set()
     for file in CLOUD.glob("**/*.py"):
         noted |= set(re.findall(rf'"((?:{deeds})-[a-z-]+)"', file.read_text("utf-8")))

@@ -82,6 +82,7 @@ async def everywhere(
 async def test_every_route_is_open_to_whom_the_table_says_and_to_nobody_else(in_file: Stage, role: Role) -> None:
     person = Person("x", role, OWN.get(role, "city"))
     await in_file.open_cases(f"{NODE}/01", f"{FOREIGN}-a1/01")
+    await in_file.appeal(f"{NODE}/01", f"{FOREIGN}-a1/01")
     async with in_file.program(role) as known, in_file.program(role) as stranger:
         del stranger.headers["Authorization"]
         for (method, path), rule in TABLE.items():

@@ -1,0 +1,1 @@
+"""Appeals against lines of published reports: who files one, and who hears it."""
