@@ -7,6 +7,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.alerts.tables
+import cloud.appeals.tables
 import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
@@ -20,6 +21,7 @@ import cloud.judgements.tables
 import cloud.ledger.tables
 import cloud.misuse.tables
 import cloud.notices.tables
+import cloud.oidc.tables
 import cloud.people.tables
 import cloud.quarantine.tables
 import cloud.registry.tables

@@ -12,6 +12,7 @@ import pytest
 from cloud.alerts import store as alerts
 from cloud.alerts.alert import Figures
 from cloud.alerts.rules import of_case, of_rate
+from cloud.appeals import store as appeals
 from cloud.cases import store as cases
 from cloud.cases.case import Rating
 from cloud.cases.rules import opened
@@ -104,6 +105,12 @@ async def city(desk: Desk) -> Desk:
         await write(connection, misuse.KEEP, [("n", "2026-11-21", 3, b"\x80")])
         await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
         await write(connection, "INSERT INTO case_cursor VALUES (1, 3)")
+        await write(connection, "INSERT INTO bound_subject VALUES ('li', 'https://id.example', 'a-1', 1)")
+        await write(connection, "INSERT INTO oidc_trip VALUES ('d', 'enter', '', '/desk', 9)")
+        await write(connection, "INSERT INTO appeal_head VALUES (1, 1)")
+        await write(
+            connection, appeals.PUT, [(1, "2026Q3", 1, "371721", "misuse", "不对", "li", 5, "filed", "", None, None, 1)]
+        )
         await write(connection, "INSERT INTO case_news VALUES (1, 3)")
         case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
         await cases.put(connection, [(case, step)])
