@@ -80,11 +80,28 @@ def target(request: pytest.FixtureRequest, where: Where, tmp_path: Path) -> Plac
     return empty(request, "sqlite" if isinstance(where, OnServer) else "postgresql", tmp_path)
 
 
+# What no room has a hand for.
+ROWS = (
+    "INSERT INTO series_cursor VALUES (1, 3)",
+    "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')",
+    "INSERT INTO skewed_clock (node, off_ms, since, seen) VALUES ('n', 5000, 1, 2)",
+    "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')",
+    "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')",
+    "INSERT INTO case_cursor VALUES (1, 3)",
+    "INSERT INTO bound_subject VALUES ('li', 'https://id.example', 'a-1', 1)",
+    "INSERT INTO oidc_trip VALUES ('d', 'enter', '', '/desk', 9)",
+    "INSERT INTO appeal_head VALUES (1, 1)",
+    "INSERT INTO case_news VALUES (1, 3)",
+)
+
+
 @pytest.fixture
 async def city(desk: Desk) -> Desk:
     """A city with something in every table that a city fills."""
     await registry.seed_places(desk.database.writer)
     async with desk.database.writer.begin() as connection:
+        for row in ROWS:
+            await write(connection, row)
         await write(connection, registry.PUT_WINDOW, [(f"{NODE}/01", 0, None), (f"{NODE}/02", 5, 9)])
         await write(connection, registry.ADD_NODE, [(NODE, "node", TOWNSHIP, "k" * 43, 0)])
         await write(connection, configs.ADD, [(NODE, 7, NOW, "registration", "", '{"say":"满意"}')])
@@ -97,21 +114,11 @@ async def city(desk: Desk) -> Desk:
         await sessions.begin(connection, "d" * 64, "li", "word", NOW, NOW + 1)
         await tokens.put(connection, [TokenForm("wall-1", "wall", "e" * 64)], NOW)
         await registry.raise_version(connection, NOW)
-        await write(connection, "INSERT INTO series_cursor VALUES (1, 3)")
-        await write(connection, "INSERT INTO series_reject (at, line, reason) VALUES (1, 'x', '坏')")
-        await write(connection, "INSERT INTO skewed_clock (node, off_ms, since, seen) VALUES ('n', 5000, 1, 2)")
-        await write(connection, "INSERT INTO misuse_cursor VALUES (1, 3, '2026-11-21', '1 Asia/Shanghai')")
-        await write(connection, "INSERT INTO misuse_node VALUES ('n', '2026-11-22', 'b')")
         await write(connection, misuse.KEEP, [("n", "2026-11-21", 3, b"\x80")])
         await write(connection, misuse.FLAG, [("n", "2026-11-21", "double", "n/1", 5, 6, "v", 1, "[]", "{}")])
-        await write(connection, "INSERT INTO case_cursor VALUES (1, 3)")
-        await write(connection, "INSERT INTO bound_subject VALUES ('li', 'https://id.example', 'a-1', 1)")
-        await write(connection, "INSERT INTO oidc_trip VALUES ('d', 'enter', '', '/desk', 9)")
-        await write(connection, "INSERT INTO appeal_head VALUES (1, 1)")
         await write(
             connection, appeals.PUT, [(1, "2026Q3", 1, "371721", "misuse", "不对", "li", 5, "filed", "", None, None, 1)]
         )
-        await write(connection, "INSERT INTO case_news VALUES (1, 3)")
         case, step = opened(1, f"{NODE}/01", NOW - 5, NOW, TERMS)
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
