@@ -19,11 +19,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
 
-# Three at a time on two cores: what takes longest are real brokers and servers that are waited for. In the order of the
-# folders, which begins with these; ordered by their number of tests the long ones came last, and one worker was left.
+# Three at a time on two cores: what takes longest are real brokers and servers that are waited for.
 test: .venv/.dev
 	@.ci/system
-	@.venv/bin/pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=30 $(ARGS)
+	@.venv/bin/pytest -n 3 --dist loadscope --durations=30 $(ARGS)
 
 model: .venv/.dev
 	.venv/bin/pytest tests/model --hypothesis-profile=thorough $(ARGS)

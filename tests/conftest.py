@@ -24,19 +24,25 @@ settings.load_profile("unhurried")
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """How `-n 2` shares tests out: one worker opens city after city, the other has all the rest, and the faults.
+    """How `-n 3` shares tests out: one worker opens city after city, one looks at pages in a browser, one has the rest.
 
-    Two cities would starve each other of two cores for twenty minutes; what is left over goes to whoever is free.
+    Two large cities would starve each other of two cores for twenty minutes; what is left over goes to whoever is free,
+    and the faults come last.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         return _share(nodeid) or nodeid
 
 
+_PAGES = ("tests/acceptance/test_console", "tests/acceptance/test_wall")
+
+
 def _share(nodeid: str) -> str:
     """Return which tests `nodeid` must be one after the other with, "" for none."""
     if nodeid.startswith("tests/acceptance/test_faults.py"):
         return "faults"
+    if nodeid.startswith(_PAGES):
+        return "pages"
     return "cities" if nodeid.startswith("tests/acceptance/") else ""
 
 
@@ -46,8 +52,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:  # n
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The cities come first, since they take longest, and the faults last."""
-    items.sort(key=lambda item: ("cities", "", "faults").index(_share(item.nodeid)))
+    """The cities and pages come first, since they take longest, and the faults last."""
+    items.sort(key=lambda item: ("cities", "pages", "", "faults").index(_share(item.nodeid)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
