@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Self
 
 from sqlalchemy import URL, MetaData, make_url, text
@@ -285,11 +286,14 @@ def _told(bad: BaseException) -> str:
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
 def having(part: str) -> str:
     """Return the pattern of what has `part` in it, for `lower(...) LIKE ... ESCAPE '!'`: both databases take it alike.
 
-    What SQL takes for a wildcard is taken as it is written.
+    What SQL takes for a wildcard is taken as it is written. `lower` makes small letters of the English ones alone.
     """
     for special in "!%_":
         part = part.replace(special, f"!{special}")
-    return f"%{part.lower()}%"
+    return f"%{part.translate(_SMALL)}%"

@@ -39,9 +39,10 @@ class AppealDesk:
                 appeal = filed(last + 1, wish, by, now)
                 if (other := await store.alike(connection, appeal)) is not None:
                     raise AppealRefused("twice", f"appeal {other} is about the same, and undecided")
-                await store.put(connection, appeal)
                 about = {"period": wish.period, "edition": wish.edition, "kind": wish.kind}
+                # The log first, here and below, as all who write to both it and the news of cases.
                 await changes.note(connection, now, by, "file-appeal", str(appeal.number), wish.unit, **about)
+                await store.put(connection, appeal)
         return appeal
 
     async def act(self, number: int, deed: Deed, text: str, by: str, *, seen: int) -> Appeal:
@@ -58,8 +59,8 @@ class AppealDesk:
                 if seen != before.version:
                     raise AppealRefused("changed", f"appeal {number} was changed meanwhile: look again")
                 after = acted(before, deed, text, by, now)
-                if not await store.change(connection, before, after):
-                    raise AppealRefused("changed", f"appeal {number} was changed meanwhile: look again")
                 about = {"period": after.period, "edition": after.edition, "kind": after.kind}
                 await changes.note(connection, now, by, _NOTED[deed], str(number), after.unit, **about)
+                if not await store.change(connection, before, after):
+                    raise AppealRefused("changed", f"appeal {number} was changed meanwhile: look again")
         return after

@@ -78,17 +78,19 @@ class Screens:
         """
         language = language_of(request)
         visitor = visitor_of(request)
-        body = self._pages.get_template(template).render(
-            facts,
-            t=partial(self._words, language=language),
-            when=self._calendar.shown,
-            language=language,
-            other=_other(request, here, language),
-            path=request.url.path,
-            here=here,
-            visitor=visitor,
-            menu=[] if visitor is None else menu_of(visitor),
-        )
+        own = {
+            "t": partial(self._words, language=language),
+            "when": self._calendar.shown,
+            "language": language,
+            "other": _other(request, here, language),
+            "path": request.url.path,
+            "here": here,
+            "visitor": visitor,
+            "menu": [] if visitor is None else menu_of(visitor),
+        }
+        if taken := own.keys() & facts.keys():
+            raise ValueError(f"{template}: {sorted(taken)} are every page's own")
+        body = self._pages.get_template(template).render(own | facts)
         answer = Response(body, status, {"Cache-Control": "no-store"}, "text/html; charset=utf-8")
         if request.query_params.get("lang") == language:
             answer.set_cookie(LANGUAGE, language, max_age=_YEAR_S, path="/", httponly=True, samesite="strict")
@@ -108,7 +110,8 @@ class Screens:
         if request.query_params.get("as") == "csv":
             return self.exported(request, listing)
         export = str(request.url.include_query_params(**{"as": "csv"}).query)
-        return self.page(request, template, status=status, here=here, listing=listing, export=f"?{export}", **facts)
+        address = f"{here or ''}?{export}"
+        return self.page(request, template, status=status, here=here, listing=listing, export=address, **facts)
 
     def exported(self, request: Request, listing: Listing) -> Response:
         """Return `listing` as a CSV file, with headings in the asker's language."""

@@ -17,7 +17,6 @@ from cloud.hours.rules import CITY
 from cloud.openapi import problem
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry
-from cloud.reports import store
 from cloud.reports.editions import Editions, head_of, open_ones
 from cloud.reports.lines import ORDERS, Order, figures, line_of
 from cloud.reports.routes import Number, PeriodName
@@ -30,7 +29,7 @@ KINDS_SHOWN = tuple(kind for kind in Kind if kind not in STAFFED)
 
 
 class Pages:
-    """`editions` remembers heads, `registry` names places, `now` is the city's time in ms."""
+    """`editions` reads them, `registry` names places, `now` is the city's time in ms."""
 
     def __init__(
         self,
@@ -91,10 +90,7 @@ class Pages:
         async with self._reader.connect() as connection:
             heads = await self._editions.heads(connection)
             same = [one for one in heads if one.period == view.period]
-            told: dict[int, Edition] = {}
-            for one in same:
-                if (found := await store.numbered(connection, *one.name)) is not None:
-                    told[one.number] = found.edition
+            told = {one.number: await self._editions.whole(connection, one.name) for one in same}
         if view.number not in told:
             return problem(404, f"there is no edition {view.number} of {view.period}")
         edition, head = told[view.number], head_of(told[view.number])
@@ -111,7 +107,6 @@ class Pages:
             status=status,
             here=path,
             head=head,
-            path=path,
             tone=TONES[head.stage],
             until=until,
             unit=None if unit is None else figures(unit, edition.policy),

@@ -19,6 +19,11 @@ async def of_period(connection: AsyncConnection, period: str) -> Published | Non
     return opened(bytes(found[0][0])) if found else None
 
 
+async def raw(connection: AsyncConnection, period: str, number: int) -> bytes:
+    """Edition `number` of `period`, which there is, as it was signed."""
+    return bytes(await fetch_value(connection, NUMBERED, (period, number)))
+
+
 async def numbered(connection: AsyncConnection, period: str, number: int) -> Published | None:
     """Edition `number` of `period`, where there is one."""
     found = await fetch(connection, NUMBERED, (period, number))

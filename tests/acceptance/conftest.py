@@ -63,6 +63,8 @@ TOWNSHIP = "371721121"
 OTHERS = [code for code in township_codes() if code != TOWNSHIP]
 SETTLE_S = 0.4
 COOLDOWN_S = 0.3
+# A city that shares two cores with two others takes its time.
+START_S = 60.0
 # A node that is told to stop is done long before.
 LEAVE_S = 30.0
 
@@ -139,7 +141,7 @@ class City:
     async def start(self) -> None:
         self._cloud = self._child("cloud", "cloud", "run", "--config", str(self.premises.cloud))
         await self._cloud.start()
-        async with asyncio.timeout(15), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as client:
             while True:
                 try:
                     if (await client.get(f"{self.address}/health")).is_success:

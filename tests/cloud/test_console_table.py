@@ -11,6 +11,9 @@ from cloud.console.table import drawn
 
 COLUMNS = (Column("a.number", number=True), Column("a.text"))
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
+ATTRIBUTES = frozenset(
+    {"class", "tabindex", "role", "aria-label", "scope", "type", "form", "name", "value", "id", "rel", "href"}
+)
 texts = st.text(max_size=40) | st.sampled_from([HOSTILE, "</td></table>", "&amp;"])
 
 
@@ -51,6 +54,12 @@ def test_what_was_typed_stays_text(typed: list[tuple[str, str]], caption: str, c
     kinds = {tag for tag, _ in read.tags}
     allowed = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "a", "p", "span", "input"}
     assert kinds <= allowed
+    names = {name for _, given in read.tags for name in given}
+    assert names <= ATTRIBUTES
+    links = [given["href"] for tag, given in read.tags if tag == "a"]
+    assert links == [f"/x?{number}" for number, _ in typed] + [f"?{caption}"]
+    labels = [given["aria-label"] for tag, given in read.tags if tag in {"div", "input"}]
+    assert labels == [caption] + [word("bulk.pick", which=number) for number, _ in typed if chosen]
     seen = [cell for cell in read.cells if cell] if chosen else read.cells
     wanted = [text.replace("\r\n", "\n") for pair in typed for text in pair]
     assert seen == [text for text in wanted if text or not chosen]

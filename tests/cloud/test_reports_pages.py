@@ -118,6 +118,26 @@ async def test_an_appeal_is_filed_and_decided_on_the_pages(stage: Stage) -> None
     assert "appeal filed" in log
 
 
+async def test_what_was_refused_is_sent_again_by_the_form_that_came_back(stage: Stage) -> None:
+    short = await asked(stage, "township", f"{EDITION}/appeals?place={WINDOW}", kind="misuse", reason="短")
+    assert short.status_code == 400
+    (action,) = re.findall(r'<form method="post" action="([^"]+/appeals[^"]*)"', short.text)
+    again = await asked(stage, "township", action, kind="misuse", reason=REASON)
+    assert (again.status_code, again.headers["location"]) == (303, "/reports/appeals/1")
+    twice = await asked(stage, "township", action, kind="misuse", reason=REASON)
+    assert (twice.status_code, REASON in twice.text) == (409, True)
+    for address in re.findall(r'<form class="filter" role="search" action="([^"]+)"', twice.text) + [
+        export.replace("&amp;", "&") for export in re.findall(r'<a href="([^"]+)" download>', twice.text)
+    ]:
+        assert (await asked(stage, "township", address)).status_code == 200, address
+
+
+async def test_what_was_typed_too_late_can_still_be_read(stage: Stage) -> None:
+    stage.later(DAYS * DAY_S)
+    late = await asked(stage, "township", f"{EDITION}/appeals?place={WINDOW}", kind="misuse", reason=REASON)
+    assert (late.status_code, REASON in late.text) == (409, True)
+
+
 async def test_appeals_are_listed_for_their_place_with_state_and_age(stage: Stage) -> None:
     for unit in (WINDOW, "371721122", FAR):
         await asked(stage, "operator", f"{EDITION}/appeals?place={unit}", kind="registration", reason=REASON)
