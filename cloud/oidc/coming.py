@@ -40,7 +40,8 @@ class Coming:
             async with self._database.writer.begin() as connection:
                 name = await store.name_of(connection, subject)
                 account = None if name is None else await accounts.hold(connection, name)
-                if account is None:
+                # As it is by now: another process may have unbound it before the account was held.
+                if account is None or await store.name_of(connection, subject) != name:
                     raise Stopped("unbound")
                 if not account.is_free(self._now()):
                     raise Stopped("closed")
@@ -57,7 +58,8 @@ class Coming:
                 account = None if name is None or name == FIRST else await accounts.hold(connection, name)
                 if account is None or account.ended_at is not None:
                     raise Stopped("link")
-                await self._bind(connection, account.holder, subject, how="link")
+                again = {} if await self._bind(connection, account.holder, subject) else {"again": True}
+                await self._note(connection, account.holder, how="link", **again)
                 await accounts.drop_password(connection, account.name)
                 await sessions.end_all(connection, account.name)
                 opened = await self._open(connection, account.holder)
@@ -68,22 +70,34 @@ class Coming:
         """Bind `subject` to the account whose session has that digest. Raises `Stopped`, and `Unavailable`."""
         with unavailable():
             async with self._database.writer.begin() as connection:
-                found = await sessions.session(connection, session)
-                if found is None or not lasts(found.seen_at, found.ends_at, self._now()):
+                name = await self._comer(connection, session)
+                account = None if name is None else await accounts.hold(connection, name)
+                # As it is by now: the account or the session may have ended before the account was held.
+                if account is None or await self._comer(connection, session) != name:
                     raise Stopped("over")
-                await accounts.hold(connection, found.person.name)
-                await self._bind(connection, found.person, subject, how="session")
+                if await self._bind(connection, account.holder, subject):
+                    await self._note(connection, account.holder, how="session")
 
-    async def _bind(self, connection: AsyncConnection, person: Person, subject: Subject, *, how: str) -> None:
-        """Bind, unless just that is bound already."""
+    async def _comer(self, connection: AsyncConnection, session: str) -> str | None:
+        """Return whose session has that digest; None where it, or the account, has ended."""
+        found = await sessions.session(connection, session)
+        if found is None or not lasts(found.seen_at, found.ends_at, self._now()):
+            return None
+        return found.person.name
+
+    async def _bind(self, connection: AsyncConnection, person: Person, subject: Subject) -> bool:
+        """Bind; False where just that is bound already. Raises `Stopped` where either is bound otherwise."""
         holder = await store.name_of(connection, subject)
         if holder == person.name:
-            return
+            return False
         if holder is not None:
             raise Stopped("taken")
         if not await store.bind(connection, person.name, subject, self._now()):
             raise Stopped("other")
-        await changes.note(connection, self._now(), person.name, "bind-subject", person.name, person.place, how=how)
+        return True
+
+    async def _note(self, connection: AsyncConnection, person: Person, **how: object) -> None:
+        await changes.note(connection, self._now(), person.name, "bind-subject", person.name, person.place, **how)
 
     async def _open(self, connection: AsyncConnection, person: Person) -> str:
         return await open_session(

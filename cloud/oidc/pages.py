@@ -6,7 +6,7 @@ may be answered by nobody but the city (`form-action`).
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request, Response
@@ -28,12 +28,21 @@ from cloud.people.secret import digest
 OUT = "/login/oidc"
 BACK = "/login/oidc/back"
 ACCOUNT = "/account"
-TRIP = "manyi-trip"
+# A browser takes the second from this very host alone, over TLS: no other host of the domain can put its own in place.
+TRIP, TRIP_OVER_TLS = "manyi-trip", "__Host-manyi-trip"
 # As in an address that a browser is led to otherwise.
 _SAFE = ":/%#?=@[]!$&'()*+,;"
 _STATUS: dict[Said, int] = {"patience": 429, "away": 503, "over": 400, "link": 400}
 
 Text = Annotated[str, Form(max_length=300)]
+
+
+class _Kept(NamedTuple):
+    """How a browser keeps the secret of its trip."""
+
+    name: str
+    path: str
+    secure: bool
 
 
 class Pages:
@@ -83,12 +92,13 @@ class Pages:
             return self._stopped(request, "over", "/login")
         if not _patient(self._back, request):
             return self._stopped(request, "patience", "/login")
-        given, secret = request.query_params, request.cookies.get(TRIP, "")
+        kept = _kept(request)
+        given, secret = request.query_params, request.cookies.get(kept.name, "")
         trip = session = None
         try:
             trip = await self._trips.take(secret, given.get("state", ""))
             answer = Answer(given.get("code", ""), given.get("iss", ""), "error" in given)
-            subject = await self._trips.subject(secret, answer)
+            subject = await self._trips.subject(secret, trip, answer)
             match trip.purpose:
                 case "enter":
                     session = await self._coming.enter(subject)
@@ -102,7 +112,7 @@ class Pages:
         onward = self._onward(request, trip.target)
         if session is not None:
             set_cookie(request, onward, SESSION, session, LONGEST_MS // 1000)
-        onward.delete_cookie(TRIP, path=OUT)
+        onward.delete_cookie(kept.name, path=kept.path, secure=kept.secure)
         return onward
 
     async def _send(self, request: Request, trip: Trip, path: str, **query: str) -> Response:
@@ -117,14 +127,15 @@ class Pages:
             return self._stopped(request, stopped.said, path, **query)
         onward = self._onward(request, out.address)
         # Lax: it is to come along when the provider leads back, and for nothing else.
+        kept = _kept(request)
         onward.set_cookie(
-            TRIP,
+            kept.name,
             out.secret,
             max_age=TRIP_MS // 1000,
-            path=OUT,
+            path=kept.path,
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=kept.secure,
         )
         return onward
 
@@ -133,6 +144,10 @@ class Pages:
 
     def _onward(self, request: Request, to: str, *, status: int = 200) -> Response:
         return self._screens.page(request, "onward.html", status=status, here="/login", to=quote(to, safe=_SAFE))
+
+
+def _kept(request: Request) -> _Kept:
+    return _Kept(TRIP_OVER_TLS, "/", secure=True) if request.url.scheme == "https" else _Kept(TRIP, OUT, secure=False)
 
 
 def _patient(allowed: Allowances, request: Request) -> bool:

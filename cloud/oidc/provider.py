@@ -76,10 +76,10 @@ class Provider:
         if told != self.client.issuer:
             raise Untrue("a browser was sent back by another issuer")
 
-    async def subject(self, code: str, secret: str, now: int) -> Subject:
+    async def subject(self, code: str, secret: str, now: int, *, since: int | None) -> Subject:
         """Return whom the `code` is about that a browser brought which keeps `secret`, at `now` (ms).
 
-        Raises `Away` and `Untrue`.
+        `since`: as in `rules.subject_of`. Raises `Away` and `Untrue`.
         """
         endpoints = await self._endpoints.get()
         asked = question(endpoints, self.client, code, secret)
@@ -90,10 +90,10 @@ class Provider:
             raise Untrue(f"its token endpoint answered {status}: the code, client_id or client_secret_file is wrong")
         token = _read(token_of, raw)
         try:
-            return subject_of(token, await self._keys.get(), self.client, secret, now)
+            return subject_of(token, await self._keys.get(), self.client, secret, now, since=since)
         except Unsigned:
             # It may have other keys by now.
-            return subject_of(token, await self._keys.get(anew=True), self.client, secret, now)
+            return subject_of(token, await self._keys.get(anew=True), self.client, secret, now, since=since)
 
     async def _ask_endpoints(self) -> Endpoints:
         raw = await self._get(described_at(self.client.issuer))

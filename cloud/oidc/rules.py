@@ -24,7 +24,7 @@ from contract.errors import ManyiError
 # Why a browser is sent out: to come in, to bind by a one-time link, to bind by the session it has.
 Purpose = Literal["enter", "link", "session"]
 # Why somebody does not come in, as the screens have words for it.
-Said = Literal["over", "declined", "away", "untrue", "unbound", "closed", "taken", "other", "link", "patience"]
+Said = Literal["over", "declined", "away", "untrue", "stale", "unbound", "closed", "taken", "other", "link", "patience"]
 
 TRIP_MS = 10 * 60_000
 # Between the provider's clock and the city's.
@@ -43,6 +43,10 @@ class Untrue(ManyiError):  # noqa: N818  (it says what happened)
 
 class Unsigned(Untrue):
     """An ID token that none of the keys at hand has signed; there may be newer ones."""
+
+
+class Stale(Untrue):
+    """Whoever it is was not asked anew."""
 
 
 class Unfit(ManyiError):  # noqa: N818
@@ -144,8 +148,11 @@ def is_own(secret: str, state: str) -> bool:
 
 
 def way_out(endpoints: Endpoints, client: Client, secret: str, *, anew: bool) -> str:
-    """Return the address that a browser is sent to. `anew`: the provider shall ask who it is, whomever it knows."""
-    more = {"prompt": "login"} if anew else {}
+    """Return the address that a browser is sent to. `anew`: the provider shall ask who it is, whomever it knows.
+
+    A browser could leave that out: `max_age` has the provider say when it asked, without which nobody is bound.
+    """
+    more = {"prompt": "login", "max_age": "0"} if anew else {}
     address: str = prepare_grant_uri(
         endpoints.authorization,
         client_id=client.name,
@@ -193,10 +200,11 @@ def token_of(raw: bytes) -> str:
     return token
 
 
-def subject_of(token: str, keys: KeySet, client: Client, secret: str, now: int) -> Subject:
+def subject_of(token: str, keys: KeySet, client: Client, secret: str, now: int, *, since: int | None = None) -> Subject:
     """Return whom `token` is about, for the browser that keeps `secret`, at `now` (ms).
 
-    Raises `Unsigned` where another key may help, and `Untrue`.
+    `since` (ms): they must have been asked who they are after that. Raises `Unsigned` where another key may help,
+    `Stale`, and `Untrue`.
     """
     try:
         read = jwt.decode(token, keys, registry=_SIGNATURES)
@@ -217,7 +225,14 @@ def subject_of(token: str, keys: KeySet, client: Client, secret: str, now: int) 
     word = read.claims["sub"]
     if not 1 <= len(word) <= _LONGEST_SUBJECT or not word.isprintable():
         raise Untrue("the ID token's subject is empty, too long, or no text")
+    if since is not None and not _asked_between(read.claims.get("auth_time"), since // 1000, now // 1000):
+        raise Stale("the provider did not ask anew who somebody is, or does not say when it did (auth_time)")
     return Subject(client.issuer, word)
+
+
+def _asked_between(at: object, since: int, now: int) -> bool:
+    # To Python a truth value is a number.
+    return isinstance(at, int | float) and not isinstance(at, bool) and since - LEEWAY_S <= at <= now + LEEWAY_S
 
 
 def _object(raw: bytes) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.oidc.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
-from cloud.oidc.rules import Purpose, Subject
+from cloud.oidc.rules import TRIP_MS, Purpose, Subject
 
 # Neither an account that has a subject nor a subject that has an account: then there is no row.
 BIND = """
@@ -24,15 +24,19 @@ INSERT INTO oidc_trip (digest, purpose, whom, target, ends_at)
 VALUES (:digest, :purpose, :whom, :target, :ends_at)
 """
 # Whoever takes it first has it: the second finds no row.
-TAKE = "DELETE FROM oidc_trip WHERE digest = :digest AND ends_at > :now RETURNING purpose, whom, target"
+TAKE = "DELETE FROM oidc_trip WHERE digest = :digest AND ends_at > :now RETURNING purpose, whom, target, ends_at"
 
 
 class Trip(NamedTuple):
-    """Why a browser is sent to the provider, by whose link or session (its digest), and to which page it goes on."""
+    """Why a browser is sent to the provider, by whose link or session (its digest), and to which page it goes on.
+
+    `began_at` (ms): when it set out, of whoever is back.
+    """
 
     purpose: Purpose
     whom: str
     target: str
+    began_at: int = 0
 
 
 async def bind(connection: AsyncConnection, name: str, subject: Subject, now: int) -> bool:
@@ -62,13 +66,16 @@ async def names(connection: AsyncConnection) -> frozenset[str]:
     return frozenset(name for (name,) in await fetch(connection, NAMES))
 
 
-async def begin(connection: AsyncConnection, digest: str, trip: Trip, now: int, ends_at: int) -> None:
-    """Note that a browser sets out, and forget those that did not come back in time."""
+async def begin(connection: AsyncConnection, digest: str, trip: Trip, now: int) -> None:
+    """Note that a browser sets out at `now` (ms), and forget those that did not come back in time."""
     await write(connection, SWEEP, [(now,)])
-    await write(connection, BEGIN, [(digest, *trip, ends_at)])
+    await write(connection, BEGIN, [(digest, trip.purpose, trip.whom, trip.target, now + TRIP_MS)])
 
 
 async def take(connection: AsyncConnection, digest: str, now: int) -> Trip | None:
     """Return why that browser set out, once."""
     rows = await fetch(connection, TAKE, (digest, now))
-    return Trip(*rows[0]) if rows else None
+    if not rows:
+        return None
+    purpose, whom, target, ends_at = rows[0]
+    return Trip(purpose, whom, target, ends_at - TRIP_MS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cloud.database import Database, unavailable
 from cloud.oidc import store
 from cloud.oidc.provider import Away, Provider
-from cloud.oidc.rules import TRIP_MS, Stopped, Subject, Untrue, is_own
+from cloud.oidc.rules import Stale, Stopped, Subject, Untrue, is_own
 from cloud.oidc.store import Trip
 from cloud.people.secret import digest, fresh
 
@@ -56,7 +56,7 @@ class Trips:
         now = self._now()
         with unavailable():
             async with self._database.writer.begin() as connection:
-                await store.begin(connection, digest(secret), trip, now, now + TRIP_MS)
+                await store.begin(connection, digest(secret), trip, now)
         return Out(address, secret)
 
     async def take(self, secret: str, state: str) -> Trip:
@@ -74,18 +74,19 @@ class Trips:
             raise Stopped("over")
         return trip
 
-    async def subject(self, secret: str, answer: Answer) -> Subject:
-        """Return who that is, by the `answer` of the provider. Raises `Stopped`."""
+    async def subject(self, secret: str, trip: Trip, answer: Answer) -> Subject:
+        """Return who that is who is back from `trip`, by the `answer` of the provider. Raises `Stopped`."""
+        since = None if trip.purpose == "enter" else trip.began_at
         try:
             await self._provider.check_sender(answer.issuer)
             if answer.refused or not answer.code:
                 raise Stopped("declined")
-            return await self._provider.subject(answer.code, secret, self._now())
+            return await self._provider.subject(answer.code, secret, self._now(), since=since)
         except Away as bad:
             raise _away(bad) from bad
         except Untrue as bad:
             logger.warning("somebody was not let in by the identity provider: %s", bad)
-            raise Stopped("untrue") from bad
+            raise Stopped("stale" if isinstance(bad, Stale) else "untrue") from bad
 
 
 def _away(bad: Away) -> Stopped:

@@ -25,6 +25,7 @@ _COLUMNS = (
     Column("people.place"),
     Column("people.state"),
     Column("people.since"),
+    Column("people.identity"),
 )
 
 
@@ -102,6 +103,8 @@ class Pages:
             # Perhaps it is the last way in that there is.
             return await self._account(request, name, word="people.not_unbind")
         async with self._database.writer.begin() as connection:
+            # Held first: whoever comes in at the same time is in before, and out by this, or finds nothing bound.
+            await accounts.hold(connection, name)
             if await subjects.unbind(connection, name):
                 await sessions.end_all(connection, name)
                 await changes.note(connection, self._now(), by, "unbind-subject", name, CITY)
@@ -133,6 +136,7 @@ class Pages:
             Cell(one.place),
             Cell(word(request, state_of(one, self._now(), bound=bound)), tone="" if one.ended_at is None else "quiet"),
             Cell(self._shown(one.created_at)),
+            Cell(word(request, "people.bound") if bound else ""),
         ]
 
     async def _account(self, request: Request, name: str, *, word: str = "") -> Response:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.changes import store as changes
 from cloud.database import Database, unavailable
 from cloud.hours.rules import CITY
+from cloud.oidc import store as subjects
 from cloud.people import accounts, sessions
 from cloud.people.accounts import Account, Holder
 from cloud.people.inviting import new_link
@@ -106,7 +107,7 @@ class Entry:
                 return await accounts.linked(connection, digest(secret), self._now())
 
     async def set_password(self, secret: str, password: str, *, name: str = "", called: str = "") -> str:
-        """Use a link up: set the password, end whatever sessions there were; the secret of a new one.
+        """Use a link up: set the password, end whatever sessions there were and unbind; the secret of a new session.
 
         The very first person brings a `name` and how they are `called`. Raises `Barred`, and `Unavailable`.
         """
@@ -137,6 +138,9 @@ class Entry:
         account = await accounts.named(connection, name)
         if account is None or account.ended_at is not None:
             raise Barred("link.over")
+        # Whose identity it is nobody knows here: the holder's before, or of whoever sat at a desk that was left open.
+        if await subjects.unbind(connection, name):
+            await changes.note(connection, self._now(), name, "unbind-subject", name, account.place, how="link")
         return await self._open(connection, account.holder, "set-password")
 
     async def _count_failure(self, connection: AsyncConnection, account: Account) -> None:

@@ -15,9 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from cloud.changes import store as changes
 from cloud.database import Database
-from cloud.oidc.pages import TRIP
+from cloud.oidc import store
+from cloud.oidc.pages import TRIP, TRIP_OVER_TLS
 from cloud.oidc.rules import TRIP_MS
+from cloud.people import accounts, sessions
 from cloud.people.rules import FAILURES, LINK_MS
 from cloud.reception import Reception
 from cloud.settings import OidcSettings
@@ -27,6 +30,11 @@ from tests.cloud.reception import PASSWORD, Stage, open_stage
 from tests.cloud.where import Where
 from tests.oidc.running import OpenId
 
+# Where another process is at work on the same database.
+shared = pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 ONWARD = re.compile(r'http-equiv="refresh" content="0; url=([^"]+)"')
 
 
@@ -96,10 +104,10 @@ async def sent(browser: httpx.AsyncClient, path: str = "/login/oidc", **form: st
     return onward(answer)
 
 
-async def at_provider(browser: httpx.AsyncClient, address: str, name: str) -> str:
-    """Say that one is `name` there, which knows nobody yet; the address at the city that it leads back to."""
+async def at_provider(browser: httpx.AsyncClient, address: str, name: str, *, known: bool = False) -> str:
+    """Say that one is `name` there, which knows nobody yet unless `known`; the address that it leads back to."""
     for cookie in list(browser.cookies.jar):
-        if cookie.domain != "127.0.0.1":
+        if cookie.domain != "127.0.0.1" and not known:
             browser.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
     for _ in range(6):
         if urlsplit(address).path == "/login/oidc/back":
@@ -121,6 +129,12 @@ async def word_of(browser: httpx.AsyncClient) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', (await browser.get("/desk")).text)
     assert found is not None
     return found[1]
+
+
+async def waits(stage: Stage, asked: asyncio.Future[httpx.Response]) -> None:
+    """Return when what was `asked` waits for what another process holds, or is answered without."""
+    while not asked.done() and stage.where.query(WAITING) == [(0,)]:
+        await asyncio.sleep(0.01)
 
 
 def told(stage: Stage) -> list[tuple[str, str, str]]:
@@ -341,6 +355,132 @@ async def test_where_a_browser_is_led_is_the_citys_own(stage: Stage) -> None:
         assert forged.status_code == 403
         cookie = way.headers["Set-Cookie"]
         assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Path=/login/oidc", "Max-Age=600"))
+
+
+async def test_a_link_that_is_used_again_stands_in_the_log_too(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        await come_back(browser, "u-1", link=await stage.account("li", "operator"))
+        await come_back(browser, "u-1", link=await stage.account("li", "operator"))
+        await come_back(browser, "u-1", "/account/oidc", csrf=await word_of(browser))
+    # By a session nothing is changed.
+    assert [(what, body) for who, what, body in told(stage) if who == "li"] == [
+        ("bind-subject", '{"how":"link"}'),
+        ("come-in", '{"how":"oidc"}'),
+        ("bind-subject", '{"how":"link","again":true}'),
+        ("come-in", '{"how":"oidc"}'),
+    ]
+
+
+async def test_a_link_and_a_password_end_what_was_bound(stage: Stage) -> None:
+    """Whoever held the account before, or bound their own identity at a desk that was left open, is out."""
+    async with stage.browser() as admin, stage.browser() as browser, stage.browser() as holder:
+        await stage.come_in(admin, "root1", "admin")
+        await stage.come_in(browser, "li", "operator")
+        await come_back(browser, "u-1", "/account/oidc", csrf=await word_of(browser))
+        listed = (await admin.get("/people?as=csv")).text.splitlines()
+        assert [line.split(",")[6] for line in listed] == ["统一身份", "已绑定", ""]
+        await stage.come_in(holder, "li", "operator")
+        assert said(await come_back(browser, "u-1")) == (403, "unbound")
+        assert "已绑定" not in (await admin.get("/people")).text
+        # Another identity may be bound now.
+        assert onward(await come_back(holder, "u-2", "/account/oidc", csrf=await word_of(holder))) == "/account"
+    ends = [(who, what, body) for who, what, body in told(stage) if what in {"unbind-subject", "set-password"}]
+    assert ends == [
+        ("root1", "set-password", "{}"),
+        ("li", "set-password", "{}"),
+        ("li", "unbind-subject", '{"how":"link"}'),
+        ("li", "set-password", "{}"),
+    ]
+
+
+@shared
+async def test_whoever_is_unbound_on_the_way_does_not_come_in(stage: Stage) -> None:
+    async with stage.browser() as browser, await stage.where.open() as other:
+        await come_back(browser, "u-1", link=await stage.account("li", "operator"))
+        way = await at_provider(browser, await sent(browser), "u-1")
+        async with other.writer.begin() as elsewhere:
+            await accounts.hold(elsewhere, "li")
+            await store.unbind(elsewhere, "li")
+            await sessions.end_all(elsewhere, "li")
+            coming = asyncio.ensure_future(browser.get(way))
+            await waits(stage, coming)
+        assert said(await coming) == (403, "unbound")
+    assert stage.where.query("SELECT name FROM session") == []
+
+
+@shared
+async def test_unbinding_ends_a_session_that_opens_meanwhile(stage: Stage) -> None:
+    async with stage.browser() as admin, stage.browser() as browser, await stage.where.open() as other:
+        await stage.come_in(admin, "root1", "admin")
+        await come_back(browser, "u-1", link=await stage.account("li", "operator"))
+        word = {"csrf": await word_of(admin)}
+        async with other.writer.begin() as elsewhere:
+            await accounts.hold(elsewhere, "li")
+            unbinding = asyncio.ensure_future(admin.post("/people/li/unbind", data=word))
+            await waits(stage, unbinding)
+            await sessions.begin(elsewhere, "d" * 64, "li", "csrf", stage.now, stage.now + 60_000)
+            await changes.note(elsewhere, stage.now, "li", "come-in", "li", "city")
+        assert (await unbinding).status_code == 303
+    assert stage.where.query("SELECT name FROM session") == [("root1",)]
+
+
+@shared
+@pytest.mark.parametrize("ends", [True, False], ids=["account", "sessions"])
+async def test_who_is_ended_on_the_way_binds_nobody(stage: Stage, ends: bool) -> None:  # noqa: FBT001
+    async with stage.browser() as browser, await stage.where.open() as other:
+        await stage.come_in(browser, "li", "operator")
+        way = await at_provider(browser, await sent(browser, "/account/oidc", csrf=await word_of(browser)), "u-1")
+        async with other.writer.begin() as elsewhere:
+            await accounts.hold(elsewhere, "li")
+            if ends:
+                await accounts.end(elsewhere, "li", stage.now)
+            await sessions.end_all(elsewhere, "li")
+            coming = asyncio.ensure_future(browser.get(way))
+            await waits(stage, coming)
+        assert said(await coming) == (400, "over")
+    assert stage.where.query("SELECT name FROM bound_subject") == []
+
+
+async def test_a_provider_that_does_not_ask_anew_binds_nobody(stage: Stage) -> None:
+    """At a desk that others use it knows the last one yet, and the browser is theirs to alter what it is asked."""
+    async with stage.browser() as browser:
+        link = await stage.account("li", "operator")
+        assert said(await come_back(browser, "u-1")) == (403, "unbound")
+        stage.later(120)
+        for asked in ({}, {"max_age": "3600"}):
+            way = httpx.URL(await sent(browser, link=link))
+            way = way.copy_remove_param("prompt").copy_remove_param("max_age").copy_merge_params(asked)
+            answer = await browser.get(await at_provider(browser, str(way), "u-1", known=True))
+            assert said(answer) == (403, "stale"), asked
+            assert "没有让您重新登录" in (await browser.get(onward(answer))).text
+        stage.now -= 120_000
+        # Nothing is half done.
+        assert onward(await come_back(browser, "u-1", link=link)) == "/desk"
+
+
+async def test_over_tls_no_other_host_can_put_the_cookie_of_a_trip(stage: Stage) -> None:
+    tls = {"X-Forwarded-Proto": "https"}
+    async with stage.browser() as browser:
+        await come_back(browser, "u-1", link=await stage.account("li", "operator"))
+        answer = await browser.post("/login/oidc", headers=tls)
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-manyi-trip=")
+        kept = cookie.partition("=")[2].partition(";")[0]
+        parts = {part.strip() for part in cookie.split(";")[1:]}
+        assert {"Path=/", "Secure", "HttpOnly", "SameSite=lax"} <= parts
+        assert not any(part.startswith("Domain") for part in parts)
+        way = await at_provider(browser, onward(answer), "u-1")
+        # The name of the other kind of connection is not read.
+        for name, headers in ((TRIP, tls), (TRIP_OVER_TLS, {})):
+            browser.cookies.clear()
+            refused = await browser.get(way, headers={**headers, "Cookie": f"{name}={kept}"})
+            assert said(refused) == (400, "over"), name
+        browser.cookies.clear()
+        back = await browser.get(way, headers={**tls, "Cookie": f"{TRIP_OVER_TLS}={kept}"})
+        assert onward(back) == "/desk"
+        # A browser takes a cookie of that name back by nothing less.
+        (dropped,) = [one for one in back.headers.get_list("Set-Cookie") if one.startswith("__Host-")]
+        assert all(word in dropped for word in ("Max-Age=0", "Path=/;", "Secure"))
 
 
 async def test_whoever_tries_too_often_waits(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from cloud.oidc.rules import (
     LEEWAY_S,
     Client,
     Endpoints,
+    Stale,
     Stopped,
     Subject,
     Unfit,
@@ -120,12 +121,32 @@ def test_a_token_for_this_browser_says_who_it_is(token: Callable[[], str]) -> No
         {"sub": 7},
         {"sub": "x" * 256},
         {"sub": "a\x00b"},
+        {"auth_time": "now"},
     ],
     ids=str,
 )
 def test_a_token_for_anything_else_is_not_believed(wrong: dict[str, object]) -> None:
     with pytest.raises(Untrue):
         read(signed(claims(**wrong)))
+
+
+@pytest.mark.parametrize("auth_time", [NOW // 1000, NOW // 1000 - LEEWAY_S, NOW // 1000 + LEEWAY_S, NOW / 1000])
+def test_whoever_was_asked_since_may_bind(auth_time: float) -> None:
+    token = signed(claims(auth_time=auth_time))
+    assert subject_of(token, KEYS, CLIENT, SECRET, NOW, since=NOW) == Subject(ISSUER, "u-1")
+
+
+@pytest.mark.parametrize(
+    "auth_time",
+    [None, 0, NOW // 1000 - LEEWAY_S - 1, NOW // 1000 + LEEWAY_S + 1, True, float("nan"), float("inf"), NOW],
+    ids=str,
+)
+def test_whoever_was_asked_before_or_never_binds_nothing(auth_time: float | None) -> None:
+    token = signed(claims(auth_time=auth_time))
+    with pytest.raises(Stale):
+        subject_of(token, KEYS, CLIENT, SECRET, NOW, since=NOW)
+    # To come in, whoever the provider knows is asked nothing.
+    assert subject_of(token, KEYS, CLIENT, SECRET, NOW) == Subject(ISSUER, "u-1")
 
 
 def pieced(header: dict[str, object], seal: Callable[[bytes], bytes]) -> str:
@@ -249,10 +270,13 @@ def test_the_way_out_has_a_challenge_and_no_secret() -> None:
         "code_challenge": asked["code_challenge"],
         "code_challenge_method": "S256",
         "prompt": "login",
+        "max_age": "0",
     }
     assert SECRET not in address
     assert derived(SECRET, "verifier") not in address
-    assert "prompt" not in way_out(ENDPOINTS, CLIENT, SECRET, anew=False)
+    plain = way_out(ENDPOINTS, CLIENT, SECRET, anew=False)
+    assert "prompt" not in plain
+    assert "max_age" not in plain
 
 
 def test_a_code_is_asked_for_in_either_way() -> None:
