@@ -50,6 +50,7 @@ from cloud.imports import pages as imports_pages
 from cloud.imports.importer import Importer
 from cloud.notices import pages as notices
 from cloud.orphans import Orphans
+from cloud.owner import Owner
 from cloud.quarantine import pages as quarantine
 from cloud.reception import Reception
 from cloud.registry.snapshot import Registry
@@ -94,12 +95,11 @@ class Desks:
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)
         reception.rooms["case"] = cases.where
-        files, contacts_folder = Folder(attachments), ContactFolder(contacts, random_bits=random_bits)
+        files = Folder(attachments, Owner(database.reader, attachments_store.files))
+        contacts_owner = Owner(database.reader, contacts_store.files)
+        contacts_folder = ContactFolder(contacts, contacts_owner, random_bits=random_bits)
         contacts_desk = ContactDesk(database, desk, contacts_folder, policy=contacts_policy.shipped(), now=now)
-        orphans = (
-            Orphans(contacts_folder.shelf, database.reader, contacts_store.files),
-            Orphans(files.shelf, database.reader, attachments_store.files),
-        )
+        orphans = Orphans(contacts_folder.shelf), Orphans(files.shelf)
         self._sweeper = Sweeper(database, contacts_desk, orphans, policy=contacts_policy.shipped(), now=now)
         answering = AlertDesk(database, now=now)
         alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)

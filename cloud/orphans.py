@@ -2,12 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-from cloud.database import unavailable
 from cloud.shelf import Busy, Shelf
 from contract.errors import Unavailable
 
@@ -15,29 +12,27 @@ logger = logging.getLogger(__name__)
 
 # Of a database that names fewer files than are to go, it is likelier that it is not this folder's.
 FEW = 3
-# By the name of each file that any row names or has named, whether it is to be there.
-Named = Callable[[AsyncConnection], Awaitable[Mapping[str, bool]]]
 
 
 class Orphans:
-    """Looks for those of `shelf`, whose files are `named` in the database of `reader`."""
+    """Looks for those of `shelf` that its owner's rows do not name."""
 
-    def __init__(self, shelf: Shelf, reader: AsyncEngine, named: Named) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._reader = reader
-        self._named = named
 
     async def sweep(self, until: int) -> bool:
         """Remove those that were put before `until` (ms); False where somebody puts a file now: again later.
 
-        Raises `Unavailable`; what was removed by then stays so.
+        Raises `Unavailable`, also where the folder is not its owner's; what was removed by then stays so.
         """
+        if not await self._shelf.owned():
+            return True
         try:
             if await self._found(until):
                 async with self._shelf.alone():
                     # Again: a file may have come anew, and a row.
                     for file in await self._found(until):
-                        await asyncio.to_thread(self._shelf.remove, file)
+                        await self._shelf.remove(file)
                         logger.warning("removed a file that no row names: %s", file)
         except Busy:
             return False
@@ -49,10 +44,7 @@ class Orphans:
         old = await asyncio.to_thread(self._shelf.old, until)
         if not old:
             return []
-        with unavailable():
-            async with self._reader.connect() as connection:
-                named = await self._named(connection)
-        found = strays(old, named)
+        found = strays(old, await self._shelf.owner.named())
         if found is None:
             logger.warning("%s: most of its files are named by no row: is this its database? none is removed", old[0])
         return found or []

@@ -1,18 +1,17 @@
 """Where files are kept: in a folder, each under its SHA-256, whole and on the disk before anybody hears of it."""
 
-import errno
 import re
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
-from cloud.shelf import Shelf
+from cloud.owner import Owner
+from cloud.shelf import FULL, Shelf
 from contract.errors import ManyiError, OutOfRoom, Unavailable
 from transport import deposit
 
 # A file, or what a power cut leaves of writing one.
 NAMES = re.compile(r"[0-9a-f]{64}|\.{1,2}[0-9a-f]{64}(\.[0-9a-f]{16}){1,2}")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Altered(ManyiError):  # noqa: N818  (as in `contract.errors`: the name says what happened)
@@ -20,11 +19,11 @@ class Altered(ManyiError):  # noqa: N818  (as in `contract.errors`: the name say
 
 
 class Folder:
-    """The files in the folder at `path`, which is made with its first one. What is asked of it blocks."""
+    """The files of `owner` in the folder at `path`, which is made with its first one. What is asked of it blocks."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: Owner) -> None:
         # Who gives a file holds it until the step that names the file is there.
-        self.shelf = Shelf(path, NAMES, depth=1)
+        self.shelf = Shelf(path, NAMES, owner, depth=1)
         self._path = path
 
     def where(self, digest: str) -> Path:
@@ -41,7 +40,7 @@ class Folder:
             self._write(raw, self.where(digest))
         except OSError as bad:
             what = f"attachments: {self._path}: {bad.strerror or bad}: make room, or let the city write there"
-            raise (OutOfRoom if bad.errno in _FULL else Unavailable)(what) from bad
+            raise (OutOfRoom if bad.errno in FULL else Unavailable)(what) from bad
         return digest
 
     def get(self, digest: str, size: int) -> bytes:

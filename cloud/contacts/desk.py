@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,12 +48,13 @@ class ContactDesk:
             return cases.contact_left(case, person.name, at, terms)
 
         async def beside(connection: AsyncConnection, case: Case, at: int) -> None:
+            # First, as in `read`: of two who leave one at once the second waits, and then the case was changed.
+            await _note(connection, at, person.name, "add-contact", case, consent=True)
             before = await store.end(connection, number, at, person.name)
             if before is not None:
                 ended.append(before)
                 await _note(connection, at, person.name, "end-contact", case, reason=REPLACED)
             await store.put(connection, file, number, contact, at, person.name)
-            await _note(connection, at, person.name, "add-contact", case, consent=True)
 
         async with self._folder.shelf.held():
             file = await asyncio.to_thread(self._folder.put, contact)
@@ -60,7 +62,8 @@ class ContactDesk:
                 await self._cases.take(number, turn, person, seen=seen, beside=beside)
             except CaseRefused:
                 # Of a commit that nobody answered for the row may be there; what is none is swept away later.
-                await asyncio.to_thread(self._folder.remove, file)
+                with suppress(Unavailable):
+                    await self._folder.remove(file)
                 raise
         for one in ended:
             await self.remove(one)
@@ -101,11 +104,12 @@ class ContactDesk:
             return cases.contact_deleted(case, who, "" if person is None else reason, at, terms)
 
         async def beside(connection: AsyncConnection, case: Case, at: int) -> None:
+            # First, as in `leave`: who took the contact before the log would wait for each other without end.
+            await _note(connection, at, who, "end-contact", case, reason=reason)
             file = await store.end(connection, number, at, who)
             if file is None:
                 raise NotTaken("none")
             ended.append(file)
-            await _note(connection, at, who, "end-contact", case, reason=reason)
 
         await self._cases.take(number, turn, person, seen=seen, beside=beside)
         return all([await self.remove(file) for file in ended])
@@ -113,7 +117,7 @@ class ContactDesk:
     async def remove(self, file: str) -> bool:
         """Delete a `file` that nobody is to read any more, and then say that it is gone; whether that was done."""
         try:
-            await asyncio.to_thread(self._folder.remove, file)
+            await self._folder.remove(file)
             with unavailable():
                 async with self._database.writer.begin() as connection:
                     await store.gone(connection, file, self._now())

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from typing import Final, Literal
 
 import msgspec
@@ -18,8 +19,11 @@ MAY: frozenset[Role] = LEADERS
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(010|02[0-9]|0[3-9][0-9]{2})([2-8][0-9]{6,7})")
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]+")
-# A telephone number somewhere in a text, written together or not.
-_NUMBER = re.compile(r"1[3-9][0-9]{9}|0[0-9]{2,3}[2-8][0-9]{6,7}")
+# As many digits as the shortest telephone has, with anything between them but letters.
+_NUMBER = re.compile(r"\d(?:[\W_]*\d){6}")
+# What is written like a day, and times of day, which are no part of a telephone.
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
+_TIME = re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?![\d:])")
 # Of a landline with a three-digit area code the number has eight digits.
 _SHORT_AREA, _EIGHT = 3, 8
 
@@ -39,7 +43,7 @@ _SAID: Mapping[Why, str] = {
     "name": f"name: at most {MOST_NAME} characters that can be printed",
     "consent": "consent: the citizen has to have agreed that this is kept",
     "reason": f"reason: say why in {LEAST_REASON} to {MOST_REASON} characters",
-    "number_in_reason": "reason: leave the telephone out of it, since what is written there stays",
+    "number_in_reason": "reason: leave the telephone and any seven digits out of it, since what is written there stays",
     "too_many": "you have read as many contacts within an hour as one may: again later",
     "none": "this case has no contact, or it was deleted",
     "gone": "the contact's file cannot be read: tell the city's administrator",
@@ -95,13 +99,25 @@ def masked_name(name: str) -> str:
 
 
 def reason_of(text: str) -> str:
-    """Return why somebody reads or deletes a contact; raises `NotTaken`."""
+    """Return why somebody reads or deletes a contact; raises `NotTaken`.
+
+    Seven digits with no letter between them are taken for a telephone, but for days that there are and times of day.
+    """
     text = text.strip()
     if not LEAST_REASON <= len(text) <= MOST_REASON or not text.isprintable():
         raise NotTaken("reason")
-    if _NUMBER.search(_SEPARATORS.sub("", unicodedata.normalize("NFKC", text))):
+    if _NUMBER.search(_TIME.sub(" ", _DAY.sub(_without_day, unicodedata.normalize("NFKC", text)))):
         raise NotTaken("number_in_reason")
     return text
+
+
+def _without_day(found: re.Match[str]) -> str:
+    """Nothing for a day of the calendar; what else was found stays."""
+    try:
+        date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        return found[0]
+    return " "
 
 
 def ended_before(now: int, days: int) -> int:

@@ -21,12 +21,12 @@ UPDATE contact SET telephone = '', name = '', deletes_at = :at, deleted_by = :by
 WHERE "case" = :case AND deleted_by IS NULL RETURNING file
 """
 GONE = "UPDATE contact SET deleted_at = :at WHERE file = :file AND deleted_at IS NULL"
-ENDED = "SELECT file FROM contact WHERE deleted_at IS NULL AND deletes_at IS NOT NULL ORDER BY deletes_at LIMIT :limit"
+ENDED = "SELECT file FROM contact WHERE deleted_at IS NULL AND deletes_at IS NOT NULL ORDER BY deletes_at"
 # From the contacts there are, which are few, and not from every case there ever was.
 DUE = """
 SELECT t."case" FROM contact AS t
 WHERE t.deleted_by IS NULL AND (SELECT c.closed_at FROM "case" AS c WHERE c.number = t."case") <= :until
-ORDER BY t."case" LIMIT :limit
+ORDER BY t."case"
 """
 FILES = "SELECT file, CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END FROM contact"
 READINGS = "SELECT count(*) FROM case_step WHERE action = 'read_contact' AND who = :who AND at > :since"
@@ -65,14 +65,14 @@ async def gone(connection: AsyncConnection, file: str, at: int) -> None:
     await write(connection, GONE, [(at, file)])
 
 
-async def ended(connection: AsyncConnection, limit: int) -> list[str]:
+async def ended(connection: AsyncConnection) -> list[str]:
     """Files that are to be deleted, and were not yet as far as anybody knows."""
-    return [str(file) for (file,) in await fetch(connection, ENDED, (limit,))]
+    return [str(file) for (file,) in await fetch(connection, ENDED)]
 
 
-async def due(connection: AsyncConnection, until: int, limit: int) -> list[int]:
+async def due(connection: AsyncConnection, until: int) -> list[int]:
     """Cases that ended by `until` (ms) and have a contact still."""
-    return [int(number) for (number,) in await fetch(connection, DUE, (until, limit))]
+    return [int(number) for (number,) in await fetch(connection, DUE, (until,))]
 
 
 async def files(connection: AsyncConnection) -> dict[str, bool]:

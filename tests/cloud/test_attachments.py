@@ -13,7 +13,7 @@ import pytest
 from cloud.attachments.folder import Folder
 from cloud.changes import store as changes
 from cloud.database import write
-from cloud.shelf import LOCK
+from cloud.shelf import CITY, LOCK
 from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import Where
 
@@ -44,7 +44,7 @@ async def steps(client: httpx.AsyncClient, number: int = 1) -> list[dict[str, ob
 
 
 def kept(stage: Stage) -> list[str]:
-    files = (file for file in stage.attachments.rglob("*") if file.is_file() and file.name != LOCK)
+    files = (file for file in stage.attachments.rglob("*") if file.is_file() and file.name not in {LOCK, CITY})
     return sorted(str(file.relative_to(stage.attachments)) for file in files)
 
 

@@ -18,7 +18,7 @@ from cloud.contacts.folder import Folder
 from cloud.contacts.policy import shipped
 from cloud.contacts.rules import Contact
 from cloud.database import write
-from cloud.shelf import LOCK
+from cloud.shelf import CITY, LOCK
 from contract.errors import Unavailable
 from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import Where
@@ -60,7 +60,11 @@ async def delete(client: httpx.AsyncClient, seen: int, number: int = 1, reason: 
 
 
 def files(stage: Stage) -> list[Path]:
-    return sorted(file for file in stage.contacts.rglob("*") if file.name != LOCK) if stage.contacts.is_dir() else []
+    return (
+        sorted(file for file in stage.contacts.rglob("*") if file.name not in {LOCK, CITY})
+        if stage.contacts.is_dir()
+        else []
+    )
 
 
 def rows(stage: Stage) -> list[tuple[object, ...]]:
@@ -350,6 +354,7 @@ async def test_a_running_city_deletes_by_itself_and_says_so_where_it_cannot(
         await leave(client)
         lost = stage.attachments / "00" / ("0" * 64)
         lost.parent.mkdir(parents=True)
+        (stage.attachments / CITY).touch()
         lost.write_bytes(b"x")
         os.utime(lost, (1, 1))
         deeds = ("contact", "verify", "rectify", "reply", "revisit", "close")

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
 from cloud.address import url_of
+from cloud.contacts.rules import MAY
 from cloud.copy.backup import backup
 from cloud.door.rules import TABLE
 from cloud.people.rules import ROLES, Role
@@ -33,6 +35,11 @@ CANARIES = [
 ]
 
 
+# At how many addresses each is answered, at the least, and who notes something in a case of their place.
+ANSWERED: Mapping[Role, int] = {
+    "wall": 10, "clerk": 30, "township": 50, "supervisor": 50, "operator": 75, "auditor": 70, "admin": 80
+}  # fmt: skip
+NOTING = ("clerk", "township", "supervisor", "operator", "admin")
 NAMES = {"{node}": NODE, "{window}": "01", "{kind}": "windows", "{by}": "day", "{name}": "operator-key"}
 
 
@@ -53,20 +60,21 @@ def addresses() -> Iterator[str]:
     yield "/cases?which=any&as=csv"
 
 
-def asked(stage: Stage) -> tuple[set[str], int]:
-    """Ask for everything as everybody; at which addresses a contact was told, and how often a masked one."""
-    told, masked = set(), 0
+def asked(stage: Stage) -> tuple[set[str], int, dict[Role, Counter[int]]]:
+    """Ask for everything as everybody; at which addresses a contact was told, how often a masked one, and statuses."""
+    told, masked, statuses = set(), 0, {role: Counter[int]() for role in ROLES}
     for role in ROLES:
         with client_of(stage, role) as client:
             requests = [client.build_request("GET", address) for address in addresses()]
             requests += [client.build_request("GET", "/search", params={"q": q}) for q in ("0987", "欧阳", "1391234")]
-            requests += [
-                client.build_request("POST", "/cases/bulk", data={"action": "note", "chosen": "1:2", "text": "记下"}),
-                client.build_request("POST", "/cases/bulk", data={"action": "assign", "chosen": "1:1"}),
-            ]
+            deeds = {"action": "note", "text": "记下"}, {"action": "assign", "assignee": f"{role}-key"}
+            for number, deed in enumerate(deeds, 1):
+                form = {**deed, "chosen": f"{number}:{version_of(stage, number)}"}
+                requests.append(client.build_request("POST", "/cases/bulk", data=form))
             for request in requests:
                 stage.ticks += 1
                 answer = _sent(client, request)
+                statuses[role][answer.status_code] += 1
                 whole = answer.content + repr(answer.headers.raw).encode()
                 masked += MASKED.encode() in whole
                 if held(whole):
@@ -75,7 +83,13 @@ def asked(stage: Stage) -> tuple[set[str], int]:
                 stage.ticks += 1
                 if 'href="/cases/' in client.get("/search", params={"q": q}).text:
                     told.add(f"{role} finds {q}")
-    return told, masked
+    return told, masked, statuses
+
+
+def version_of(stage: Stage, number: int) -> int:
+    with client_of(stage, "operator") as client:
+        version: int = client.get(f"/api/cases/{number}").json()["case"]["version"]
+    return version
 
 
 def everything_in(folder: Path) -> bytes:
@@ -105,9 +119,16 @@ async def test_no_answer_but_the_reading_holds_a_contact(tmp_path: Path, upgrade
             page = await client.post(f"/cases/{number}/contact/read", data={"reason": "回访"})
             program = await client.post(f"/api/cases/{number}/contact/read", json={"reason": "回访"})
             assert [held(one.content) != [] for one in (page, program)] == [True, True]
-        told, masked = await asyncio.to_thread(asked, stage)
+        told, masked, statuses = await asyncio.to_thread(asked, stage)
         assert told == set()
         assert masked > 0
+        # What is refused or not there could tell nothing.
+        answered = {role: count[200] for role, count in statuses.items()}
+        assert {role: answered[role] for role, least in ANSWERED.items() if answered[role] < least} == {}
+        assert not any(count[500] for count in statuses.values())
+        for number, action, roles in ((1, "note", NOTING), (2, "assign", MAY)):
+            history = (await client.get(f"/api/cases/{number}")).json()["steps"]
+            assert {step["who"] for step in history if step["action"] == action} == {f"{role}-key" for role in roles}
         gone = {"reason": "群众要求", "version": (await client.get("/api/cases/2")).json()["case"]["version"]}
         answers.append(await client.request("DELETE", "/api/cases/2/contact", json=gone))
         assert [held(one.content) for one in answers] == [[]] * 3

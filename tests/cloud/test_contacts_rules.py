@@ -97,6 +97,28 @@ def test_of_a_name_the_first_letter_is_shown(name: str, masked: str) -> None:
         ("打138-1234 5678", "number_in_reason"),
         ("打１３８１２３４５６７８", "number_in_reason"),
         ("打 0530-5612345", "number_in_reason"),
+        ("打 (0530)5612345", "number_in_reason"),
+        ("打（0530）5612345", "number_in_reason"),
+        ("打 138.1234.5678", "number_in_reason"),
+        ("打 138/1234/5678", "number_in_reason"),
+        ("打 138_1234_5678", "number_in_reason"),
+        ("打 +86 (138) 1234 - 5678", "number_in_reason"),
+        ("打 5612345", "number_in_reason"),
+        ("打 8612 3456 或", "number_in_reason"),
+        ("打 561，23，45", "number_in_reason"),
+        # What only looks like a date or a time, or stands beside one.
+        ("打 2026-13-4567", "number_in_reason"),
+        ("打 2026-02-30", "number_in_reason"),
+        ("打 2026-11/28", "number_in_reason"),
+        ("打 20261128", "number_in_reason"),
+        ("打 5612-11-28", "number_in_reason"),
+        ("打 12026-11-28", "number_in_reason"),
+        ("2026-11-28 5612345", "number_in_reason"),
+        ("5612345 2026-11-28", "number_in_reason"),
+        ("打 561 2026-11-28 2345", "number_in_reason"),
+        ("打 13:81:23:45:67:8", "number_in_reason"),
+        ("打 13:12:34:56:78", "number_in_reason"),
+        ("打 25:12 34:56", "number_in_reason"),
     ],
 )
 def test_a_reason_is_a_few_words_without_a_telephone(text: str, why: Why) -> None:
@@ -105,7 +127,12 @@ def test_a_reason_is_a_few_words_without_a_telephone(text: str, why: Why) -> Non
     assert refused.value.why == why
 
 
-@pytest.mark.parametrize("text", ["回访", " 2026-11-28 回访第 12 号 ", "x" * 200])
+@pytest.mark.parametrize(
+    "text",
+    ["回访", " 2026-11-28 回访第 12 号 ", "x" * 200, "2026-11-28", "2026/11/28 复核", "2026.1.8 来电", "2026年11月28日",
+     "2026-11-28 14:30-15:30", "2026-11-28 9:05:59", "2026-11-28 至 2026-12-01", "2026-11-28/2026-12-01",
+     "２０２６－１１－２８", "第 123456 号", "第 12 号，3 次，2026 年", "2028-02-29", "3 次 2026-11-28"],
+)  # fmt: skip
 def test_other_reasons_are_taken(text: str) -> None:
     assert reason_of(text) == text.strip()
 
