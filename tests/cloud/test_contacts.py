@@ -381,3 +381,24 @@ async def test_a_running_city_deletes_by_itself_and_says_so_where_it_cannot(
             await asyncio.sleep(0.05)
         assert files(stage) == []
         assert (await steps(client))[-1] == ("delete_contact", "system", "")
+
+
+async def test_a_city_on_the_folders_of_another_says_so_and_keeps_nothing_there(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.contacts.worker.LOOK_S", 0.05)
+    async with open_stage(where) as stage, stage.program("operator") as client:
+        await stage.open_cases(WINDOW)
+        stage.contacts.mkdir()
+        (stage.contacts / CITY).write_text("/srv/other.db\n", encoding="utf-8")
+        answer = await leave(client)
+        assert (answer.status_code, files(stage), rows(stage)) == (503, [], [])
+        stage.later(3601)
+        while (health := (await client.get("/health")).json()["parts"]["contacts"])["ok"]:
+            await asyncio.sleep(0.05)
+        assert "its .city says that it is of /srv/other.db" in health["detail"]
+        assert "give this city a folder of its own" in health["detail"]
+        (stage.contacts / CITY).write_bytes(b"")
+        assert (await leave(client)).status_code == 303
+        while not (await client.get("/health")).json()["parts"]["contacts"]["ok"]:
+            await asyncio.sleep(0.05)
