@@ -68,7 +68,8 @@ class Shelf:
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """Hold the shelf beside others who put files; raises as `owned`."""
-        if not await self.owned():
+        # Asked again, since another city may have been first.
+        while not await self.owned():
             await self._reached(self._claim)
         async with self._locked(fcntl.LOCK_SH, PATIENCE_S):
             yield
@@ -103,7 +104,7 @@ class Shelf:
         named = await self.owner.named()
         if any(named.get(name, False) for name in there):
             await self._reached(self._claim)
-            return True
+            return await self.owned()
         if there or named:
             raise Unavailable(
                 f"{self.path}: it has no {CITY} and none of the files that {self.owner.place} names: mount it, bring "
@@ -123,7 +124,7 @@ class Shelf:
 
     def _claim(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Another process of this city may have been first.
+        # Somebody may have been first.
         with suppress(FileExistsError):
             deposit.create(self.path / CITY, self._line)
 

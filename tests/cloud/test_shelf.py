@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.address import url_of
 from cloud.contacts import store
@@ -108,6 +109,17 @@ async def test_a_city_that_was_moved_has_its_folders_once_somebody_says_so(room:
     await drill.desk.leave(2, LI, person())
     with pytest.raises(Unavailable, match=r"says that it is of .*/test\.db"):
         await room.sweeper.look()
+
+
+async def test_of_two_cities_that_take_a_new_folder_at_once_one_has_it(database: Database, tmp_path: Path) -> None:
+    async def overtaken(_connection: AsyncConnection) -> dict[str, bool]:
+        (tmp_path / "shelf").mkdir()
+        (tmp_path / "shelf" / CITY).write_text("/srv/other.db\n", encoding="utf-8")
+        return {}
+
+    with pytest.raises(Unavailable, match=r"it is of /srv/other\.db"):
+        async with Shelf(tmp_path / "shelf", re.compile("x"), Owner(database.reader, overtaken)).held():
+            pass
 
 
 async def test_a_folder_of_before_is_known_by_a_file_that_a_row_names(room: Room) -> None:
