@@ -44,7 +44,10 @@ DETAILS = {
     "/reports/appeals/{number}": "/reports/appeals/1",
 }
 # No pages to look at: streams, files to take away, a wall's, and those of one's coming.
-OTHERS = {"/", "/login", "/welcome", "/cases/stream", "/wall", "/far", "/health", "/metrics", "/openapi.json"}
+OTHERS = {
+    *("/", "/login", "/login/oidc/back", "/welcome"),
+    *("/cases/stream", "/wall", "/far", "/health", "/metrics", "/openapi.json"),
+}
 
 
 def pages() -> set[str]:
