@@ -46,6 +46,12 @@ def described(type_: Any, what: str) -> Told:  # noqa: ANN401  (a struct, or a l
     return {200: {"description": what, "content": {"application/json": {"schema": schema}}}}
 
 
+def taken(type_: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return FastAPI's `openapi_extra` for `type_` as what is sent along."""
+    schema = {"$ref": REF.format(name=type_.__name__)}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
 def problems(**reasons: str) -> Told:
     """Return FastAPI's `responses` for errors: `_404="no such place"`."""
     schema = {"$ref": REF.format(name="Problem")}

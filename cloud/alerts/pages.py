@@ -1,6 +1,5 @@
 """The pages on alerts: a list that keeps itself up to date, and one alert with its history and what can be done now."""
 
-import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -17,16 +16,15 @@ from cloud.alerts.rules import allowed
 from cloud.alerts.store import NEWEST, Asked
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens, language_of
-from cloud.database import unavailable
+from cloud.console.screens import Screens, language_of, queried
 from cloud.door.asker import asker_of
+from cloud.door.numbered import place_of
 from cloud.openapi import problem
 from cloud.people.rules import AT_ONCE, Person
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
 
 PAGE = 50
-_NUMBER = re.compile(r"[0-9]{1,15}")
 _COLUMNS = (
     Column("alerts.number", number=True),
     Column("alerts.state"),
@@ -67,11 +65,7 @@ class Pages:
 
     async def where(self, number: str, _person: Person) -> str | None:
         """Return the window of alert `number`, for the door; None where there is none."""
-        if not _NUMBER.fullmatch(number):
-            return None
-        with unavailable():
-            async with self._reader.connect() as connection:
-                return await store.window_of(connection, int(number))
+        return await place_of(self._reader, number, store.window_of)
 
     async def alerts(
         self,
@@ -89,7 +83,7 @@ class Pages:
             found = await store.page(connection, asked, PAGE)
         more = None
         if len(found) == PAGE:
-            more = f"?{request.url.include_query_params(before=found[-1].number).query}"
+            more = queried(request, before=found[-1].number)
         listing = Listing("alerts", _COLUMNS, [self._row(request, one) for one in found], more)
         return self._screens.listed(request, "alerts.html", listing, closed=closed, mine=mine, place=place)
 

@@ -15,7 +15,7 @@ from cloud.body import Unread, read_as
 from cloud.cases.case import Level
 from cloud.cases.routes import MOST_BYTES, PlaceAsked
 from cloud.door.asker import asker_of
-from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import answer, described, problem, problems, taken
 from cloud.people.rules import AT_ONCE, Person
 from cloud.registry.snapshot import names_of
 
@@ -80,7 +80,6 @@ class Answering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 ANSWERS = (AlertPage, WholeAlert, Answering)
 _answering = msgspec.json.Decoder(Answering)
-_BODY = {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answering"}}}}}
 
 
 def router(reader: AsyncEngine, desk: AlertDesk) -> APIRouter:
@@ -122,7 +121,7 @@ def router(reader: AsyncEngine, desk: AlertDesk) -> APIRouter:
 
     @routes.post(
         "/api/alerts/{number}/steps",
-        openapi_extra=_BODY,
+        openapi_extra=taken(Answering),
         responses={
             **described(WholeAlert, "The alert after it"),
             **problems(

@@ -1,6 +1,5 @@
 """The pages on appeals: those of a place, one with what can be done about it, and filing one on an edition's page."""
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -16,9 +15,9 @@ from cloud.appeals.rules import possible
 from cloud.appeals.store import NEWEST, Asked
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens
-from cloud.database import unavailable
+from cloud.console.screens import Screens, queried
 from cloud.door.asker import asker_of
+from cloud.door.numbered import place_of
 from cloud.door.rules import TABLE
 from cloud.openapi import problem
 from cloud.people.rules import Person
@@ -30,7 +29,6 @@ from cloud.reports.rows import View
 from cloud.reports.rules import DAY_MS
 
 PAGE = 50
-_NUMBER = re.compile(r"[0-9]{1,15}")
 _COLUMNS = (
     Column("appeals.number", number=True),
     Column("appeals.state"),
@@ -80,12 +78,7 @@ class Pages:
 
     async def where(self, number: str, _person: Person) -> str | None:
         """Return the unit of appeal `number`, for the door; None where there is none."""
-        if not _NUMBER.fullmatch(number):
-            return None
-        with unavailable():
-            async with self._reader.connect() as connection:
-                appeal = await store.load(connection, int(number))
-        return None if appeal is None else appeal.unit
+        return await place_of(self._reader, number, store.unit_of)
 
     async def appeals(
         self,
@@ -101,7 +94,7 @@ class Pages:
             found = await store.page(connection, asked, PAGE)
         more = None
         if len(found) == PAGE:
-            more = f"?{request.url.include_query_params(before=found[-1].number).query}"
+            more = queried(request, before=found[-1].number)
         listing = Listing("appeals", _COLUMNS, [self._row(request, one) for one in found], more)
         return self._screens.listed(
             request, "appeals.html", listing, place=place, state=state, period=period, states=STATES

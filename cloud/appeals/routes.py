@@ -1,7 +1,7 @@
 """Appeals over HTTP for programs: the same list, the same appeal and the same deeds as on the console's pages."""
 
 from collections.abc import Awaitable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,7 +15,7 @@ from cloud.body import Unread, read_as
 from cloud.cases.routes import MOST_BYTES, PlaceAsked
 from cloud.door.asker import asker_of
 from cloud.door.rules import Route
-from cloud.openapi import Told, answer, described, problem, problems
+from cloud.openapi import Told, answer, described, problem, problems, taken
 
 MOST = 200
 STATUS: Mapping[Why, int] = {
@@ -121,7 +121,7 @@ def router(reader: AsyncEngine, desk: AppealDesk) -> APIRouter:
 
     @routes.post(
         "/api/appeals",
-        openapi_extra=_body("AppealForm"),
+        openapi_extra=taken(AppealForm),
         responses=_answers("The appeal that was filed"),
         response_class=Response,
     )
@@ -142,7 +142,7 @@ def router(reader: AsyncEngine, desk: AppealDesk) -> APIRouter:
 
     @routes.post(
         "/api/appeals/{number}/decision",
-        openapi_extra=_body("Decision"),
+        openapi_extra=taken(Decision),
         responses=_answers("The appeal after it"),
         response_class=Response,
     )
@@ -152,7 +152,7 @@ def router(reader: AsyncEngine, desk: AppealDesk) -> APIRouter:
 
     @routes.post(
         "/api/appeals/{number}/withdrawal",
-        openapi_extra=_body("Withdrawal"),
+        openapi_extra=taken(Withdrawal),
         responses=_answers("The appeal after it"),
         response_class=Response,
     )
@@ -190,10 +190,6 @@ async def _withdraw(desk: AppealDesk, request: Request, number: int) -> Appeal:
 
 def _line(appeal: Appeal) -> AppealLine:
     return AppealLine(*appeal)
-
-
-def _body(name: str) -> dict[str, Any]:
-    return {"requestBody": {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}}
 
 
 def _answers(what: str) -> Told:

@@ -19,6 +19,7 @@ INSERT INTO appeal_head (id, number) VALUES (1, 0)
 ON CONFLICT (id) DO UPDATE SET number = appeal_head.number RETURNING number
 """
 RAISE = "UPDATE appeal_head SET number = :number WHERE id = 1"
+UNIT = "SELECT unit FROM appeal WHERE number = :number"
 LOAD = f"SELECT {_COLUMNS} FROM appeal WHERE number = :number"  # noqa: S608  (our own columns, here and below)
 PUT = f"""
 INSERT INTO appeal ({_COLUMNS})
@@ -80,6 +81,12 @@ async def change(connection: AsyncConnection, before: Appeal, after: Appeal) -> 
         return False
     await tell(connection)
     return True
+
+
+async def unit_of(connection: AsyncConnection, number: int) -> str | None:
+    """The unit that appeal `number` is about; None where there is none."""
+    found: str | None = await fetch_value(connection, UNIT, (number,))
+    return found
 
 
 async def load(connection: AsyncConnection, number: int) -> Appeal | None:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Latest(Generic[T]):
     """By question, as long as no case has changed and the clock shows the same minute: deadlines pass without a change.
 
-    For those who see everything at once alone; what others see depends on the moment at which they look.
+    What is seen through the veil may be a question only where a minute more or less is the same: no person's list is.
     """
 
     def __init__(self) -> None:

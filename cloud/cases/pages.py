@@ -1,7 +1,7 @@
 """The pages on cases: a list that keeps itself up to date, and one case with its history and what can be done now."""
 
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -22,20 +22,19 @@ from cloud.cases.routes import STATUS
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens, language_of, queried
 from cloud.contacts import policy
 from cloud.contacts import store as contacts
 from cloud.contacts.rules import LEAST_REASON, MOST_NAME, MOST_REASON
 from cloud.contacts.rules import MAY as MAY_CONTACT
-from cloud.database import unavailable
 from cloud.door.asker import asker_of
+from cloud.door.numbered import place_of
 from cloud.openapi import problem, stream
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
 
 PAGE = 50
-_NUMBER = re.compile(r"[0-9]{1,15}")
 _COLUMNS = (
     Column("cases.number", number=True),
     Column("cases.state"),
@@ -118,11 +117,8 @@ class Pages:
 
     async def where(self, number: str, person: Person) -> str | None:
         """Return the window of case `number`, for the door; None where there is none that `person` sees."""
-        if not _NUMBER.fullmatch(number):
-            return None
-        with unavailable():
-            async with self._reader.connect() as connection:
-                return await reading.window_of(connection, int(number), viewer_of(person, self._now()))
+        viewer = viewer_of(person, self._now())
+        return await place_of(self._reader, number, partial(reading.window_of, viewer=viewer))
 
     async def cases(
         self,
@@ -150,7 +146,7 @@ class Pages:
                 page = await read()
         more = None
         if len(page.found) == PAGE:
-            more = f"?{request.url.include_query_params(before=page.found[-1].case.number).query}"
+            more = queried(request, before=page.found[-1].case.number)
         listing = Listing("cases", _COLUMNS, page.rows, more)
         may = [action for action in IN_BULK if action in MAY[person.role]]
         picks = [f"{one.case.number}:{one.case.steps}" for one in page.found] if may else []

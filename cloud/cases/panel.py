@@ -6,9 +6,10 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.board.picture import Cases, OpenCase, short_name
-from cloud.calendar import MINUTE_MS, Calendar
-from cloud.cases import reading, store
+from cloud.calendar import Calendar
+from cloud.cases import reading
 from cloud.cases.case import STATES, Case, State
+from cloud.cases.latest import Latest
 from cloud.cases.veil import Viewer
 from cloud.hours.rules import CITY
 from cloud.registry.snapshot import names_of
@@ -37,18 +38,13 @@ class Panel:
     def __init__(self, calendar: Calendar, now: Callable[[], int]) -> None:
         self._calendar = calendar
         self._now = now
-        self._known = (-1, -1)
-        self._seen = Cases()
+        self._latest: Latest[Cases] = Latest()
 
     async def read(self, connection: AsyncConnection) -> Cases:
         """What is open now."""
         now = self._now()
-        # The version first: what changes after it is read again.
-        known = await store.version(connection), now // MINUTE_MS
-        if known != self._known:
-            self._seen = await panel(connection, Viewer(at_once=False, now=now), self._calendar)
-            self._known = known
-        return self._seen
+        viewer = Viewer(at_once=False, now=now)
+        return await self._latest.of(connection, now, CITY, lambda: panel(connection, viewer, self._calendar))
 
 
 def _open(case: Case, now: int) -> OpenCase:

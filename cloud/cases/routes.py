@@ -18,7 +18,7 @@ from cloud.cases.request import Request as Wish
 from cloud.cases.rules import allowed
 from cloud.cases.veil import viewer_of
 from cloud.door.asker import asker_of
-from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import answer, described, problem, problems, taken
 from cloud.people.rules import Person
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import names_of
@@ -111,7 +111,6 @@ class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 ANSWERS = (CasePage, WholeCase, Asking)
 _asking = msgspec.json.Decoder(Asking)
-_BODY = {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Asking"}}}}}
 
 
 def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Callable[[], int]) -> APIRouter:
@@ -152,7 +151,7 @@ def router(reader: AsyncEngine, desk: CaseDesk, *, calendar: Calendar, now: Call
 
     @routes.post(
         "/api/cases/{number}/steps",
-        openapi_extra=_BODY,
+        openapi_extra=taken(Asking),
         responses={
             **described(WholeCase, "The case after it"),
             **problems(

@@ -109,8 +109,7 @@ class Screens:
         """Return `listing` within `template`, or as a CSV file where `?as=csv` asks for that."""
         if request.query_params.get("as") == "csv":
             return self.exported(request, listing)
-        export = str(request.url.include_query_params(**{"as": "csv"}).query)
-        address = f"{here or ''}?{export}"
+        address = (here or "") + queried(request, **{"as": "csv"})
         return self.page(request, template, status=status, here=here, listing=listing, export=address, **facts)
 
     def exported(self, request: Request, listing: Listing) -> Response:
@@ -133,6 +132,11 @@ class Screens:
         return self._words(key, language_of(request), **figures)
 
 
+def queried(request: Request, **asked: object) -> str:
+    """Return the query of `request`, from its ? on, with what is `asked` besides or instead."""
+    return f"?{request.url.include_query_params(**asked).query}"
+
+
 def language_of(request: Request) -> Language:
     """Return the language asked for now, or before; Chinese without."""
     asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE)
@@ -152,5 +156,4 @@ def _may(visitor: Visitor, path: str) -> bool:
 def _other(request: Request, here: str | None, language: Language) -> Mapping[str, str]:
     """The switch to the other language, and the address that it leads to."""
     wanted = "en" if language == "zh" else "zh"
-    query = request.url.include_query_params(lang=wanted).query
-    return {"language": wanted, "address": f"{here or request.url.path}?{query}"}
+    return {"language": wanted, "address": (here or request.url.path) + queried(request, lang=wanted)}

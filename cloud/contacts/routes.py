@@ -10,7 +10,7 @@ from cloud.cases.routes import Number
 from cloud.contacts.desk import ContactDesk
 from cloud.contacts.rules import STATUS, Contact, NotTaken, contact_of, masked_name, masked_telephone, reason_of
 from cloud.door.asker import asker_of
-from cloud.openapi import answer, described, problem, problems
+from cloud.openapi import answer, described, problem, problems, taken
 
 MOST_BYTES = 4_096
 
@@ -68,7 +68,7 @@ def router(desk: ContactDesk) -> APIRouter:
 
     @routes.post(
         "/api/cases/{number}/contact",
-        openapi_extra=_body("Leaving"),
+        openapi_extra=taken(Leaving),
         responses={**described(Masked, "It is kept"), **_REASONS},
         response_class=Response,
     )
@@ -84,7 +84,7 @@ def router(desk: ContactDesk) -> APIRouter:
 
     @routes.delete(
         "/api/cases/{number}/contact",
-        openapi_extra=_body("Deleting"),
+        openapi_extra=taken(Deleting),
         responses={**described(Deleted, "It is deleted"), **_REASONS},
         response_class=Response,
     )
@@ -99,7 +99,7 @@ def router(desk: ContactDesk) -> APIRouter:
 
     @routes.post(
         "/api/cases/{number}/contact/read",
-        openapi_extra=_body("Reading"),
+        openapi_extra=taken(Reading),
         responses={
             **described(Contact, "The contact"),
             **_REASONS,
@@ -116,11 +116,6 @@ def router(desk: ContactDesk) -> APIRouter:
             return _refused(bad)
 
     return routes
-
-
-def _body(struct: str) -> dict[str, object]:
-    schema = {"$ref": f"#/components/schemas/{struct}"}
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 def _refused(bad: Unread | NotTaken | CaseRefused) -> Response:

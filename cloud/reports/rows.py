@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing, Tone
-from cloud.console.screens import Screens
+from cloud.console.screens import Screens, queried
 from cloud.registry.snapshot import Registry
 from cloud.reports.editions import Head
 from cloud.reports.lines import Figures, Order, chosen, differences, figures, line_of
@@ -99,7 +99,7 @@ class Rows:
         upheld = any(one.line.upheld for one in page)
         more = None
         if len(lines) > view.after + PAGE:
-            more = f"{path}?{request.url.include_query_params(after=view.after + PAGE).query}"
+            more = path + queried(request, after=view.after + PAGE)
         rows = [self._row(request, one, path, upheld=upheld) for one in page]
         columns = (*_LINES, _UPHELD) if upheld else _LINES
         return Listing(f"report-{view.period}-{view.number}", columns, rows, more)

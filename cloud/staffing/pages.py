@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from cloud.calendar import Calendar
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens, language_of, queried
 from cloud.day import NamedDay
 from cloud.door.asker import asker_of
 from cloud.people.rules import Person
@@ -92,7 +92,7 @@ class Pages:
             found = await reading.page(connection, sought, PAGE)
         more = None
         if len(found) == PAGE:
-            more = f"?{request.url.include_query_params(after=found[-1].window, since=found[-1].since).query}"
+            more = queried(request, after=found[-1].window, since=found[-1].since)
         listing = Listing("duties", _COLUMNS, [self._row(request, one, now) for one in found], more)
         return self._screens.listed(
             request, "duties.html", listing, place=place, day=shown, window=window, person=person

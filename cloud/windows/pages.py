@@ -11,7 +11,7 @@ from cloud.cases import reading
 from cloud.cases.reading import Asked
 from cloud.cases.veil import viewer_of
 from cloud.console.listing import Cell, Column, Listing
-from cloud.console.screens import Screens, language_of
+from cloud.console.screens import Screens, language_of, queried
 from cloud.door.asker import asker_of
 from cloud.health.rules import Device
 from cloud.openapi import problem
@@ -99,7 +99,7 @@ class Pages:
         rows = [self._row(request, one, devices.get(node_of(one.window))) for one in found]
         more = None
         if len(names) > PAGE:
-            more = f"?{request.url.include_query_params(after=names[PAGE - 1]).query}"
+            more = queried(request, after=names[PAGE - 1])
         listing = Listing("windows", _COLUMNS, rows, more)
         return self._screens.listed(request, "windows.html", listing, place=where, least=self._least)
 
