@@ -99,7 +99,7 @@ class City:
             stack.callback(listener.close)
             database = await stack.enter_async_context(
                 await open_database(
-                    settings.database, password_file=settings.database_password_file, tenured=self._only != "web"
+                    settings.database, password_file=settings.database_password_file, sole=self._only != "web"
                 )
             )
             if self._only is not None and not database.shared:

@@ -123,7 +123,7 @@ class Database:
 
     writer: AsyncEngine
     reader: AsyncEngine
-    # A tenured file's, against a second city; empty otherwise.
+    # The file's of whoever takes in ratings, against a second city; empty otherwise.
     lock: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -148,22 +148,23 @@ class Database:
         self.lock.close()
 
 
-async def open_database(database: str, *, password_file: str | None = None, tenured: bool = False) -> Database:
+async def open_database(database: str, *, password_file: str | None = None, sole: bool = False) -> Database:
     """Open `database`, a path or URL; the password of a URL may stand in `password_file`.
 
     An SQLite file is made and upgraded as needed. A PostgreSQL must have been upgraded (`upgrade_database`), since
     several programs of different versions may be at work on it.
 
-    `tenured`: for the process that takes in ratings. Of a file there can be one such at a time (`locked`), since it
-    remembers what is in the ledger; of a PostgreSQL see `postgresql_engines`. Whoever else reads or writes asks nobody.
+    `sole`: for the process that takes in ratings. Of a file there can be one such at a time (`locked`), since it
+    remembers what is in the ledger; on a PostgreSQL they share the counties (`Shared`). Whoever else reads or writes
+    asks nobody.
 
     Raises `SettingsError` when it cannot be opened or has another schema than this program's.
     """
     url = url_of(database, password_file)
     with _opening(url):
-        opened = await _connected(url, tenured=tenured)
+        opened = await _connected(url)
         try:
-            if tenured and not opened.shared:
+            if sole and not opened.shared:
                 opened.lock.enter_context(locked(Path(url.database or "")))
             await _fit(opened, url)
         except BaseException:
@@ -182,7 +183,7 @@ async def reading(database: str, *, password_file: str | None = None) -> AsyncIt
     url = url_of(database, password_file)
     async with AsyncExitStack() as stack:
         with _opening(url):
-            engine = postgresql_engines(url, tenured=False)[1] if url.drivername == POSTGRESQL else sqlite_looker(url)
+            engine = postgresql_engines(url)[1] if url.drivername == POSTGRESQL else sqlite_looker(url)
             stack.push_async_callback(engine.dispose)
             connection = await stack.enter_async_context(engine.connect())
             found = await connection.run_sync(revision_of)
@@ -234,10 +235,10 @@ async def _upgrade(database: Database) -> str | None:
         return await connection.run_sync(upgrade)
 
 
-async def _connected(url: URL, *, tenured: bool = False) -> Database:
+async def _connected(url: URL) -> Database:
     """Engines on `url`; they connect when they are first used."""
     if url.drivername == POSTGRESQL:
-        return Database(*postgresql_engines(url, tenured=tenured))
+        return Database(*postgresql_engines(url))
     # It waits for whoever writes, who may be on this very loop.
     await asyncio.to_thread(probe, url.database or "")
     return Database(*sqlite_engines(url))

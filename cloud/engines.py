@@ -26,10 +26,6 @@ READERS = 12
 BUSY_MS = 5_000
 CONNECT_S = 5
 PING_S = 2.0
-# PostgreSQL ends a tenured session that says nothing for so long, and with it the locks that it holds.
-TENURE_MS = 6_000
-# What waits for the ledger's lock for so long is tried again, so that whoever waits still shows that it lives.
-LOCK_MS = 5_000
 # Of each insertion the writer keeps what SQLite made of it for every number of rows (`database.ROWS_A_STATEMENT`).
 STATEMENTS = 512
 # FULL: a commit is on the disk when it returns, through a power cut; NORMAL may lose the last ones.
@@ -53,11 +49,6 @@ _SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS),
 )
 _SESSION = {"application_name": "manyi", "tcp_user_timeout": str(_USER_TIMEOUT_MS), **_KEEPALIVE}
-_TENURE = {
-    "idle_session_timeout": str(TENURE_MS),
-    "idle_in_transaction_session_timeout": str(TENURE_MS),
-    "lock_timeout": str(LOCK_MS),
-}
 
 
 def sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
@@ -83,20 +74,19 @@ def sqlite_looker(url: URL) -> AsyncEngine:
     return engine
 
 
-def postgresql_engines(url: URL, *, tenured: bool) -> tuple[AsyncEngine, AsyncEngine]:
+def postgresql_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """Return writer and reader on PostgreSQL.
 
-    `tenured`: PostgreSQL is to end the writer's session when it says nothing for `TENURE_MS`. The writer is never
-    replaced without an error, so that whoever holds a lock on its session learns that it is lost; readers are.
+    The writer is never replaced without an error, so that whoever holds a lock on its session learns that it is lost;
+    readers are.
     """
-    durable = {**_SESSION, "synchronous_commit": "on"}
     writer = create_async_engine(
         url,
         pool_size=1,
         max_overflow=0,
         hide_parameters=True,
         isolation_level="READ COMMITTED",
-        connect_args={"timeout": CONNECT_S, "server_settings": {**durable, **_TENURE} if tenured else durable},
+        connect_args={"timeout": CONNECT_S, "server_settings": {**_SESSION, "synchronous_commit": "on"}},
     )
     reader = create_async_engine(
         url,

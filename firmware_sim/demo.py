@@ -91,7 +91,7 @@ def run(options: Options) -> int:
             asyncio.run(demo.play())
         except* (ChildDied, ServerError) as ended:
             failures = [str(failure) for failure in _leaves(ended)]
-        if failures:
+        if failures and not demo.given_up:
             console.print("\n".join(failures), highlight=False, markup=False, soft_wrap=True)
             return 1
         if demo.played is None:
@@ -116,6 +116,7 @@ class Demo:
         self._folder = folder
         self._narrator = narrator
         self._enough = asyncio.Event()
+        self._opened = False
         self._box: Box
         self._drift: list[str] = []
 
@@ -140,7 +141,8 @@ class Demo:
             )
             self._box = box = Box(order, self._folder, group, wall_ms=wall_ms, ground=ground)
             try:
-                if await self._unless_enough(group, self._open()):
+                self._opened = await self._unless_enough(group, self._open())
+                if self._opened:
                     seconds = await self._let_people_press()
                     await self._settle(UNHURRIED if not self._enough.is_set() else HURRIED)
                     with self._narrator.stage("closing gateways and cloud"):
@@ -149,6 +151,11 @@ class Demo:
             finally:
                 with self._narrator.stage("closing what is open"):
                     await box.close()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was stopped before it was open; a house that was being started then may have died of the same."""
+        return self._enough.is_set() and not self._opened
 
     def outcome(self, scene: Scene, records: Records) -> Outcome:
         """Judge what was played, from what is on disk and what the onlooker saw."""

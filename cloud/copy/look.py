@@ -79,7 +79,7 @@ async def looking(url: URL) -> AsyncIterator[tuple[AsyncConnection, str | None]]
 async def _engine(url: URL) -> AsyncEngine:
     if url.drivername == SQLITE:
         return await asyncio.to_thread(sqlite_looker, url)
-    writer, reader = postgresql_engines(url, tenured=False)
+    writer, reader = postgresql_engines(url)
     await writer.dispose()
     return reader
 

@@ -18,8 +18,12 @@ from contract.identity import county_of
 
 # How often a worker shows that it lives and looks for counties that nobody has; seconds.
 BEAT_S = 1.0
+# PostgreSQL ends a session that holds counties and says nothing for so long, and with it its locks.
+TENURE_MS = 6_000
 # Whose statement is broken off for so long hangs; below the tenure, after which an idle session ends by itself.
 HUNG_S = 4.0
+# What waits for the ledger's lock for so long is tried again, so that whoever waits still shows that it lives.
+LOCK_MS = 5_000
 # Advisory locks have two numbers: what kind, and which. Kinds of our own, so that other users of the server don't meet.
 _DUTY = 0x4D59_0001
 _PRESENT = 0x4D59_0002
@@ -38,6 +42,12 @@ TRY = "SELECT pg_try_advisory_lock(:kind, :duty)"
 GIVE = "SELECT pg_advisory_unlock(:kind, :duty)"
 GIVE_ALL = "SELECT pg_advisory_unlock_all()"
 SELF = "SELECT pg_backend_pid()"
+# From the first look on, and not before: a city that opens slowly holds nothing that it could keep from others.
+TENURE = """
+SELECT set_config('idle_session_timeout', tenure, false),
+  set_config('idle_in_transaction_session_timeout', tenure, false), set_config('lock_timeout', lock, false)
+FROM (SELECT CAST(:tenure AS TEXT) AS tenure, CAST(:lock AS TEXT) AS lock) AS ours
+"""
 
 # PostgreSQL waits without end for the rest of a statement whose sender hangs: to it that session is not idle.
 END_HUNG = f"""
@@ -148,12 +158,16 @@ class Shared:
         """Show life on the session of the locks; end who hangs; look who is there; give up and take."""
         with unavailable():
             async with self._writer.begin() as connection:
-                if self._session is None or connection.info.get(_MARK) is not self._session:
+                marks = connection.info
+                if self._session is None or marks.get(_MARK) is not self._session:
                     # What the session before held may have been another's meanwhile: it will count as gained.
                     self._held = self._unbroken = frozenset()
                     self._anew, self._present = self._session is not None, False
-                    self._session = connection.info[_MARK] = object()
+                    self._session = object()
+                    await fetch(connection, TENURE, (str(TENURE_MS), str(LOCK_MS)))
                 self._held = await (self._balanced(connection) if able else self._given_up(connection))
+            # Not before the commit, without which its settings are undone.
+            marks[_MARK] = self._session
         change = Change(_codes(self._held - self._unbroken), _codes(self._told - self._held), self._anew)
         self._told = self._unbroken = self._held
         self._anew = False

@@ -170,6 +170,21 @@ def test_ctrl_c_before_it_began_stops_it_too(temp: Path, running: Running) -> No
     assert list(temp.iterdir()) == []
 
 
+def test_ctrl_c_that_also_reaches_a_house_that_is_being_started_stops_it_too(temp: Path, running: Running) -> None:
+    running.until("laying out")
+    while not (children := [pid for pid, line in running.children.items() if "cloud" in line]):
+        time.sleep(0.005)
+    # As if the house had no session of its own yet: it dies before its parent hears of anything.
+    os.kill(running.process.pid, signal.SIGSTOP)
+    os.kill(children[0], signal.SIGKILL)
+    os.kill(running.process.pid, signal.SIGINT)
+    os.kill(running.process.pid, signal.SIGCONT)
+    out, errors = running.process.communicate(timeout=10)
+    assert (running.process.returncode, out) == (130, ""), errors
+    assert "died" not in errors
+    assert list(temp.iterdir()) == []
+
+
 @pytest.mark.parametrize("house", ["-m cloud run", "firmware_sim.townships", "firmware_sim.fleet"])
 def test_a_house_that_dies_is_named_and_nothing_is_left(temp: Path, running: Running, house: str) -> None:
     running.until("people press: ")

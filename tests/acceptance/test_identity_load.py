@@ -34,8 +34,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 LOAD_S = 3.0
-# Until everybody is at work; certificates must not run out before.
-OPEN_S = 25.0
+# Until everybody is at work; certificates must not run out before. A machine that takes longer is given more.
+OPEN_S = (30.0, 120.0)
 
 
 class CertifiedBox(Box):
@@ -116,15 +116,26 @@ def keys(box: CertifiedBox) -> dict[str, bytes]:
     return {node.node: public_key(read_key(Path(node.key)).public) for node in nodes}
 
 
+@pytest.mark.timeout(600)
 async def test_certificates_that_run_out_under_load_cost_no_rating(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renewal, "AGAIN_S", 0.5)
-    _, ground, plan = place(tmp_path, free_port(), runs_s=OPEN_S)
+    for runs_s in OPEN_S:
+        if await ran_out(tmp_path, free_port(), runs_s):
+            return
+    pytest.fail(f"a city of 24 windows was not at work within {OPEN_S[-1]:.0f} s")
+
+
+async def ran_out(folder: Path, port: int, runs_s: float) -> bool:
+    """Let certificates run out in a city that works, and renew them; False where they ran out before it did."""
+    _, ground, plan = place(folder / f"{runs_s:.0f}", port, runs_s=runs_s)
     async with under_siege(plan) as city:
         await asyncio.sleep(LOAD_S)
-        assert await city.catch_up()
-        assert wall_ms() < city.box.ends, "it took so long to open that the certificates had run out"
+        caught_up = await city.catch_up()
+        if wall_ms() >= city.box.ends:
+            return False
+        assert caught_up
         await asyncio.sleep((city.box.ends + 1000 - wall_ms()) / 1000)
         before = city.lit
         # Who is connected stays; whoever comes anew is refused by both.
@@ -142,6 +153,7 @@ async def test_certificates_that_run_out_under_load_cost_no_rating(
             assert await city.catch_up()
     assert city.evidence.verdict.settled > settled
     assert city.evidence.clean, str(city.evidence)
+    return True
 
 
 async def test_keys_that_are_replaced_under_load_cost_no_rating(tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -228,7 +228,7 @@ async def test_a_server_of_an_older_schema_is_backed_up_by_the_older_program(
     tmp_path: Path, postgres_url: PostgresUrl
 ) -> None:
     url = url_of(postgres_url.with_password)
-    async with Database(*postgresql_engines(url, tenured=False)) as database, database.writer.begin() as connection:
+    async with Database(*postgresql_engines(url)) as database, database.writer.begin() as connection:
         await connection.run_sync(upgrade, FIRST)
 
     with pytest.raises(SettingsError, match="back it up with the program that made that, then run `manyi db upgrade`"):

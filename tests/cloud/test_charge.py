@@ -9,11 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cloud import engines
 from cloud.database import Database, fetch, open_database, unavailable
-from cloud.engines import TENURE_MS
 from cloud.ingest import charge
-from cloud.ingest.charge import Change, Shared
+from cloud.ingest.charge import TENURE_MS, Change, Shared
 from cloud.ledger.store import append
 from contract.errors import Unavailable
 from tests.cloud.conftest import Desk, entry, ranges
@@ -41,7 +39,7 @@ class Worker:
 @pytest.fixture
 async def workers(where: Where) -> AsyncIterator[list[Worker]]:
     async with AsyncExitStack() as stack:
-        opened = [await stack.enter_async_context(await open_database(where.database, tenured=True)) for _ in range(2)]
+        opened = [await stack.enter_async_context(await open_database(where.database, sole=True)) for _ in range(2)]
         yield [Worker(database) for database in opened]
 
 
@@ -178,18 +176,75 @@ async def suppressed(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def test_who_waits_for_the_ledgers_lock_does_not_wait_for_ever(
-    where: Where, monkeypatch: pytest.MonkeyPatch
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(engines._TENURE, "lock_timeout", "100")
-    async with AsyncExitStack() as stack:
-        first, second = [
-            await stack.enter_async_context(await open_database(where.database, tenured=True)) for _ in range(2)
-        ]
-        async with first.writer.begin() as holding:
-            await append(holding, [])
-            with pytest.raises(Unavailable, match="lock timeout"), unavailable():
-                async with second.writer.begin() as connection:
-                    await append(connection, [])
+    monkeypatch.setattr(charge, "LOCK_MS", 100)
+    await rested(workers)
+    first, second = (worker.database for worker in workers)
+    async with first.writer.begin() as holding:
+        await append(holding, [])
+        with pytest.raises(Unavailable, match="lock timeout"), unavailable():
+            async with second.writer.begin() as connection:
+                await append(connection, [])
+
+
+@pytest.mark.parametrize("within", ["between transactions", "in a transaction"])
+async def test_a_session_that_holds_counties_ends_when_it_says_nothing(
+    workers: list[Worker], where: Where, monkeypatch: pytest.MonkeyPatch, within: str
+) -> None:
+    monkeypatch.setattr(charge, "TENURE_MS", 200)
+    worker = workers[0]
+    await worker.charge.renew(able=True)
+    pid = await worker.pid()
+    if within == "between transactions":
+        await gone(where, pid)
+    with pytest.raises(Unavailable), unavailable():
+        await hang(worker.database, where, pid)
+    assert await worker.pid() != pid
+
+
+async def hang(database: Database, where: Where, pid: int) -> None:
+    async with database.writer.begin() as connection:
+        await fetch(connection, "SELECT 1")
+        await gone(where, pid)
+        await fetch(connection, "SELECT 1")
+
+
+async def gone(where: Where, pid: int) -> None:
+    """Wait until PostgreSQL has ended the session."""
+    while (pid,) in where.query("SELECT pid FROM pg_stat_activity"):
+        await asyncio.sleep(0.05)
+
+
+async def test_a_city_that_opens_slowly_keeps_the_session_on_which_it_holds_nothing_yet(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charge, "TENURE_MS", 200)
+    worker = workers[0]
+    pid = await worker.pid()
+    await asyncio.sleep(1)
+    assert await worker.pid() == pid
+    assert (await worker.charge.renew(able=True)).gained == set(COUNTIES)
+
+
+async def test_a_look_that_is_undone_is_no_tenure(
+    workers: list[Worker], where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charge, "TENURE_MS", 200)
+    worker = workers[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(charge, "HELD", "SELECT 1 / 0")
+        with pytest.raises(Unavailable):
+            await worker.charge.renew(able=True)
+    pid = await worker.pid()
+    async with worker.database.writer.begin() as connection:
+        with pytest.raises(Unavailable):
+            await worker.charge.confirm(connection)
+
+    await worker.charge.renew(able=True)
+
+    assert await worker.pid() == pid
+    await gone(where, pid)
 
 
 @pytest.mark.timeout(60)

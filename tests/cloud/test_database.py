@@ -165,21 +165,21 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 
 async def test_of_a_file_one_city_takes_in_ratings_and_whoever_else_works_on_it_asks_nobody(tmp_path: Path) -> None:
     file = str(tmp_path / "city.db")
-    async with await open_database(file, tenured=True):
+    async with await open_database(file, sole=True):
         with pytest.raises(SettingsError, match=r"city\.db is in use by another process"):
-            await open_database(file, tenured=True)
+            await open_database(file, sole=True)
         async with await open_database(file) as other, other.writer.begin() as writing:
             await write(writing, ADD_WINDOW, [("371721121-a1/01",)])
         async with reading(file) as connection:
             assert await fetch_value(connection, WINDOWS) == "371721121-a1/01"
-    async with await open_database(file, tenured=True):
+    async with await open_database(file, sole=True):
         pass
 
 
 async def test_a_file_whose_lock_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "city.db-lock").mkdir()
     with pytest.raises(SettingsError, match=r"cannot be opened: .* its lock"):
-        await open_database(str(tmp_path / "city.db"), tenured=True)
+        await open_database(str(tmp_path / "city.db"), sole=True)
 
 
 async def test_an_open_file_is_opened_beside_a_writer_on_the_same_loop(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ async def running(
     settings = Settings(where.database, "", broker, clock=clock)
     numbers = count(1)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(await open_database(settings.database, tenured=True))
+        database = await stack.enter_async_context(await open_database(settings.database, sole=True))
         await register(database.writer, REGISTRATION, NOW)
         holder = RegistryHolder(database.reader, now=lambda: NOW)
         await holder.refresh()

@@ -29,7 +29,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 def plain(place: Place) -> Database:
     """Connections to it as it is."""
-    made = sqlite_engines if "://" not in place.database else lambda url: postgresql_engines(url, tenured=False)
+    made = sqlite_engines if "://" not in place.database else postgresql_engines
     return Database(*made(place.url))
 
 

@@ -75,9 +75,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def plain(empty: str) -> AsyncIterator[Database]:
     """Connections to it as it is."""
     url = url_of(empty)
-    async with Database(
-        *(sqlite_engines(url) if "://" not in empty else postgresql_engines(url, tenured=False))
-    ) as made:
+    async with Database(*(sqlite_engines(url) if "://" not in empty else postgresql_engines(url))) as made:
         yield made
 
 
@@ -299,7 +297,7 @@ async def test_a_postgresql_that_was_not_upgraded_says_what_to_do(
     url, password_file, _ = postgres_url
     if revision:
         whole = url_of(url, str(password_file))
-        async with Database(*postgresql_engines(whole, tenured=False)) as database:
+        async with Database(*postgresql_engines(whole)) as database:
             await done(database, lambda connection: upgrade(connection, FIRST))
 
     found = "its schema is 0001" if revision else "it has no tables"

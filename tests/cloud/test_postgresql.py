@@ -173,41 +173,8 @@ async def test_a_readers_session_that_ended_is_replaced_unseen(database: Databas
     assert await pid_of(database.reader) != first
 
 
-@pytest.mark.parametrize("within", ["between transactions", "in a transaction"])
-async def test_a_tenured_session_ends_when_it_says_nothing(
-    postgres_url: tuple[str, Path, str], monkeypatch: pytest.MonkeyPatch, within: str
-) -> None:
-    for timeout in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
-        monkeypatch.setitem(engines._TENURE, timeout, "200")
-    url, password_file, whole = postgres_url
-    await upgrade_database(whole)
-    async with await open_database(url, password_file=str(password_file), tenured=True) as database:
-        pid = await pid_of(database.writer)
-        if within == "between transactions":
-            await gone(database, pid)
-        with pytest.raises(Unavailable), unavailable():
-            await hang(database, pid)
-        assert await pid_of(database.writer) != pid
-
-
-async def hang(database: Database, pid: int) -> None:
-    async with database.writer.begin() as connection:
-        await fetch(connection, SELF)
-        await gone(database, pid)
-        await fetch(connection, SELF)
-
-
-async def gone(database: Database, pid: int) -> None:
-    """Wait until PostgreSQL has ended the session."""
-    while True:
-        async with database.reader.begin() as connection:
-            if not await fetch(connection, "SELECT pid FROM pg_stat_activity WHERE pid = :pid", (pid,)):
-                return
-        await asyncio.sleep(0.05)
-
-
 @on_postgresql
-async def test_sessions_are_known_by_name_and_only_a_tenured_one_ends_by_itself(database: Database) -> None:
+async def test_sessions_are_known_by_name_and_none_ends_by_itself(database: Database) -> None:
     for engine in (database.writer, database.reader):
         async with engine.connect() as connection:
             assert await fetch_value(connection, "SHOW application_name") == "manyi"
