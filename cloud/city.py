@@ -274,14 +274,17 @@ class City:
 
     async def _load(self, database: Database, holder: RegistryHolder) -> Board:
         now = self._now()
-        loaded = await load(database.reader, self._calendar, now)
+        veil = cases_policy.shipped().veil
+        loaded = await load(database.reader, self._calendar, now, veil)
         return Board(
             loaded,
             boot=self._name(),
             now=now,
             calendar=self._calendar,
             least=self._settings.least,
+            veil=veil,
             townships=holder.current.townships,
+            lone=holder.current.lone(now),
         )
 
     def _name(self) -> str:

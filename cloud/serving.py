@@ -147,7 +147,7 @@ async def open_serving(
     """
     board = await load()
     stream = Stream(board, clock=now, load=load)
-    holder.listeners.append(lambda changed: stream.know(changed.townships))
+    holder.listeners.append(lambda changed: stream.know(changed.townships, changed.lone(now())))
     clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
     losses = Looking[dict[str, list[Loss]]](
         database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S

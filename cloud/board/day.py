@@ -51,6 +51,10 @@ class Day:
                 self.counties.setdefault(county_of(township), _ZERO)
                 self.changed.add(township)
 
+    def of(self, place: str) -> Counts:
+        """The counts of a township (9 digits) or county (6 digits)."""
+        return self.townships.get(place) or self.counties.get(place, _ZERO)
+
     def add(self, window: str, n: Counts) -> None:
         """Count `n` at the city-wide `window`."""
         satisfied, basic, dissatisfied = n

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from cloud.board.loaded import Loaded
 from cloud.board.picture import FeedItem
-from cloud.board.rules import FEED, Loaded
+from cloud.board.rules import FEED
 from cloud.board.trends import first_day, first_estimate, first_minute
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.cases.policy import Veil
+from cloud.cases.veil import unseen_from
 from cloud.ledger.rules import BUTTON, LATE_MS
 from contract.codec import stored_batch
 from contract.identity import township_of
@@ -25,6 +28,12 @@ HEAD = text("SELECT position, commits FROM ledger_head")
 WINDOWS = text("""
 SELECT day, "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
 WHERE day >= :today GROUP BY day, "window"
+""")
+
+# By when they were pressed, since nothing here says when they came: for who watches a window it is the same.
+FRESH = text("""
+SELECT "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_minute
+WHERE minute >= :first AND minute < :next GROUP BY "window"
 """)
 
 # The whole city's minutes serve the trends by minute, hour and day alike, and last week beside them.
@@ -49,8 +58,8 @@ SELECT position, received_at, raw FROM ledger_entry WHERE kind = 'batch' ORDER B
 HELD = text('SELECT position, "row" FROM uncounted WHERE position >= :first AND admitted IS NULL')
 
 
-async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
-    """Read all that the board needs at `now` (ms), as of one ledger position."""
+async def load(reader: AsyncEngine, calendar: Calendar, now: int, veil: Veil) -> Loaded:
+    """Read all that the board needs at `now` (ms), as of one ledger position; `veil` says what is not seen yet."""
     today = calendar.day(now)
     since = calendar.start(today)
     async with reader.begin() as connection:
@@ -65,6 +74,16 @@ async def load(reader: AsyncEngine, calendar: Calendar, now: int) -> Loaded:
             position=head.position if head else 0,
             commits=head.commits if head else 0,
             ahead=ahead,
+            fresh={
+                window: _counts(*n)
+                for window, *n in await connection.execute(
+                    FRESH,
+                    {
+                        "first": max(since, unseen_from(now, veil)) // MINUTE_MS,
+                        "next": calendar.end(today) // MINUTE_MS,
+                    },
+                )
+            },
             minutes={minute: counts for minute, counts in minutes.items() if minute >= first},
             days=_by_day(minutes, calendar),
             estimated={

@@ -63,7 +63,8 @@ def short_name(window: str) -> int | str:
 class FeedItem(msgspec.Struct, frozen=True):
     """One rating, with its township only: a single rating is never shown with its window.
 
-    `late`: it came more than a minute after it was pressed; `estimated`: `at` is an estimate, between bounds.
+    `township` is the county's code (6 digits) where that township has one window alone. `late`: it came more than a
+    minute after it was pressed; `estimated`: `at` is an estimate, between bounds.
     """
 
     at: int

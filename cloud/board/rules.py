@@ -6,13 +6,13 @@ contained, still shows the truth.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from cloud.board.day import Day, city, unit
+from cloud.board.loaded import Loaded
 from cloud.board.lowest import Lowest
 from cloud.board.pace import Pace
 from cloud.board.picture import (
@@ -31,7 +31,9 @@ from cloud.board.picture import (
     short_name,
 )
 from cloud.board.trends import Trends
+from cloud.board.veiled import Veiled
 from cloud.calendar import MINUTE_MS, Calendar
+from cloud.cases.policy import Veil
 from cloud.ledger.cells import Cells, by_minute, counts_of, rated
 from cloud.ledger.commit import Commit
 from contract.identity import county_of, township_of
@@ -39,28 +41,6 @@ from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_inter
 
 LOWEST = 5
 FEED = 8
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What the stores knew at ledger position `position`, after commit number `commits`.
-
-    `ahead`: counts by day and window, of today and of any later day (a rating may be dated a little into the future);
-    `minutes`: the city's counts by minute number, as far back as the trends and the week before them reach; `days`:
-    the same by day; `estimated`: how many of each minute's stand there by an estimate, as far back as the days that are
-    shown; `total`: of all days ever; `quarantined`: entries today; `uncounted`: rows held now.
-    """
-
-    position: int = 0
-    commits: int = 0
-    ahead: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
-    minutes: Mapping[int, Counts] = field(default_factory=dict)
-    days: Mapping[str, Counts] = field(default_factory=dict)
-    estimated: Mapping[int, int] = field(default_factory=dict)
-    total: int = 0
-    quarantined: int = 0
-    uncounted: int = 0
-    feed: Sequence[FeedItem] = ()
 
 
 class _Parts(NamedTuple):
@@ -80,10 +60,22 @@ class _Parts(NamedTuple):
 
 
 class Board:
-    """One boot of the board; `boot` is its name in ids. `townships` are the codes that always have a tile."""
+    """One boot of the board; `boot` is its name in ids. `townships` are the codes that always have a tile.
+
+    `lone` are the places with one window alone, whose figures go through the `veil` as those of windows do.
+    """
 
     def __init__(
-        self, loaded: Loaded, *, boot: str, now: int, calendar: Calendar, least: int, townships: Iterable[str]
+        self,
+        loaded: Loaded,
+        *,
+        boot: str,
+        now: int,
+        calendar: Calendar,
+        least: int,
+        veil: Veil,
+        townships: Iterable[str],
+        lone: Collection[str] = (),
     ) -> None:
         self.position = loaded.position
         self.commits = loaded.commits
@@ -106,10 +98,11 @@ class Board:
         self._cases = Cases()
         self._seal: LastSeal | None = None
         self._lowest = Lowest(least)
-        self._rated: set[str] = set()
+        self._veiled = Veiled(veil)
+        self._veiled.lone = lone
         self._shown: dict[str, Unit] = {}
         self._day = Day(townships)
-        self._open_day()
+        self._open_day(loaded.fresh)
         self._sent = self._parts()
         self._sent_position = self.position
         self._show_changed()
@@ -125,7 +118,7 @@ class Board:
             return
         self.commits = commit.number
         self.position = commit.position
-        count = self._count(commit.cells)
+        count = self._count(commit.cells, commit.at)
         for (_, minute), ratings in commit.estimated.items():
             self._trends.guess(minute, ratings)
         self._total += count
@@ -135,7 +128,7 @@ class Board:
         fresh = [FeedItem(r.at, township_of(r.window), r.level, r.channel, r.late, r.estimated) for r in commit.newest]
         self._feed = sorted(fresh + self._feed, key=lambda item: -item.at)[:FEED]
 
-    def _count(self, cells: Cells) -> int:
+    def _count(self, cells: Cells, at: int) -> int:
         """Count `cells` in the trends, and by window those of today and later; how many ratings they are."""
         ahead: dict[str, dict[str, int]] = {}
         of: dict[int, dict[str, int]] = {}
@@ -149,10 +142,10 @@ class Board:
             if windows is not None:
                 windows[window] = windows.get(window, 0) + n
         for day, windows in ahead.items():
-            counted = self._ahead[day]
-            counted.add_all({window: counts_of(n) for window, n in windows.items()})
+            counted, brought = self._ahead[day], {window: counts_of(n) for window, n in windows.items()}
+            counted.add_all(brought)
             if counted is self._day:
-                self._rated |= windows.keys()
+                self._veiled.count(brought, at)
         return rated(cells)
 
     def tell(self, nodes: Nodes) -> None:
@@ -167,9 +160,11 @@ class Board:
         """Take the newest seal."""
         self._seal = seal
 
-    def know(self, townships: Iterable[str]) -> None:
-        """Take part of further `townships`: the registry changed."""
+    def know(self, townships: Iterable[str], lone: Collection[str]) -> None:
+        """Take part of further `townships`, and in which places there is one window alone: the registry changed."""
         self._day.know(townships)
+        self._veiled.lone = lone
+        self._day.changed.update(self._day.townships)
 
     def misdated(self, now: int) -> bool:
         """Whether the clock went back so far that what was dropped is needed again: then load anew."""
@@ -185,7 +180,7 @@ class Board:
         if today > self._today:
             self._today = today
             self._quarantined = 0
-            self._open_day()
+            self._open_day(self._ahead[today].windows)
 
     def snapshot(self) -> Picture:
         """Return the whole picture, as of the newest diff or later."""
@@ -198,8 +193,8 @@ class Board:
             weights=WEIGHTS,
             least=self._least,
             bins=BINS,
-            counties={code: unit(n, self._least) for code, n in self._day.counties.items()},
-            townships={code: unit(n, self._least) for code, n in self._day.townships.items()},
+            counties=self._units(self._day.counties),
+            townships=self._units(self._day.townships),
             **parts._asdict(),
         )
 
@@ -227,7 +222,7 @@ class Board:
         """Return a sign of life."""
         return Tick(self._now, self.id)
 
-    def _open_day(self) -> None:
+    def _open_day(self, fresh: Mapping[str, Counts]) -> None:
         for day in [day for day in self._ahead if day < self._today]:
             del self._ahead[day]
         # A place that once had a tile keeps it.
@@ -235,33 +230,43 @@ class Board:
         self._day.know(known)
         self._day.changed.update(self._day.townships)
         self._lowest.clear()
-        self._rated = set(self._day.windows)
+        self._veiled.open_day(self._day.windows, fresh, self._now)
+        for window, n in self._veiled.day.windows.items():
+            self._lowest.put(window, n)
+
+    def _unveil(self) -> None:
+        for window in self._veiled.unveil(self._now):
+            self._lowest.put(window, self._veiled.day.windows[window])
+            self._day.changed.add(township_of(window))
 
     def _show_changed(self) -> tuple[dict[str, Unit], dict[str, Unit]]:
         """Return the townships and counties whose shown figures are others than before."""
         changed, self._day.changed = self._day.changed, set()
-        townships = self._fresh({code: self._day.townships[code] for code in sorted(changed)})
-        counties = self._fresh({code: self._day.counties[code] for code in sorted({county_of(c) for c in changed})})
-        return townships, counties
+        return self._fresh(sorted(changed)), self._fresh(sorted({county_of(code) for code in changed}))
 
-    def _fresh(self, places: Mapping[str, Counts]) -> dict[str, Unit]:
+    def _fresh(self, places: Iterable[str]) -> dict[str, Unit]:
         fresh = {}
-        for code, n in places.items():
-            before = self._shown.get(code)
+        for code in places:
+            before, n = self._shown.get(code), self._seen(code)
             if before is None or before.n != n:
                 fresh[code] = self._shown[code] = unit(n, self._least)
         return fresh
 
+    def _units(self, places: Iterable[str]) -> dict[str, Unit]:
+        return {code: unit(self._seen(code), self._least) for code in places}
+
+    def _seen(self, place: str) -> Counts:
+        """The counts of township or county `place` that may be seen by now."""
+        return (self._veiled.day if place in self._veiled.lone else self._day).of(place)
+
     def _parts(self) -> _Parts:
-        for window in self._rated:
-            self._lowest.put(window, self._day.windows[window])
-        self._rated.clear()
+        self._unveil()
         return _Parts(
             day=self._today,
             total=self._total,
             city=city(self._day.city, self._trends.week_so_far(self._now), self._least),
             lowest=[_low_window(window, n) for window, n in self._lowest.pick(LOWEST)],
-            feed=self._feed,
+            feed=self._veiled.seen(self._feed),
             trends=self._trends.picture(self._now),
             last_week=self._trends.last_week(self._now),
             path=Path(

@@ -8,7 +8,7 @@ neither it nor the city ever holds more than a bounded number of diffs.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 
 import msgspec
 
@@ -106,9 +106,9 @@ class Stream:
         self._board.tell(nodes)
         self._changed.set()
 
-    def know(self, townships: frozenset[str]) -> None:
-        """Take part of further townships."""
-        self._board.know(townships)
+    def know(self, townships: Collection[str], lone: Collection[str]) -> None:
+        """Take part of further townships, and in which places there is one window alone."""
+        self._board.know(townships, lone)
         self._changed.set()
 
     def picture(self) -> bytes:

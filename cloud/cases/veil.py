@@ -52,6 +52,12 @@ def full(at: int, veil: Veil) -> int:
     return -(-at // every) * every
 
 
+def unseen_from(now: int, veil: Veil) -> int:
+    """What was received later than this moment (ms) is not seen yet at `now`, if no others came after it."""
+    every = veil.minutes * MINUTE_MS
+    return now // every * every - every
+
+
 def shown(case: Case, pressed: tuple[int, int], viewer: Viewer, calendar: Calendar) -> Case:
     """`case` as `viewer` sees it: of the ratings that it sees the first and the last were `pressed` then (ms)."""
     if viewer.at_once:

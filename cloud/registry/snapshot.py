@@ -1,11 +1,12 @@
 """The registry as everybody looks at it: an immutable snapshot with dictionary look-ups. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from cloud.hours.rules import CITY, NOTHING, Registered
-from contract.identity import township_of
+from contract.identity import county_of, township_of
 from contract.keys import Key
 
 Kind = Literal["node", "gateway"]
@@ -135,6 +136,12 @@ class Registry:
     def windows_at(self, at: int) -> list[str]:
         """The windows registered at `at` (ms)."""
         return [window for window in self._periods if self.has_window(window, at)]
+
+    def lone(self, at: int) -> frozenset[str]:
+        """The townships and counties with one window alone at `at` (ms): whatever is told of them is told of it."""
+        windows = self.windows_at(at)
+        counted = Counter(chain(map(township_of, windows), map(county_of, windows)))
+        return frozenset(place for place, count in counted.items() if count == 1)
 
     def called(self, place: str, language: Literal["zh", "en"]) -> str:
         """Return how people call `place`; its own code where the registry has no name for it."""

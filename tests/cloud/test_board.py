@@ -1,20 +1,24 @@
 """The board against a naive recount: whatever commits come, in whatever order, the wall's numbers add up."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.board.picture import Cases, Nodes, OpenCase, Picture
-from cloud.board.rules import Board, Loaded
+from cloud.board.loaded import Loaded
+from cloud.board.picture import Cases, Nodes, OpenCase, Picture, Unit
+from cloud.board.rules import Board
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.cases.policy import shipped
+from cloud.cases.veil import full
 from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit, Counted
 from proof.scores import Counts, difference, interval, percent
 
+VEIL = shipped().veil
 CALENDAR = Calendar("Asia/Shanghai")
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
@@ -25,8 +29,11 @@ WINDOWS = ["371721121-a1/01", "371721121-a1/02", "371721122-a1/01", "371702001-b
 LEAST = 5
 
 
-def board(now: int = NOW, loaded: Loaded | None = None) -> Board:
-    return Board(loaded or Loaded(), boot="boot", now=now, calendar=CALENDAR, least=LEAST, townships=TOWNSHIPS)
+def board(now: int = NOW, loaded: Loaded | None = None, lone: Collection[str] = ()) -> Board:
+    loaded = loaded or Loaded()
+    return Board(
+        loaded, boot="boot", now=now, calendar=CALENDAR, least=LEAST, veil=VEIL, townships=TOWNSHIPS, lone=lone
+    )
 
 
 def commit(position: int, cells: dict[tuple[str, int], Counts], *, at: int = NOW, **more: object) -> Commit:
@@ -92,18 +99,23 @@ STEPS = st.lists(st.tuples(CELLS, st.sampled_from([0, 200, MINUTE_MS, HOUR_MS, 5
 
 
 @settings(max_examples=150, deadline=None)
-@given(STEPS)
+@given(STEPS, st.sets(st.sampled_from(["371721122", "371702001", "371702", "371703999"])))
 def test_the_walls_numbers_add_up_and_equal_a_naive_recount(
-    steps: list[tuple[dict[tuple[str, int], Counts], int]],
+    steps: list[tuple[dict[tuple[str, int], Counts], int]], lone: set[str]
 ) -> None:
-    tested = board()
+    tested = board(lone=lone)
     page = tested.snapshot()
     ratings: list[tuple[str, int, Counts]] = []
+    # By window, and when they were counted: for those of a day to come when that day began.
+    fresh: list[tuple[str, int, int, Counts]] = []
     now = NOW
     for position, (cells, pause) in enumerate(steps, start=1):
         now += pause
         tested.advance(now)
+        begun = CALENDAR.day(now) != CALENDAR.day(now - pause)
+        fresh = [(w, minute, now if begun else at, n) for w, minute, at, n in fresh]
         tested.apply(commit(position, cells, at=now))
+        fresh += [(window, minute, now, n) for (window, minute), n in cells.items()]
         ratings += [(window, minute, n) for (window, minute), n in cells.items()]
         diff = tested.diff()
         if diff is not None:
@@ -115,10 +127,16 @@ def test_the_walls_numbers_add_up_and_equal_a_naive_recount(
         counted = [(w, n) for w, minute, n in ratings if CALENDAR.day(minute * MINUTE_MS) == today]
         assert whole.day == today
         assert whole.city.n == total(n for _, n in counted)
-        assert whole.city.n == total(unit.n for unit in whole.counties.values())
-        assert whole.city.n == total(unit.n for unit in whole.townships.values())
+        seen = [
+            (window, n)
+            for window, minute, at, n in fresh
+            if CALENDAR.day(minute * MINUTE_MS) == today and full(at + 5 * MINUTE_MS, VEIL) <= now
+        ]
+        if not lone:
+            assert whole.city.n == total(unit.n for unit in whole.counties.values())
+            assert whole.city.n == total(unit.n for unit in whole.townships.values())
         for code, unit in {**whole.townships, **whole.counties}.items():
-            assert unit.n == total(n for w, n in counted if w.startswith(code))
+            assert unit.n == total(n for w, n in (seen if code in lone else counted) if w.startswith(code))
             assert unit.score == percent(unit.n)
         assert whole.total == sum(sum(n) for _, _, n in ratings)
         for points, width in (
@@ -131,7 +149,7 @@ def test_the_walls_numbers_add_up_and_equal_a_naive_recount(
                 assert (score, count) == (percent(inside), sum(inside))
         check_last_week(whole, ratings, now)
         by_window: dict[str, Counts] = defaultdict(lambda: (0, 0, 0))
-        for window, n in counted:
+        for window, n in seen:
             by_window[window] = total([by_window[window], n])
         ranked = {window: interval(n).high for window, n in by_window.items() if sum(n) >= LEAST}
         assert [ranked[low.window] for low in whole.lowest] == sorted(ranked.values())
@@ -253,6 +271,53 @@ def test_what_was_loaded_shows() -> None:
     assert whole.lowest[0].window == WINDOWS[0]
 
 
+def test_of_what_was_loaded_the_fresh_is_behind_the_veil() -> None:
+    loaded = Loaded(ahead={"2026-11-22": {WINDOWS[0]: (8, 1, 1)}}, fresh={WINDOWS[0]: (1, 0, 1)})
+    tested = board(loaded=loaded, now=NOW + 1)
+    assert [low.n for low in tested.snapshot().lowest] == [(7, 1, 0)]
+    tested.advance(NOW + 10 * MINUTE_MS - 1)
+    assert [low.n for low in tested.snapshot().lowest] == [(7, 1, 0)]
+    tested.advance(NOW + 10 * MINUTE_MS)
+    assert [low.n for low in tested.snapshot().lowest] == [(8, 1, 1)]
+
+
+def test_no_window_changes_its_counts_before_the_veil_lets_it() -> None:
+    """Whoever looks at the wall while a citizen presses does not learn from the window's counts what was pressed."""
+    tested = board()
+    tested.apply(commit(1, {(WINDOWS[0], NOW // MINUTE_MS): (7, 0, 0)}))
+    tested.advance(NOW + 5 * MINUTE_MS)
+    tested.diff()
+    before = tested.snapshot()
+    tested.apply(one(2, WINDOWS[0], 1, NOW + 5 * MINUTE_MS))
+    diff = tested.diff()
+    assert diff is not None
+    assert diff.lowest is msgspec.UNSET
+    assert tested.snapshot().lowest == before.lowest != []
+    tested.advance(NOW + 10 * MINUTE_MS)
+    assert tested.snapshot().lowest[0].n == (7, 0, 1)
+
+
+def test_a_place_with_one_window_alone_is_that_window() -> None:
+    tested = board(lone={"371721122"})
+    tested.apply(one(1, WINDOWS[2], 1, NOW))
+    whole = tested.snapshot()
+    assert whole.city.n == whole.counties["371721"].n == (0, 0, 1)
+    assert whole.townships["371721122"].n == (0, 0, 0)
+    assert [item.township for item in whole.feed] == ["371721"]
+
+    tested.advance(NOW + 5 * MINUTE_MS)
+    diff = tested.diff()
+    assert diff is not None
+    assert diff.townships == {"371721122": Unit((0, 0, 1), 0.0, None)}
+    tested.know([], {"371721122", "371721"})
+    tested.apply(one(2, WINDOWS[2], 1, NOW + 5 * MINUTE_MS))
+    whole = tested.snapshot()
+    assert (whole.counties["371721"].n, whole.feed) == ((0, 0, 1), [])
+    tested.know([], ())
+    assert tested.snapshot().townships["371721122"].n == (0, 0, 2)
+    assert [item.township for item in tested.snapshot().feed] == ["371721122", "371721122"]
+
+
 def test_pace_and_delay_cover_the_last_minute() -> None:
     tested = board()
     for number in range(100):
@@ -278,4 +343,5 @@ def test_the_feed_holds_the_newest_without_their_windows() -> None:
 def test_a_window_name_that_is_no_number_stays_text() -> None:
     tested = board()
     tested.apply(commit(1, {(WINDOWS[3], NOW // MINUTE_MS): (0, 0, 9), (WINDOWS[1], NOW // MINUTE_MS): (0, 0, 5)}))
+    tested.advance(NOW + 5 * MINUTE_MS)
     assert [low.number for low in tested.snapshot().lowest] == ["x", 2]

@@ -10,13 +10,16 @@ import msgspec
 import pytest
 
 from cloud.board import stream as streaming
+from cloud.board.loaded import Loaded
 from cloud.board.picture import Cases, Nodes
-from cloud.board.rules import Board, Loaded
+from cloud.board.rules import Board
 from cloud.board.stream import GAP_S, KEPT, WAITING, Stream
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.cases.policy import shipped
 from cloud.ledger.cells import ONE
 from cloud.ledger.commit import Commit
 
+VEIL = shipped().veil
 CALENDAR = Calendar("Asia/Shanghai")
 START = CALENDAR.start("2026-11-22") + 9 * HOUR_MS
 WINDOW = "371721121-a1/01"
@@ -38,7 +41,13 @@ class City:
     def board(self) -> Board:
         self.boots += 1
         return Board(
-            self.loaded, boot=f"boot-{self.boots}", now=self.now, calendar=CALENDAR, least=5, townships=["371721121"]
+            self.loaded,
+            veil=VEIL,
+            boot=f"boot-{self.boots}",
+            now=self.now,
+            calendar=CALENDAR,
+            least=5,
+            townships=["371721121"],
         )
 
     async def load(self) -> Board:

@@ -5,21 +5,24 @@ from random import Random
 import pytest
 
 from cloud.board.load import load
-from cloud.board.rules import Board, Loaded
+from cloud.board.loaded import Loaded
+from cloud.board.rules import Board
 from cloud.board.week import week_before
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.cases.policy import shipped
 from cloud.database import Database
 from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit
 from proof.scores import Counts
 from tests.cloud.past import tally
 
+VEIL = shipped().veil
 DAY_MS = 24 * HOUR_MS
 WINDOW = "371721121-a1/01"
 
 
 def board_of(loaded: Loaded, calendar: Calendar, now: int, least: int = 5) -> Board:
-    return Board(loaded, boot="boot", now=now, calendar=calendar, least=least, townships=[])
+    return Board(loaded, boot="boot", veil=VEIL, now=now, calendar=calendar, least=least, townships=[])
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Kolkata", "Etc/GMT+11"])
@@ -30,16 +33,16 @@ async def test_loaded_or_told_last_week_is_the_same_at_any_later_time(database: 
     moments = random.sample(range(begin - 40 * DAY_MS, begin + 2 * HOUR_MS, MINUTE_MS), 500)
     moments += random.sample(range(begin - 8 * DAY_MS, begin - 6 * DAY_MS, MINUTE_MS), 500)
     ratings = {at // MINUTE_MS: (random.randint(0, 9), random.randint(0, 3), random.randint(0, 3)) for at in moments}
-    fresh = board_of(await load(database.reader, calendar, begin), calendar, begin)
+    fresh = board_of(await load(database.reader, calendar, begin, VEIL), calendar, begin)
     for number, (minute, n) in enumerate(ratings.items(), start=1):
         fresh.apply(Commit(number, number, begin, {(WINDOW, minute): number_of(n)}, (), (), 0, 0))
     await tally(database, calendar, {WINDOW: ratings})
-    early = board_of(await load(database.reader, calendar, begin), calendar, begin)
+    early = board_of(await load(database.reader, calendar, begin, VEIL), calendar, begin)
     shown = set()
     # Past midnight, into another week's day, and a whole week on.
     for later in (0, 43, 103, 104, 24 * 60, 7 * 24 * 60 + 5):
         now = begin + later * MINUTE_MS
-        whole = board_of(await load(database.reader, calendar, now), calendar, now).snapshot()
+        whole = board_of(await load(database.reader, calendar, now, VEIL), calendar, now).snapshot()
         for board in (fresh, early):
             board.advance(now)
             told = board.snapshot()
@@ -70,7 +73,7 @@ def told(board: Board, at: int, n: Counts) -> None:
 async def test_today_is_compared_up_to_the_minute_and_only_on_enough_ratings(database: Database) -> None:
     calendar = Calendar("Asia/Shanghai")
     now = calendar.moment("2026-11-28", 10 * 60 + 30)
-    board = board_of(await load(database.reader, calendar, now), calendar, now, least=20)
+    board = board_of(await load(database.reader, calendar, now, VEIL), calendar, now, least=20)
     told(board, now, (19, 0, 0))
     told(board, now - 7 * DAY_MS - MINUTE_MS, (20, 0, 0))
     # What was still to come at this time of day last week is not compared, nor is the day before it.
@@ -94,7 +97,7 @@ async def test_today_is_compared_up_to_the_minute_and_only_on_enough_ratings(dat
 async def test_last_week_goes_out_when_it_changed_and_not_with_every_rating(database: Database) -> None:
     calendar = Calendar("Asia/Shanghai")
     now = calendar.moment("2026-11-28", 10 * 60 + 30)
-    board = board_of(await load(database.reader, calendar, now), calendar, now)
+    board = board_of(await load(database.reader, calendar, now, VEIL), calendar, now)
     told(board, now, (9, 0, 0))
     diff = board.diff()
     assert diff is not None

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cloud.cases.case import Rating
 from cloud.cases.rules import act, opened
 from cloud.cases.sifting import sifted
-from cloud.cases.veil import FOREVER, Viewer, seen_from, shown, shown_rating, shown_step, viewer_of
+from cloud.cases.veil import FOREVER, Viewer, seen_from, shown, shown_rating, shown_step, unseen_from, viewer_of
 from cloud.ledger.counting import Entry, Rows
 from cloud.people.rules import ROLES
 from contract.batch import Batch
@@ -28,6 +28,7 @@ def test_the_moment_of_appearing_does_not_give_the_press_away(received: int, oth
     # Nor does the moment of the third that came after it: it appears as all do that were covered by then.
     assert found % FIVE == 0
     assert found == (min(-(-now // FIVE) * FIVE, by_time) if others >= 3 else by_time)
+    assert (by_time <= now) == (received <= unseen_from(now, POLICY.veil))
     # Whoever presses within the same five minutes appears at the same moment.
     assert seen_from(received - received % FIVE + 1, 0, now, POLICY.veil) == seen_from(
         received - received % FIVE + FIVE, 0, now, POLICY.veil

@@ -8,6 +8,7 @@ from cloud.board.load import load
 from cloud.board.picture import FeedItem
 from cloud.board.rules import Board
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
+from cloud.cases.policy import shipped
 from cloud.estimates.routes import router
 from cloud.estimates.store import Minutes
 from cloud.ledger.commit import Commit, packed, unpacked
@@ -20,6 +21,7 @@ from contract.rating import Quality, Row
 from proof import ledger
 from tests.cloud.conftest import EPOCH, NODE, NOW, SIGNERS, Desk, entry, registry_of
 
+VEIL = shipped().veil
 CALENDAR = Calendar("Asia/Shanghai")
 OLD = "AAAAAAAAAA"
 DAY_MS = 24 * HOUR_MS
@@ -89,16 +91,17 @@ async def test_the_board_knows_it_from_the_commit_and_from_a_load_alike(desk: De
             loaded,  # type: ignore[arg-type]
             boot="boot",
             now=NOW,
+            veil=VEIL,
             calendar=CALENDAR,
             least=1,
             townships=[],
         )
 
-    told = board_of(await load(desk.database.reader, CALENDAR, NOW))
+    told = board_of(await load(desk.database.reader, CALENDAR, NOW, VEIL))
     desk.intake.listeners.append(lambda commit: told.apply(unpacked(packed(commit))))
     await desk.exchange(FIRST, entry(1, ("01", 2)), guess(3, (5, "01", 3), t0=NOW - 500, early=20, late=10))
 
-    for board in (told, board_of(await load(desk.database.reader, CALENDAR, NOW))):
+    for board in (told, board_of(await load(desk.database.reader, CALENDAR, NOW, VEIL))):
         picture = board.snapshot()
         estimated = picture.trends.estimated
         assert estimated.minute == [((NOW - 495) // MINUTE_MS * MINUTE_MS, 1)]

@@ -62,8 +62,14 @@ async def test_a_document_registers_nodes_gateways_and_windows_for_all_times(dat
     assert registry.node("371721121-zz") is None
     assert registry.windows_at(0) == [f"{NODE}/01", f"{NODE}/02"]
     assert not registry.has_window(f"{NODE}/03", NOW)
+    assert registry.lone(0) == frozenset()
     again = await register(database.writer, text, NOW + 5)
     assert (again.added, again.version) == (0, NOW + 5)
+
+
+async def test_a_place_with_one_window_alone_is_known(database: Database) -> None:
+    await register(database.writer, document("01"), NOW)
+    assert (await snapshot(database)).lone(NOW) == {NODE[:9], NODE[:6]}
 
 
 async def test_another_key_holds_from_now_on_and_the_old_one_for_a_day_yet(database: Database) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cloud.board.loaded import Loaded
 from cloud.board.picture import Picture
-from cloud.board.rules import Board, Loaded
+from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import MINUTE_MS
+from cloud.cases.policy import shipped
 from cloud.database import Database
 from cloud.series import feeder as feeder_module
 from cloud.series import influx as influx_module
@@ -27,6 +29,7 @@ from tests.cloud.fed import feeder_of, influx_at, own_server, reconciled, total
 from tests.cloud.filled import CALENDAR, NOON, fill
 
 pytestmark = pytest.mark.timeout(60)
+VEIL = shipped().veil
 WINDOW = "371721121-a1/01"
 # An hour's ten thousand ratings.
 EXCHANGES, BATCHES, A_BATCH = 100, 10, 10
@@ -52,7 +55,7 @@ class Hour:
         desk.intake.listeners.append(self.board.committed)
 
     def _board(self) -> Board:
-        return Board(Loaded(), boot="boot", now=NOON, calendar=CALENDAR, least=5, townships=[TOWNSHIP])
+        return Board(Loaded(), veil=VEIL, boot="boot", now=NOON, calendar=CALENDAR, least=5, townships=[TOWNSHIP])
 
     async def _load(self) -> Board:
         raise AssertionError("the board missed a commit")

@@ -16,6 +16,8 @@ export class Places {
     this.counties = counties.map((county) => ({ ...choose(county), townships: county.townships.map(choose) }));
     this.township = new Map();
     for (const county of this.counties) {
+      // Of a township with one window alone the feed names the county.
+      this.township.set(county.code, { ...county, name: "", county });
       for (const township of county.townships) this.township.set(township.code, { ...township, county });
     }
   }
