@@ -13,6 +13,8 @@ SHELL := /bin/bash
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 # Debian keeps mosquitto where an ordinary user does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
+# Every process of a city would compile our modules anew: half of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test model check coverage mutants chaos bench setup lock clean
 
