@@ -1,6 +1,8 @@
 """Every word on the console's screens, in Chinese and English, from `words.toml`. Pure but for reading that file."""
 
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Literal, get_args
 
@@ -12,15 +14,8 @@ class Words:
     """`words(key, language)` is what stands for `key`, such as "login.title"."""
 
     def __init__(self) -> None:
-        """Read the file; `ValueError` for a word that is not there in both languages."""
-        text = files("cloud.console").joinpath("words.toml").read_text(encoding="utf-8")
-        self._said: dict[str, dict[Language, str]] = {}
-        for section, entries in tomllib.loads(text).items():
-            for name, pair in entries.items():
-                zh, en = pair
-                if not zh or not en:
-                    raise ValueError(f"words.toml: {section}.{name} lacks a language")
-                self._said[f"{section}.{name}"] = {"zh": zh, "en": en}
+        """`ValueError` for a word that is not there in both languages."""
+        self._said = _read()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -31,3 +26,17 @@ class Words:
         """Return the words for `key` with `figures` in their places; `KeyError` for one that is not there."""
         said = self._said[key][language]
         return said.format(**figures) if figures else said
+
+
+@cache
+def _read() -> Mapping[str, Mapping[Language, str]]:
+    """What stands for each key in each language, read once for all who write."""
+    text = files("cloud.console").joinpath("words.toml").read_text(encoding="utf-8")
+    said: dict[str, dict[Language, str]] = {}
+    for section, entries in tomllib.loads(text).items():
+        for name, pair in entries.items():
+            zh, en = pair
+            if not zh or not en:
+                raise ValueError(f"words.toml: {section}.{name} lacks a language")
+            said[f"{section}.{name}"] = {"zh": zh, "en": en}
+    return said
