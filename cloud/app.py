@@ -73,7 +73,8 @@ def create_app(
         title="Manyi", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     for router in routers:
-        app.include_router(router)
+        # FastAPI's own way makes each route a second time when the first request comes, which then waits a second.
+        app.router.routes += router.routes
     publish(app, STRUCTS, refusals)
     for away in (SQLAlchemyError, Unavailable):
         app.add_exception_handler(away, _unavailable)

@@ -215,10 +215,9 @@ async def test_an_update_goes_from_stage_to_stage_and_stops_at_a_node_that_does_
         await asyncio.sleep(2.5)
         nodes.deaf = {node for node, version in nodes.given().items() if version == min(before.values())}
         await passing(2, stands("running", 2))
-        await page.reload()
+        # The page asks by itself.
         await expect(page.locator(".facts")).to_contain_text("2 / 2")
         await passing(3, stands("stopped", 2))
-        await page.reload()
         await expect(page.get_by_role("status")).to_contain_text("没有生效")
         for node in nodes.deaf:
             await expect(page.get_by_role("status")).to_contain_text(node)

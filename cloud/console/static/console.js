@@ -127,7 +127,11 @@ function listen() {
   };
 }
 
-if (live) {
+// What no stream tells of is asked for every so many seconds, while it is looked at.
+if (live?.dataset.every) {
+  setInterval(() => document.visibilityState === "visible" && renew(), 1000 * Number(live.dataset.every));
+}
+if (live?.dataset.news) {
   document.addEventListener("visibilitychange", listen);
   addEventListener("pagehide", () => news?.close());
   listen();
