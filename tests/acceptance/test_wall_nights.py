@@ -96,7 +96,7 @@ def past(now: int) -> dict[str, dict[int, Counts]]:
 async def remembering(folder: Path, now: int) -> AsyncIterator[tuple[Stage, Mosquitto, Signer]]:
     """A city at `now` that has been counting for five weeks."""
     signer = Signer(bytes(range(32)))
-    where = await fresh(folder, {"nodes": [{"node": NODE, "key": signer.public, "windows": ["01"]}]})
+    where = await fresh(folder, {"nodes": [{"node": NODE, "key": signer.public, "windows": ["01", "02"]}]})
     async with await where.open() as database:
         await tally(database, CALENDAR, past(now))
     async with (
