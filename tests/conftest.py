@@ -26,14 +26,16 @@ settings.load_profile("unhurried")
 class Shares(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """How `-n 3` shares tests out: one worker opens city after city, one looks at pages in a browser, one has the rest.
 
-    Two large cities would starve each other of two cores for twenty minutes; what is left over goes to whoever is free,
-    and the faults come last.
+    Two large cities would starve each other of two cores for twenty minutes; what is left over goes to whoever is free.
+    By the time the city's own tests are through so are the large cities, and the faults wait more than they work: what
+    is quick goes on beside them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         return _share(nodeid) or nodeid
 
 
+_SLOW = ("tests/cli/", "tests/cloud/")
 _PAGES = ("tests/acceptance/test_console", "tests/acceptance/test_wall")
 
 
@@ -52,8 +54,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:  # n
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The cities and pages come first, since they take longest, and the faults last."""
-    items.sort(key=lambda item: ("cities", "pages", "", "faults").index(_share(item.nodeid)))
+    """The cities and pages come first, since they take longest, and the faults before what is quick."""
+    items.sort(key=lambda item: _order(item.nodeid))
+
+
+def _order(nodeid: str) -> int:
+    share = _share(nodeid) or ("slow" if nodeid.startswith(_SLOW) else "quick")
+    return ("cities", "pages", "slow", "faults", "quick").index(share)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

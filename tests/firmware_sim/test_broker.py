@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from firmware_sim.broker import Amqtt, Broker, Mosquitto, answers, choose
 from firmware_sim.servers.daemon import ServerError, free_port, port_is_free
 
-WAIT_S = 5.0
+WAIT_S = 40
 
 
 class Wire:
