@@ -133,13 +133,13 @@ async def test_a_changed_mind_is_one_rating_of_the_last_level(log_path: Path) ->
 
 
 async def test_nobody_changes_their_mind_when_the_hall_closes(log_path: Path) -> None:
-    presses = [Press(0, Level.DISSATISFIED), Press(0.4, Level.SATISFIED)]
+    presses = [Press(0, Level.DISSATISFIED), Press(4.0, Level.SATISFIED)]
     closing = asyncio.Event()
     async with bench(log_path, closing=closing) as here:
         asyncio.get_running_loop().call_later(0.3, closing.set)
         begin = asyncio.get_running_loop().time()
         assert await here.finger.visit("v-1", presses) == "lit"
-        assert asyncio.get_running_loop().time() - begin < 0.75  # 0.5 s after the first press, not after the second
+        assert asyncio.get_running_loop().time() - begin < 3  # 0.5 s after the first press, not after the second
         assert [(entry.kind, entry.level) for entry in here.entries] == [("pressed", 1), ("lit", 1)]
 
 
