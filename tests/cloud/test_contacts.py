@@ -389,8 +389,11 @@ async def test_a_city_on_the_folders_of_another_says_so_and_keeps_nothing_there(
     monkeypatch.setattr("cloud.contacts.worker.LOOK_S", 0.05)
     async with open_stage(where) as stage, stage.program("operator") as client:
         await stage.open_cases(WINDOW)
-        stage.contacts.mkdir()
-        (stage.contacts / CITY).write_text("/srv/other.db\n", encoding="utf-8")
+        # In one step, or the city that looks at it meanwhile takes it for its own.
+        theirs = stage.contacts.with_name("theirs")
+        theirs.mkdir()
+        (theirs / CITY).write_text("/srv/other.db\n", encoding="utf-8")
+        theirs.rename(stage.contacts)
         answer = await leave(client)
         assert (answer.status_code, files(stage), rows(stage)) == (503, [], [])
         stage.later(3601)
