@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -14,8 +15,7 @@ def create(path: Path, content: bytes, mode: int = SECRET) -> None:
     # Of a file that is there, a full disk must not be what is told.
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    # A name of its own, since two may create one file at once. What a power cut leaves there, nobody reads.
-    beside = path.with_name(f".{path.name}.{token_hex(8)}")
+    beside = _beside(path)
     try:
         _write(beside, content, mode)
         # Unlike a renaming this takes the place of nothing.
@@ -31,11 +31,14 @@ def create(path: Path, content: bytes, mode: int = SECRET) -> None:
 
 def replace(path: Path, content: bytes, mode: int = SECRET) -> None:
     """Write `path` in place of what is there, which whoever reads meanwhile sees whole; raises `OSError`."""
-    beside = path.with_name(f".{path.name}.new")
-    # What an interrupted attempt left there may have another mode.
-    beside.unlink(missing_ok=True)
-    _write(beside, content, mode)
-    beside.replace(path)
+    beside = _beside(path)
+    try:
+        _write(beside, content, mode)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 
@@ -52,6 +55,11 @@ def sync(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def _beside(path: Path) -> Path:
+    """A name of its own, since two may write one file at once. What a power cut leaves there, nobody reads."""
+    return path.with_name(f".{path.name}.{token_hex(8)}")
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

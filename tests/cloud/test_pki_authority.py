@@ -14,6 +14,7 @@ from cloud.pki.authority import Authority
 from cloud.pki.broker import furnish
 from contract.errors import SettingsError
 from contract.signing import Signer
+from transport import deposit
 from transport.lock import locked
 
 AT = 1_800_000_000_000
@@ -170,13 +171,16 @@ def test_a_list_of_another_ca_or_none_is_not_gone_on_with(authority: Authority, 
         list(authority.issued())
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path, authority: Authority, folder: Path) -> None:
+def test_what_cannot_be_written_is_one_line(
+    tmp_path: Path, authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SettingsError, match="a CA cannot be founded here"):
         Authority.found(tmp_path / "file" / "ca", AT)
     with pytest.raises(SettingsError, match="a broker's files cannot be written here"):
         furnish(authority, "city", ["localhost"], tmp_path / "file" / "b", port=1, at=AT)
-    (folder / ".crl.pem.new").mkdir()
+    monkeypatch.setattr(deposit, "token_hex", lambda _: "taken")
+    (folder / ".crl.pem.taken").mkdir()
     with pytest.raises(SettingsError, match=r"crl\.pem: cannot be written"):
         authority.renew_list(AT)
 

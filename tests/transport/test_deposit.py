@@ -35,9 +35,6 @@ def test_what_is_there_is_not_created_again(tmp_path: Path) -> None:
 def test_a_file_is_replaced_with_its_mode_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "a"
     deposit.replace(file, b"first", deposit.PUBLIC)
-    # An interrupted attempt, open for all.
-    (tmp_path / ".a.new").write_bytes(b"half")
-    (tmp_path / ".a.new").chmod(0o666)
 
     deposit.replace(file, b"second")
 
@@ -58,6 +55,19 @@ def test_a_replacement_that_fails_leaves_what_was_there(tmp_path: Path, monkeypa
             deposit.replace(tmp_path / "a", b"second")
 
     assert (tmp_path / "a").read_bytes() == b"first"
+    assert [found.name for found in tmp_path.iterdir()] == ["a"]
+
+
+def test_two_replace_one_file_at_once_and_one_of_them_has_it(tmp_path: Path) -> None:
+    def often(content: bytes) -> None:
+        for _ in range(100):
+            deposit.replace(tmp_path / "a", content)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(often, [b"one" * 9, b"two" * 9]))
+
+    assert (tmp_path / "a").read_bytes() in {b"one" * 9, b"two" * 9}
+    assert [found.name for found in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_new_file_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +129,8 @@ def test_content_and_name_are_on_the_disk_when_it_returns(tmp_path: Path, monkey
     deposit.create(tmp_path / "a", b"x")
     deposit.replace(tmp_path / "a", b"y")
 
-    first, *others = synced
-    assert Path(first).parent == tmp_path
-    assert Path(first).name.startswith(".a.")
-    assert others == [str(tmp_path), str(tmp_path / ".a.new"), str(tmp_path)]
+    first, after_first, second, after_second = synced
+    for beside in (first, second):
+        assert Path(beside).parent == tmp_path
+        assert Path(beside).name.startswith(".a.")
+    assert after_first == after_second == str(tmp_path)
