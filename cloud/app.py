@@ -73,7 +73,7 @@ def create_app(
         title="Manyi", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     for router in routers:
-        # FastAPI's own way makes each route a second time when the first request comes, which then waits a second.
+        # FastAPI's own way makes each route a second time when the first request comes, which waits for it.
         app.router.routes += router.routes
     publish(app, STRUCTS, refusals)
     for away in (SQLAlchemyError, Unavailable):
