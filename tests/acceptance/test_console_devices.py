@@ -215,10 +215,13 @@ async def test_an_update_goes_from_stage_to_stage_and_stops_at_a_node_that_does_
         await asyncio.sleep(2.5)
         nodes.deaf = {node for node, version in nodes.given().items() if version == min(before.values())}
         await passing(2, stands("running", 2))
-        # The page asks by itself.
-        await expect(page.locator(".facts")).to_contain_text("2 / 2")
+        # The page asks by itself, and what is on it goes on working.
+        await expect(page.locator(".facts")).to_contain_text("2 / 2", timeout=15_000)
+        await page.evaluate("() => { window.print = () => { window.printed = true }; }")
+        await page.locator("[data-print]").click()
+        assert await page.evaluate("window.printed")
         await passing(3, stands("stopped", 2))
-        await expect(page.get_by_role("status")).to_contain_text("没有生效")
+        await expect(page.get_by_role("status")).to_contain_text("没有生效", timeout=15_000)
         for node in nodes.deaf:
             await expect(page.get_by_role("status")).to_contain_text(node)
         await keys(page, "r")

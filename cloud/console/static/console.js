@@ -59,7 +59,8 @@ function choose(target, press) {
 }
 
 document.getElementById("keys-button")?.addEventListener("click", toggleKeys);
-for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+// Asked of the document, since what is live is made anew with the buttons in it.
+addEventListener("click", (press) => press.target.closest?.("[data-print]") && print());
 
 // Ctrl+Enter sends the form that one writes in; Escape leaves the field, so that keys are keys again.
 addEventListener("keydown", (press) => {
