@@ -353,7 +353,7 @@ async def test_servers_that_were_tampered_with_are_seen(tmp_path: Path, order: O
     assert ground.influx is not None
     async with besieged(order, tmp_path / "city", wall_ms=wall_ms, ground=ground, drain_s=20.0) as city:
         await asyncio.sleep(LOAD_S)
-        assert await city.box.feed_series(within_s=10.0)
+        assert await city.box.feed_series(within_s=PATIENCE_S)
         await ground.influx.query("DELETE FROM rating", "manyi")
         connection = await asyncpg.connect(ground.postgres.url_with_password("manyi"))
         try:
