@@ -21,7 +21,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from paho.mqtt import publish
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from contract import topics
 from contract.batch import Batch
@@ -44,6 +44,9 @@ from firmware_sim.servers.daemon import free_port
 from tests.keys import coming_in, hung
 from transport.boot import wall_ms
 from transport.keys import read_key
+
+# What is waited for comes later where other tests run beside; what never comes is told all the same.
+expect.set_options(timeout=30_000)
 
 # Debian's own chromium: nothing is downloaded, no host but this one is resolved, and text is laid out alike everywhere.
 CHROMIUM = "/usr/bin/chromium"
@@ -299,7 +302,7 @@ class Wall:
     def _note(self, request: Request) -> None:
         self.fetched.append(request.url)
 
-    async def until(self, state: str, *, within_s: float = 10.0) -> float:
+    async def until(self, state: str, *, within_s: float = 40.0) -> float:
         """Wait for body[data-state]; return how many seconds it took."""
         begin = time.monotonic()
         await self.page.wait_for_selector(f'body[data-state="{state}"]', timeout=within_s * 1000)
@@ -320,7 +323,7 @@ class Wall:
         wanted = await self.number("#today-count") + 1
         await self.page.evaluate(WATCH, ["#today-count", wanted])
         settled = await city.press(level)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return Seen(settled, await self.page.evaluate("window.painted"))
 
 

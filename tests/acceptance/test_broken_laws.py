@@ -38,7 +38,7 @@ from transport.broker import Broker
 from transport.keys import read_key
 from transport.outbox import Outbox
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 LOAD_S = 3.0

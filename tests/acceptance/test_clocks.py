@@ -14,7 +14,7 @@ from tests.acceptance.test_city import NODE, SIGNER, TOWNSHIP, Place, broker, ci
 from tests.keys import coming_in
 
 __all__ = ["broker", "place"]  # fixtures
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 GATEWAY = f"{TOWNSHIP}-g0"
 

@@ -16,7 +16,7 @@ from contract.rating import Level
 from tests.acceptance.conftest import TOWNSHIP, City
 from tests.acceptance.desks import keys
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 PASSWORD = "a sentence is fine"  # noqa: S105  (of people in tests)
 # What axe is asked for: the rules of WCAG 2.2 on two levels, and what it calls good practice.
@@ -114,7 +114,7 @@ async def pressed_and_closed(page: Page, city: City) -> float:
     """Let somebody be dissatisfied, and close the case from the list; how long (ms) after it settled it stood there."""
     await page.evaluate(NEWEST)
     settled = await city.press(Level.DISSATISFIED)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         shown = await page.evaluate("window.shown")
     await keys(page, "j", "Enter")
     await page.wait_for_url(re.compile(r"/cases/\d+$"))

@@ -10,7 +10,7 @@ from tests.acceptance.desks import desk, keys
 from tests.acceptance.test_console_cases import sound
 from tests.acceptance.test_console_registry import NODE, city
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 TELEPHONE, MASKED = "13812345678", "138****5678 王**"
 

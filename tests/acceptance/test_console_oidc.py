@@ -16,7 +16,7 @@ from tests.cloud.reception import PASSWORD, Stage, open_stage
 from tests.cloud.where import InFile
 from tests.oidc.running import OpenId
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 BUTTON = "form[action='/login/oidc'] button"
 

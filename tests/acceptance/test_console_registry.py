@@ -17,7 +17,7 @@ from tests.acceptance.desks import desk, fresh, keys
 from tests.acceptance.test_console import RULES
 from tests.cloud.reception import NOW, Stage, open_stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 NODE = "371721121-a1"
 W1 = f"{NODE}/01"

@@ -14,7 +14,7 @@ from tests.cloud.editions import AHEAD_S, DAY_S, DAYS, WINDOW, published, rated
 from tests.cloud.furnished import TODAY
 from tests.cloud.reception import open_stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 PAGES = ["/desk", "/reports", f"/reports/{TODAY}/1", f"/reports/{TODAY}/1?place={WINDOW}", "/reports/appeals",
          "/reports/appeals/1"]  # fmt: skip

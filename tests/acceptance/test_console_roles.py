@@ -20,7 +20,7 @@ from tests.cloud.furnished import TODAY
 from tests.cloud.reception import OWN, key_of, open_stage
 from tests.cloud.where import InFile
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 NODE = "371721121-a1"
 REGISTRATION = {

@@ -21,7 +21,7 @@ import pytest
 
 from firmware_sim.evidence import contradictions, gather
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 SMALL = ("demo", "--windows", "45", "--port", "0")
 ZONE = ZoneInfo("Asia/Shanghai")

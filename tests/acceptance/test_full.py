@@ -15,7 +15,7 @@ from tests.acceptance.conftest import HD
 from tests.keys import hung
 from transport.boot import wall_ms
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 LOAD_S = 3.0

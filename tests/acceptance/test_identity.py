@@ -17,7 +17,7 @@ from firmware_sim.broker import Mosquitto
 from tests.identity import Ear, Office, until
 from transport import tls
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 OURS, THEIRS, CITY = "371721121", "371722122", "city"
 A1, A2, B1 = f"{OURS}-a1", f"{OURS}-a2", f"{THEIRS}-b1"

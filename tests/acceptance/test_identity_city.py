@@ -41,7 +41,7 @@ from transport import renewal
 from transport.boot import wall_ms
 from transport.keys import read_key
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 TOWNSHIP = "371721121"
 NODE = f"{TOWNSHIP}-a1"

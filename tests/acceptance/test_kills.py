@@ -15,7 +15,7 @@ from firmware_sim.premises import Habits
 from firmware_sim.siege import besieged
 from transport.boot import wall_ms
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 # Quick choices, so that few seconds hold many; a window whose thanks shines for 2 s takes one in about 2.5 s.
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)

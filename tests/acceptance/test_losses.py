@@ -15,7 +15,7 @@ from tests.acceptance.test_city import NODE, SIGNER, TOWNSHIP, Place, city, rate
 from tests.acceptance.test_clocks import until
 from tests.keys import coming_in, hung
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 EPOCH = "AAAAAAAAAA"
 ROW = f'#node-list > li[data-node="{NODE}"]:not(.off)'

@@ -13,7 +13,7 @@ from firmware_sim.premises import Habits
 from firmware_sim.siege import besieged
 from transport.boot import wall_ms
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 
 async def test_nodes_without_pins_lose_and_double_nothing_either(

@@ -11,7 +11,7 @@ import pytest
 from firmware_sim.cityplan import lay_out
 from firmware_sim.premises import Wires, build
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 # Nobody listens there, and nobody is asked: no house gets that far.
 NOBODY = Wires(city_broker=9, node_broker=9, http=0)

@@ -18,7 +18,7 @@ from firmware_sim.premises import Habits
 from firmware_sim.siege import Siege, besieged
 from transport.boot import wall_ms
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 QUICK = Habits(settle_s=0.1, cooldown_s=0.2, heartbeat_s=2.0, least=1)
 WAY = {"pressed", "cut", "sent", "recorded", "held", "forwarded", "settled", "tallied", "receipt"}

@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from contract.rating import Level
 from tests.acceptance.conftest import OTHERS, TOWNSHIP, City, opened
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_press_is_on_the_wall_within_a_second(

@@ -15,7 +15,7 @@ from firmware_sim.broker import Mosquitto
 from tests.acceptance.conftest import OTHERS, TOWNSHIP, City, opened
 from tests.acceptance.test_wall_looks import FLAWS, axe_findings
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 WINDOW = f"{TOWNSHIP}-a1/02"
 # By then the case was opened and the wall's figures were read anew, if anything was to be seen.
@@ -67,7 +67,7 @@ async def test_a_case_is_on_the_wall_when_its_veil_is_lifted_and_not_before(
         await nothing()
 
         city.lift_veils()
-        await near.page.wait_for_selector('#case-list > li[data-case="1"]:not(.off)', timeout=10_000)
+        await near.page.wait_for_selector('#case-list > li[data-case="1"]:not(.off)', timeout=40_000)
         assert await row.get_attribute("data-state") == "new"
         assert await row.get_attribute("data-overdue") == "false"
         # No minute of it, nor how long ago it was.

@@ -15,7 +15,7 @@ from contract.rating import Level
 from tests.acceptance.conftest import HD, City, Wall, opened
 from tests.keys import coming_in
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 UHD = (3840, 2160)
 # Ages and clocks go on between two looks.

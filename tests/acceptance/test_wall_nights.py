@@ -32,7 +32,7 @@ from tests.cloud.reception import Stage, key_of, open_stage
 from tests.keys import hung
 from transport.broker import Broker
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 CALENDAR = Calendar("Asia/Shanghai")
 SATURDAY, SUNDAY = "2026-11-28", "2026-11-29"
@@ -205,8 +205,8 @@ async def test_over_midnight_a_new_day_begins_without_a_hand(chromium: Browser, 
         total = await page.get_attribute("#total-count", "data-count")
 
         stage.later(25)
-        await page.wait_for_selector('#today-count[data-count="0"]', timeout=5000)
-        await far.wait_for_selector('#today-count[data-count="0"]', timeout=5000)
+        await page.wait_for_selector('#today-count[data-count="0"]', timeout=30_000)
+        await far.wait_for_selector('#today-count[data-count="0"]', timeout=30_000)
         await page.wait_for_function("document.querySelector('#clock').textContent.startsWith('00:00')")
         assert await page.inner_text("#date") == "11月29日周日"
         assert await page.inner_text("#city-score") == await far.inner_text("#city-score") == "今日尚无评价"
@@ -220,7 +220,7 @@ async def test_over_midnight_a_new_day_begins_without_a_hand(chromium: Browser, 
         assert await page.evaluate(FLAWS) == []
 
         rate(broker, signer, stage.now - 1000, 1, [3, 3, 1])
-        await page.wait_for_selector('#today-count[data-count="3"]', timeout=5000)
+        await page.wait_for_selector('#today-count[data-count="3"]', timeout=30_000)
         assert await page.inner_text("#city-score") == "66.7"
         assert await page.get_attribute(f'.tile[data-code="{TOWNSHIP}"]', "data-count") == "3"
         # Three are too few to be compared, and so was last Sunday's first minute.
@@ -241,7 +241,7 @@ async def test_a_day_and_a_night_leave_the_page_as_it_was(chromium: Browser, tmp
             await page.clock.fast_forward(3590 * 1000)
             await page.clock.run_for(10_000)
             wanted = 750 + hour if hour < 9 else hour - 8
-            await page.wait_for_selector(f'[data-state="live"] #today-count[data-count="{wanted}"]', timeout=8000)
+            await page.wait_for_selector(f'[data-state="live"] #today-count[data-count="{wanted}"]', timeout=30_000)
             sizes.add((await page.evaluate(ELEMENTS), await page.evaluate("window.timers()") <= FEW))
         assert len(sizes) == 1
         assert sizes.pop()[1]

@@ -12,7 +12,7 @@ from bench.page import Scale, Size
 from tests.acceptance.conftest import OTHERS, City, opened
 from tests.keys import hung
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 WARM_S, LONG_S = 8.0, 26.0
 # What V8 and the figures themselves move by.

@@ -12,7 +12,7 @@ from contract.version import __version__
 from tests.acceptance.conftest import City, opened
 from tests.keys import hung
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 
 class Relay:
