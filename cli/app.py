@@ -74,7 +74,8 @@ def demo(
 
     Exit code 0 only if every choice whose light came on is in the ledger once, with its time, and on the wall.
     """
-    from firmware_sim.demo import Options, run
+    from firmware_sim.demo import run
+    from firmware_sim.options import Options
 
     options = Options(
         windows, townships, seconds=seconds, port=port, seed=seed, as_json=as_json, keep=keep, series=series, db=db

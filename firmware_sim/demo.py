@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
 from rich.console import Console
 
-from firmware_sim.box import Box, Order, Records, township_codes
+from firmware_sim.box import Box, Order, Records
 from firmware_sim.children import ChildDied
 from firmware_sim.cityplan import usual_townships
 from firmware_sim.delays import Spread, until_seen
@@ -21,15 +21,14 @@ from firmware_sim.evidence import contradictions, gather
 from firmware_sim.fingerlog import Follower, read
 from firmware_sim.ground import Ground
 from firmware_sim.narrator import Narrator
+from firmware_sim.options import Options, Unusable, check_new, check_townships, port_of
 from firmware_sim.outcome import Outcome, Scene
 from firmware_sim.premises import USUAL
-from firmware_sim.servers.daemon import ServerError, free_port, port_is_free
+from firmware_sim.servers.daemon import ServerError
 from firmware_sim.servers.influx import Influx
 from firmware_sim.servers.postgres import Postgres
 from transport.boot import boottime_ms, wall_ms
 
-PORT = 8000
-HOST = "127.0.0.1"
 ZONE = "Asia/Shanghai"
 # One visit to each window so often: 300 windows make 20 ratings a second.
 _BETWEEN_VISITS_S = 15.0
@@ -49,34 +48,13 @@ UNHURRIED = Patience(10.0, 15.0, 15.0)
 HURRIED = Patience(1.1, 0.3, 5.0)
 
 
-class Options(NamedTuple):
-    """As on the command line. `seconds` None: until Ctrl-C; `port` None: 8000, 0: any; `keep`: a new folder.
-
-    `townships` None: as many as `usual_townships` says. `series` and `db`: where the city keeps what it counts.
-    """
-
-    windows: int = 300
-    townships: int | None = None
-    seconds: float | None = None
-    port: int | None = None
-    seed: int = 1
-    as_json: bool = False
-    keep: Path | None = None
-    series: Literal["embedded", "influx"] = "embedded"
-    db: Literal["sqlite", "postgres"] = "sqlite"
-
-
-class Unusable(Exception):  # noqa: N818  (said to a person, in one line)
-    """The options cannot be used."""
-
-
 def run(options: Options) -> int:
     """Play the demo: 0 if all is proven, 1 if not or if a part died, 2 if it could not begin, 130 if stopped before."""
     console = Console(stderr=True)
     try:
-        port = _port(options.port)
-        _check_townships(options)
-        _check_new(options.keep)
+        port = port_of(options.port)
+        check_townships(options)
+        check_new(options.keep)
         if options.series == "influx":
             Influx.check_installed()
         if options.db == "postgres":
@@ -265,28 +243,6 @@ class Demo:
                 await self._enough.wait()
         except TimeoutError:
             return
-
-
-def _port(asked: int | None) -> int:
-    if asked == 0:
-        return free_port(HOST)
-    port = PORT if asked is None else asked
-    if not port_is_free(HOST, port):
-        raise Unusable(f"port {port} is in use: choose another with --port, or --port 0 for any")
-    return port
-
-
-def _check_townships(options: Options) -> None:
-    known = len(township_codes())
-    if options.townships is not None and not 1 <= options.townships <= min(known, options.windows):
-        raise Unusable(
-            f"--townships {options.townships}: 1 to {known} are there, each with a window; there are {options.windows}"
-        )
-
-
-def _check_new(folder: Path | None) -> None:
-    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Unusable(f"--keep {folder}: there is something already; a new or empty folder is needed")
 
 
 @contextmanager

@@ -98,8 +98,7 @@ class Board:
         self._cases = Cases()
         self._seal: LastSeal | None = None
         self._lowest = Lowest(least)
-        self._veiled = Veiled(veil)
-        self._veiled.lone = lone
+        self._veiled = Veiled(veil, lone)
         self._shown: dict[str, Unit] = {}
         self._day = Day(townships)
         self._open_day(loaded.fresh)

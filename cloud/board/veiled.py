@@ -15,7 +15,7 @@ from cloud.calendar import MINUTE_MS
 from cloud.cases.policy import Veil
 from cloud.cases.veil import full
 from contract.identity import county_of
-from proof.scores import Counts, plus
+from proof.scores import Counts, minus, plus
 
 _ZERO: Counts = (0, 0, 0)
 
@@ -23,9 +23,9 @@ _ZERO: Counts = (0, 0, 0)
 class Veiled:
     """What of `day` is seen by now; `lone` are the townships (9 digits) and counties (6) with one window alone."""
 
-    def __init__(self, veil: Veil) -> None:
+    def __init__(self, veil: Veil, lone: Collection[str]) -> None:
         self.day = Day()
-        self.lone: Collection[str] = ()
+        self.lone = lone
         self._veil = veil
         # By the moment (ms) from which they are seen: counts by window.
         self._waiting: defaultdict[int, dict[str, Counts]] = defaultdict(dict)
@@ -35,8 +35,7 @@ class Veiled:
         self.day = Day()
         self._waiting.clear()
         for window, n in windows.items():
-            seen = tuple(all_ - new for all_, new in zip(n, fresh.get(window, _ZERO), strict=True))
-            self.day.add(window, (seen[0], seen[1], seen[2]))
+            self.day.add(window, minus(n, fresh.get(window, _ZERO)))
         self.count(fresh, now)
 
     def count(self, windows: Mapping[str, Counts], at: int) -> None:

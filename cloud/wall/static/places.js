@@ -14,17 +14,17 @@ export class Places {
     const { city, counties } = JSON.parse(text);
     this.city = city[lang];
     this.counties = counties.map((county) => ({ ...choose(county), townships: county.townships.map(choose) }));
-    this.township = new Map();
+    this.known = new Map();
     for (const county of this.counties) {
       // Of a township with one window alone the feed names the county.
-      this.township.set(county.code, { ...county, name: "", county });
-      for (const township of county.townships) this.township.set(township.code, { ...township, county });
+      this.known.set(county.code, { ...county, name: "", county });
+      for (const township of county.townships) this.known.set(township.code, { ...township, county });
     }
   }
 
   // A code that the registry does not name is shown as it is, never hidden.
   of(code) {
-    return this.township.get(code) ?? { code, name: code, short: code, county: { name: "", short: "" } };
+    return this.known.get(code) ?? { code, name: code, short: code, county: { name: "", short: "" } };
   }
 }
 
