@@ -108,8 +108,8 @@ def shoot_console(browser: Browser, demo: Demo) -> None:
     page.goto(f"{demo.address}/cases/1")
     page.keyboard.press("v")
     page.keyboard.type("调了录像，属实：窗口让群众多跑了一趟。")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Control+Enter")
     for language in ("en", "zh"):
         for name, path in CONSOLE.items():
             page.goto(f"{demo.address}/{path}{'&' if '?' in path else '?'}lang={language}")
