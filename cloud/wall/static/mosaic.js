@@ -37,7 +37,7 @@ export class Mosaic {
     const head = make("span");
     this.heads.set(county.code, head);
     const list = make("ul", "", ...county.townships.map((township) => this.#tile(township)));
-    list.style.gridTemplateColumns = `repeat(${across}, max-content)`;
+    list.style.gridTemplateColumns = `repeat(${across}, var(--tile))`;
     list.ariaLabel = county.short;
     const block = make("div", "block", make("h3", "", make("span", "", county.short), head), list);
     block.dataset.county = county.code;
@@ -57,6 +57,9 @@ export class Mosaic {
   paint({ townships, counties, bins, least }) {
     for (const [code, tile] of this.tiles) {
       const unit = unitOf(townships, code);
+      // A unit that changed came as another object; of 167 townships some five change in a frame.
+      if (tile.unit === unit) continue;
+      tile.unit = unit;
       colour(tile, unit);
       put(tile.lastChild, figure(unit, ""));
     }
