@@ -22,12 +22,13 @@ from contract.signing import Signer
 from transport.keys import read_key
 
 RATINGS = 1000
+PAUSE_S = 0.01
 IDLE_S = 20.0
 PATIENCE_S = 120.0
 
 
-def node(config: Path, presses: int) -> None:
-    """The child: a node, and a finger that presses its first window's three buttons in turn."""
+def node(config: Path, presses: int, pause_s: float) -> None:
+    """The child: a node, and a finger that presses its first window's three buttons in turn, `pause_s` after each."""
     from edge.node import Node  # noqa: PLC0415
     from edge.pins import factory  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
@@ -44,10 +45,15 @@ def node(config: Path, presses: int) -> None:
             pin.drive_low()
             time.sleep(0.01)
             pin.drive_high()
-            time.sleep(0.01)
+            time.sleep(pause_s)
 
     threading.Thread(target=press, daemon=True).start()
     asyncio.run(Node(settings, factory=pins, signer=signer).run())
+
+
+def pressed(config: Path, presses: int, pause_s: float) -> tuple[str, ...]:
+    """The arguments of the child."""
+    return ("node", str(config), str(presses), str(pause_s))
 
 
 def stored(path: Path) -> tuple[int, float]:
@@ -80,7 +86,7 @@ async def main() -> None:
             async with city(premises.cloud, premises.registration, wires.http):
                 with (
                     child("gateway", "run", "--config", str(gateway), log=folder / "gateway.log"),
-                    child("bench.edge", "node", str(edge), str(ratings), log=folder / "edge.log") as process,
+                    child("bench.edge", *pressed(edge, ratings, PAUSE_S), log=folder / "edge.log") as process,
                 ):
                     await recorded(gateway.parent / "journal.db", ratings)
                     memory = resident_mb(process.pid)
@@ -125,6 +131,6 @@ def held(journal: Path) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["node"]:
-        node(Path(sys.argv[2]), int(sys.argv[3]))
+        node(Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
     else:
         asyncio.run(main())

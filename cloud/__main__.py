@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import sys
@@ -19,6 +20,7 @@ from transport.boot import wall_ms
 from transport.keys import new_key, read_key
 from transport.log import set_up
 from transport.tls import context
+from transport.watchdog import watched
 
 # Python looks for unreachable cycles whenever so many objects more are there than before. A commit makes thousands
 # that hold no cycle; by Python's own 700 that took a seventh of what ingest's thread did.
@@ -92,7 +94,8 @@ def _run(config: Path, only: Only | None) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, city.stop)
-        await city.run()
+        async with watched(city.ready, os.environ):
+            await city.run()
 
     gc.freeze()
     gc.set_threshold(LOOKED_THROUGH)

@@ -4,6 +4,7 @@
 | raised                | the caller                                                             |
 | --------------------- | ---------------------------------------------------------------------- |
 | `SettingsError`       | prints the one line and exits with code 2; nothing was started         |
+| `InUse`               | the same, or comes back once whoever has the store is done             |
 | `Refused`             | quarantines the input with its reason and goes on                      |
 | `Unavailable`         | waits and tries again; nothing was lost                                |
 | `OutOfRoom`           | the same, and says so: somebody must make room                         |
@@ -34,6 +35,10 @@ class ManyiError(Exception):
 
 class SettingsError(ManyiError):
     """A settings file that cannot be used; the text names file, key and what is allowed."""
+
+
+class InUse(SettingsError):
+    """A store that another process, or another holder in this one, has open."""
 
 
 class Refused(ManyiError):

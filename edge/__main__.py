@@ -5,6 +5,7 @@ The composition root: it reads the settings once and builds everything. argparse
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -20,7 +21,6 @@ from contract.version import __version__
 from transport.enrolment import add_command
 
 if TYPE_CHECKING:
-    from edge.installing import Language
     from edge.pins import Factory
     from edge.settings import Settings
 
@@ -45,45 +45,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     label = commands.add_parser("label", help="print the label to stick on the node")
     label.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
     label.add_argument("--out", type=Path, metavar="SVG", help="as a drawing of its real size; else lines of text")
+    check = commands.add_parser("check", help="look at pins, clock, disk, broker and certificate; changes nothing")
+    check.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
+    check.add_argument("--language", choices=["zh", "en"], default="zh", help="of the table; zh")
+    check.add_argument("--json", dest="as_json", action="store_true", help="one JSON object instead of the table")
+    wiring = commands.add_parser("wiring", help="print which wire goes to which pin of the header")
+    wiring.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
+    wiring.add_argument("--out", type=Path, metavar="SVG", help="as a drawing of the header; else a table")
+    wiring.add_argument("--language", choices=["zh", "en"], default="zh", help="of the names; zh")
     add_command(commands)
     arguments = parser.parse_args(argv)
     try:
-        if arguments.command == "keygen":
-            return _keygen(arguments.file)
-        if arguments.command == "test":
-            return _test(arguments.config, arguments.wait, arguments.language, as_json=arguments.as_json)
-        if arguments.command == "label":
-            return _label(arguments.config, arguments.out)
-        if arguments.command == "enrol":
-            return _enrol(arguments.config, arguments.city, arguments.token_file, anew=arguments.new_key)
-        return _run(arguments.config)
+        return _COMMANDS[arguments.command](arguments)
     except (SettingsError, Unavailable) as wrong:
         print(wrong, file=sys.stderr)
         return 2 if isinstance(wrong, SettingsError) else 1
 
 
-def _keygen(file: Path) -> int:
+def _keygen(given: argparse.Namespace) -> int:
     from transport.keys import new_key  # noqa: PLC0415  (only what the command needs is loaded)
 
-    print(new_key(file))
+    print(new_key(given.file))
     return 0
 
 
-def _test(config: Path, wait_s: float, language: "Language", *, as_json: bool) -> int:
+def _test(given: argparse.Namespace) -> int:
     from edge.installing import press_test  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
 
-    settings = read(config)
-    pins = _pins(settings, config)
+    settings = read(given.config)
+    pins = _pins(settings, given.config)
     try:
         passed = asyncio.run(
             press_test(
                 settings,
                 factory=pins,
                 monotonic_ns=time.monotonic_ns,
-                wait_s=wait_s,
-                language=language,
-                as_json=as_json,
+                wait_s=given.wait,
+                language=given.language,
+                as_json=given.as_json,
                 out=sys.stdout,
             )
         )
@@ -92,22 +92,63 @@ def _test(config: Path, wait_s: float, language: "Language", *, as_json: bool) -
     return 0 if passed else 1
 
 
-def _label(config: Path, out: Path | None) -> int:
+def _label(given: argparse.Namespace) -> int:
     from edge.label import lines, svg  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
     from transport.keys import read_key  # noqa: PLC0415
 
-    settings = read(config)
+    settings = read(given.config)
     today = time.strftime("%Y-%m-%d")
     told = lines(settings.node, [window.id for window in settings.window], read_key(Path(settings.key)).public, today)
-    if out is None:
+    if given.out is None:
         print(*told, sep="\n")
-        return 0
+    else:
+        _write(given.out, svg(told))
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from edge.checkup import Clocks, checkup  # noqa: PLC0415
+    from edge.findings import Finding, passed, plain, table  # noqa: PLC0415
+    from edge.settings import read  # noqa: PLC0415
+    from transport.boot import boot_id, boottime_ms, wall_ms  # noqa: PLC0415
+    from transport.kernel import kernel_error_ms  # noqa: PLC0415
+
+    clocks = Clocks(kernel_error_ms, wall_ms, boot_id(), boottime_ms)
     try:
-        out.write_text(svg(told), encoding="utf-8")
+        settings = read(given.config)
+    except SettingsError as wrong:
+        findings = [Finding("settings", "bad", "said", {"detail": str(wrong)})]
+    else:
+        findings = asyncio.run(checkup(settings, pins=lambda: _pins(settings, given.config), clocks=clocks))
+    if given.as_json:
+        print(json.dumps(plain(findings), ensure_ascii=False))
+    else:
+        print(*table(findings, given.language, colours=sys.stdout.isatty()), sep="\n")
+    return 0 if passed(findings) else 1
+
+
+def _wiring(given: argparse.Namespace) -> int:
+    from edge.config import in_force  # noqa: PLC0415
+    from edge.settings import read  # noqa: PLC0415
+    from edge.wiring import advice, svg, table, wires  # noqa: PLC0415
+
+    settings = in_force(read(given.config))
+    wired = wires(settings.window)
+    if given.out is not None:
+        _write(given.out, svg(settings.node, wired, given.language))
+        return 0
+    for row in table(wired, given.language):
+        print(*row, sep="\t")
+    print("", *advice(wired, given.language), sep="\n")
+    return 0
+
+
+def _write(out: Path, drawing: str) -> None:
+    try:
+        out.write_text(drawing, encoding="utf-8")
     except OSError as bad:
         raise SettingsError(f"{out} cannot be written: {bad.strerror or bad}") from bad
-    return 0
 
 
 def _pins(settings: "Settings", config: Path) -> "Factory":
@@ -122,25 +163,28 @@ def _pins(settings: "Settings", config: Path) -> "Factory":
         raise SettingsError(f"{config}: {wrong}") from wrong
 
 
-def _enrol(config: Path, city: str, token_file: Path | None, *, anew: bool) -> int:
+def _enrol(given: argparse.Namespace) -> int:
     from edge.settings import read  # noqa: PLC0415
     from transport.enrolment import enrol, invitation  # noqa: PLC0415
 
-    settings = read(config)
-    invited = invitation(token_file)
+    settings = read(given.config)
+    invited = invitation(given.token_file)
     key = Path(settings.key)
-    print(enrol(city, invited, node=settings.node, key=key, brokers=[settings.broker], config=config, anew=anew))
+    brokers, config, anew = [settings.broker], given.config, given.new_key
+    print(enrol(given.city, invited, node=settings.node, key=key, brokers=brokers, config=config, anew=anew))
     return 0
 
 
-def _run(config: Path) -> int:
+def _run(given: argparse.Namespace) -> int:
     from edge.node import Node  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
     from transport.keys import read_key  # noqa: PLC0415
     from transport.log import set_up  # noqa: PLC0415
     from transport.renewal import Renewal, renewing  # noqa: PLC0415
     from transport.tls import context  # noqa: PLC0415
+    from transport.watchdog import watched  # noqa: PLC0415
 
+    config = given.config
     settings = read(config)
     signer = read_key(Path(settings.key))
     context(settings.broker)
@@ -161,6 +205,7 @@ def _run(config: Path) -> int:
             if settings.city_url is not None:
                 asking = Renewal(settings.city_url, settings.broker, settings.city_key, name=settings.node)
                 await stack.enter_async_context(renewing(asking))
+            await stack.enter_async_context(watched(node.ready, os.environ))
             await node.run()
 
     try:
@@ -170,6 +215,17 @@ def _run(config: Path) -> int:
     finally:
         pins.close()
     return 0
+
+
+_COMMANDS = {
+    "run": _run,
+    "keygen": _keygen,
+    "test": _test,
+    "label": _label,
+    "check": _check,
+    "wiring": _wiring,
+    "enrol": _enrol,
+}
 
 
 if __name__ == "__main__":

@@ -8,16 +8,15 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from edge.buttons import Button
+from edge.findings import Language
 from edge.lights import Lights
 from edge.pins import Factory
 from edge.settings import Settings
 from edge.trial import Found, Step, Trial, steps
 from transport.lock import locked
-
-Language = Literal["zh", "en"]
 
 # A second tap of one finger comes within it.
 REST_S = 0.5

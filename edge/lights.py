@@ -5,22 +5,15 @@ nobody's thanks and tells no level.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 from edge.pins import Pin
+from edge.timer import Timer
 
 THANKS_S = 2.0
 BLINKS = 3
 BLINK_S = 0.15
 
 Frame = tuple[frozenset[int], float]
-
-
-class Timer(Protocol):
-    """A pending call, as asyncio's `TimerHandle`."""
-
-    def cancel(self) -> None:
-        """Make it not happen."""
 
 
 class Lights:

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from contract.batch import StreamKey
 from contract.bundle import Signed
 from contract.config import NodeConfig
@@ -18,11 +16,12 @@ from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
 from contract.version import __version__
+from edge.config import PAPER, city_config, configured
 from edge.panel import Panel
 from edge.pins import Factory
 from edge.session import Choice
-from edge.settings import Settings, Timing
-from edge.uplink import Uplink, city_config
+from edge.settings import Settings
+from edge.uplink import Uplink
 from transport.boot import boot_id, boottime_ms, boottime_ns, boottime_s, wall_ms
 from transport.histogram import Histogram
 from transport.lanes import Lanes
@@ -97,7 +96,7 @@ class Node:
         boot, self._epoch = boot_id(), epoch_text(secrets.randbits(EPOCH_BITS))
         await self._outbox.begin(StreamKey(settings.node, self._epoch), self._signer, boot)
         city_key = public_key(settings.city_key)
-        kept = (await self._outbox.papers()).get("config")
+        kept = (await self._outbox.papers()).get(PAPER)
         if kept is not None:
             try:
                 self._configure(city_config(Signed.of(kept), city_key, settings.node))
@@ -135,7 +134,7 @@ class Node:
             self._new_config = None
             self._configure(config)
             try:
-                await self._outbox.keep({"config": raw})
+                await self._outbox.keep({PAPER: raw})
             except StoreFull as full:
                 # It is in force all the same; after a restart the gateway's retained one comes again.
                 logger.error("%s: %s", self._settings.node, full)  # noqa: TRY400  (the cause is in the text)
@@ -156,8 +155,7 @@ class Node:
 
     def _configure(self, config: NodeConfig) -> None:
         self._config_version = config.version
-        timing = Timing(settle_s=config.settle_ms / 1000, cooldown_s=config.cooldown_ms / 1000)
-        self._settings = msgspec.structs.replace(self._settings, window=list(config.windows), timing=timing)
+        self._settings = configured(self._settings, config)
 
     async def _report(self) -> None:
         last: tuple[object, ...] = ()

@@ -8,12 +8,12 @@ from contract import topics
 from contract.ack import Ack
 from contract.batch import StreamKey
 from contract.bundle import Signed, unpack
-from contract.codec import decode_as, encode
+from contract.codec import encode
 from contract.config import NodeConfig
 from contract.errors import Reason, Refused
 from contract.ranges import Ranges
-from contract.signing import verify
 from contract.status import NodeStatus
+from edge.config import city_config
 from transport.broker import Broker
 from transport.lanes import Item, Lane, Lanes
 from transport.link import Link
@@ -24,16 +24,6 @@ from transport.station import Station
 from transport.steps import passed
 
 logger = logging.getLogger(__name__)
-
-
-def city_config(entry: Signed, city_key: bytes, node: str) -> NodeConfig:
-    """Read a configuration; raises `Refused` where the city did not sign it, or not for `node`."""
-    if not verify(entry.body, entry.signature, city_key):
-        raise Refused(Reason.WRONG_SIGNATURE, "the city did not sign it")
-    config = decode_as(entry.body, NodeConfig)
-    if config.node != node:
-        raise Refused(Reason.WRONG_SENDER, f"it is for {config.node}")
-    return config
 
 
 class Uplink:

@@ -1,4 +1,4 @@
-"""One window: presses come in, the settled choice is recorded, and the light says thank you afterwards."""
+"""One window: presses come in, the settled choice is recorded, and light and buzzer say thank you afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from typing import NamedTuple
 from contract.config import WindowPins
 from contract.errors import StoreFull
 from edge.buttons import Button
+from edge.buzzer import Buzzer
 from edge.lights import Lights
 from edge.pins import Factory
 from edge.session import Choice, Session
@@ -25,7 +26,7 @@ class Press(NamedTuple):
 
 
 class Window:
-    """One window: its buttons, its lights and the worker that takes its presses in their order.
+    """One window: its buttons, lights and buzzer, and the worker that takes its presses in their order.
 
     A press waits in the queue while the choice before it is being recorded. It carries its own time, so waiting
     changes neither what it means nor what it is followed by.
@@ -52,11 +53,14 @@ class Window:
         self._presses: asyncio.Queue[Press | None] = asyncio.Queue()
         self._buttons: list[Button] = []
         self._lights: Lights | None = None
+        self._buzzer: Buzzer | None = None
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take the pins; presses are collected from here on."""
         pins = {level: self._factory.pin(number) for level, number in self._wiring.lights.items()}
         self._lights = Lights(pins, later=loop.call_later)
+        if isinstance(self._wiring.buzzer, int):
+            self._buzzer = Buzzer(self._factory.pin(self._wiring.buzzer), later=loop.call_later)
         for level, number in self._wiring.buttons.items():
             button = Button(
                 self._factory.pin(number),
@@ -77,10 +81,11 @@ class Window:
         self._presses.put_nowait(None)
 
     def close(self) -> None:
-        """Give all pins back, dark."""
+        """Give all pins back, dark and silent."""
         self.deafen()
-        if self._lights is not None:
-            self._lights.close()
+        for one in (self._lights, self._buzzer):
+            if one is not None:
+                one.close()
 
     def stuck(self) -> list[str]:
         """Buttons held for 60 s or more, as "02/3"."""
@@ -107,7 +112,7 @@ class Window:
         return None if due is None else max(0, due - self._monotonic_ns()) / _NS
 
     async def _keep(self, choice: Choice | None) -> None:
-        """Record `choice` if there is one; the light comes on when, and only if, that returned."""
+        """Record `choice` if there is one; light and buzzer come on when, and only if, that returned."""
         if choice is None:
             return
         self.settled += 1
@@ -115,8 +120,11 @@ class Window:
             await self._record(choice)
         except StoreFull:
             self.refused += 1
-            if self._lights is not None:
-                self._lights.refuse()
+            for one in (self._lights, self._buzzer):
+                if one is not None:
+                    one.refuse()
             return
         if self._lights is not None:
             self._lights.thank(choice.level)
+        if self._buzzer is not None:
+            self._buzzer.thank()

@@ -186,7 +186,7 @@ def _node(node: NodePlan, folder: Path, city_key: str, wires: Wires, habits: Hab
             },
             broker=_address(wires.node_broker),
             timing={"settle_s": habits.settle_s, "cooldown_s": habits.cooldown_s},
-            window=[msgspec.structs.asdict(pins) for pins in node.wiring],
+            window=[msgspec.to_builtins(pins) for pins in node.wiring],
         ),
         encoding="utf-8",
     )

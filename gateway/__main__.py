@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from transport.keys import new_key, read_key
 from transport.log import set_up
 from transport.renewal import Renewal, renewing
 from transport.tls import context
+from transport.watchdog import watched
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -115,6 +117,7 @@ async def _serve(gateway: Gateway, settings: Settings) -> None:
             for broker in {broker.certificate: broker for broker in brokers}.values():
                 asking = Renewal(settings.city_url, broker, settings.city_key, name=settings.township)
                 await stack.enter_async_context(renewing(asking))
+        await stack.enter_async_context(watched(gateway.ready, os.environ))
         await gateway.run()
 
 

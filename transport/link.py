@@ -49,7 +49,7 @@ class Link:
     `on_up` is called on the loop after every subscription was granted, `on_down` after the connection was lost, and
     `on_receive(topic, payload)` for each arrival. A publish while down is not kept: `publish` answers False.
     `on_carried` is called each time that the broker says it has a publish: it tells how fast the line is, and nothing
-    of delivery.
+    of delivery. `up` tells whether it stands, and `trouble` why the last attempt came to nothing.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Link:
     ) -> None:
         """Prepare; the connection begins with `async with`."""
         self.up = False
+        self.trouble = ""
         self._broker = broker
         self._client_id = client_id
         self._subscribe = [(topic, QOS) for topic in subscribe]
@@ -145,8 +146,10 @@ class Link:
                 began = time.monotonic()
                 self._converse(client)
             except OSError as refused:
+                self.trouble = str(refused)
                 logger.info("%s: broker %s:%d: %s", self._client_id, host, port, refused)
             except (Unavailable, SettingsError) as refused:
+                self.trouble = str(refused)
                 logger.warning("%s: broker %s:%d: %s", self._client_id, host, port, refused)
             except Exception:
                 # The supervisor of a library: whatever it could not digest, the next connection begins afresh.
@@ -232,6 +235,7 @@ class Link:
         self, client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         if reason.is_failure:
+            self.trouble = f"it refuses us: {reason}"
             logger.warning("%s: broker %s refused: %s", self._client_id, client.host, reason)
             client.disconnect()
             return
@@ -242,6 +246,7 @@ class Link:
             if any(granted.is_failure for granted in codes):
                 # A cluster without a leader does that for some seconds. Who stayed would be deaf and not know it.
                 wanted = [topic for topic, _ in self._subscribe]
+                self.trouble = f"it refuses a subscription to {', '.join(wanted)}"
                 logger.warning("%s: broker %s refuses a subscription to %s", self._client_id, client.host, wanted)
                 client.disconnect()
                 return

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract.errors import SettingsError, StoreFull
+from contract.errors import InUse, StoreFull
 
 _AGAIN_S = 0.02
 
@@ -22,7 +22,7 @@ _AGAIN_S = 0.02
 def locked(store: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the file `store`, which need not exist yet, against every other process and every other holder in this one.
 
-    Where it is held this waits up to `patience_s`, and blocks its thread, and then raises `SettingsError`. Raises
+    Where it is held this waits up to `patience_s`, and blocks its thread, and then raises `InUse`. Raises
     `StoreFull` where there is no room for a lock, or no right to one.
     """
     # A link to a store is the same store.
@@ -42,13 +42,13 @@ def locked(store: Path, *, patience_s: float = 0.0) -> Iterator[None]:
 
 
 def _take(lock: int, store: Path, beside: Path, *, last: bool) -> bool:
-    """Take the lock now; False where it is held, and `SettingsError` at the `last` attempt."""
+    """Take the lock now; False where it is held, and `InUse` at the `last` attempt."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
         if not last:
             return False
-        raise SettingsError(
+        raise InUse(
             f"{store} is in use by another process (`fuser {beside}` names it); "
             "stop that one, or give this one a store of its own"
         ) from held

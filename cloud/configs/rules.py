@@ -85,7 +85,9 @@ def differences(before: NodeConfig | None, after: NodeConfig) -> list[Difference
 
 def _pins(window: str, before: WindowPins | None, after: WindowPins | None) -> Iterator[Difference]:
     for what in WindowPins.__struct_fields__[1:]:
-        yield Difference(what, window, getattr(before, what, None), getattr(after, what, None))
+        # Whatever is left out (None, or not there at all) is told as one thing.
+        pins = [pin if isinstance(pin := getattr(one, what, None), int) else None for one in (before, after)]
+        yield Difference(what, window, *pins)
 
 
 def told(history: Sequence[Given]) -> list[tuple[Given, list[Difference]]]:

@@ -12,7 +12,7 @@ from cloud.clocks.worker import Keeper
 from cloud.database import Database
 from cloud.ingest.answers import UNASKED
 from cloud.ingest.charge import Change, Charge
-from cloud.ingest.clock import CityClock, kernel_error_ms, trusted_error_ms
+from cloud.ingest.clock import CityClock, trusted_error_ms
 from cloud.ingest.committer import Committer
 from cloud.ingest.intake import Intake
 from cloud.ingest.receipts import Receipts
@@ -30,6 +30,7 @@ from contract.hello import Welcome
 from contract.signing import Signer, public_key
 from proof.seals import Sealed
 from transport.boot import boot_id, boottime_ms
+from transport.kernel import kernel_error_ms
 from transport.link import Link
 
 LANES: tuple[Lane, Lane] = ("live", "backlog")

@@ -1,13 +1,9 @@
 """Answers: streams together, payloads within bounds, and a welcome that fits however scattered the numbers."""
 
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.ingest.answers import Answers, welcome_to
-from cloud.ingest.clock import kernel_error_ms
 from contract.ack import Ack, Refusal
 from contract.batch import StreamKey
 from contract.bundle import MAX_PAYLOAD, packed, unpack
@@ -70,27 +66,3 @@ def test_the_largest_welcome_fits_a_payload_and_tells_the_longest_ranges() -> No
     assert len(encode(welcome)) <= MAX_PAYLOAD
     assert all((base + 5000, base + 5999) in ack.settled for ack in welcome.streams)
     assert [ack.settled == sorted(ack.settled) for ack in welcome.streams] == [True] * MAX_STREAMS
-
-
-class Kernel:
-    """An adjtimex(2) that answers as it is told."""
-
-    def __init__(self, state: int, status: int, maxerror: int) -> None:
-        self._answer = (state, status, maxerror)
-
-    def adjtimex(self, pointer: Any) -> int:  # noqa: ANN401  (ctypes has no public name for it)
-        state, pointer._obj.status, pointer._obj.maxerror = self._answer
-        return state
-
-
-@pytest.mark.parametrize(
-    ("state", "status", "error_ms"),
-    [(0, 0, 13), (5, 0, None), (0, 0x40, None), (-1, 0, None), (1, 0x2001, 13)],
-    ids=["synchronised", "TIME_ERROR", "STA_UNSYNC", "refused", "leap second ahead"],
-)
-def test_what_the_kernel_says_of_its_clock(
-    monkeypatch: pytest.MonkeyPatch, state: int, status: int, error_ms: int | None
-) -> None:
-    monkeypatch.setattr("cloud.ingest.clock._LIBC", Kernel(state, status, 12_001))
-
-    assert kernel_error_ms() == error_ms

@@ -79,7 +79,7 @@ def test_a_good_file_is_its_struct() -> None:
         (HEAD + "[peers.x]\nhst = 1", "peers[...]: there is no key hst; allowed here: host, port"),
         (
             HEAD + WINDOW + "light = 1",
-            "window[0]: there is no key light; allowed here: basic, dissatisfied, id, light_",
+            "window[0]: there is no key light; allowed here: basic, buzzer, dissatisfied, id, light_",
         ),
         (HEAD + 'pins = "gpio"', "pins: 'gpio' is not among what is allowed: lgpio, mock"),
         (HEAD + 'colour = "blue"', "colour: 'blue' is not among what is allowed: green, red"),

@@ -42,6 +42,7 @@ class Stand:
 
     def __init__(self, settings: Settings, *, factory: Factory, signer: Signer) -> None:
         self.settings, self.factory, self.signer = settings, factory, signer
+        self.ready = asyncio.Event()
         self.stopped = asyncio.Event()
         self.ended = False
         self.built.append(self)

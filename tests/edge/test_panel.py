@@ -21,10 +21,12 @@ from edge.settings import Timing
 
 WINDOWS = [
     WindowPins("01", 17, 27, 22, 5, 6, 13),
-    WindowPins("02", 23, 24, 25, 16, 20, 21),
+    WindowPins("02", 23, 24, 25, 16, 20, 21, 26),
 ]
 BUTTON = {("01", 3): 17, ("01", 2): 27, ("01", 1): 22, ("02", 3): 23, ("02", 2): 24, ("02", 1): 25}
 LIGHT = {("01", 3): 5, ("01", 2): 6, ("01", 1): 13, ("02", 3): 16, ("02", 2): 20, ("02", 1): 21}
+
+BUZZER = 26
 
 S = 1_000_000_000
 AT_ONCE = Timing(settle_s=0, cooldown_s=0)
@@ -82,6 +84,10 @@ class Desk:
     def lit(self) -> set[tuple[str, int]]:
         return {place for place, pin in LIGHT.items() if self.factory.pin(pin).state}
 
+    def ever_sounded(self) -> int:
+        """How often window 02's buzzer sounded."""
+        return sum(bool(seen.state) for seen in self.factory.pin(BUZZER).states)
+
     def ever_lit(self) -> set[tuple[str, int]]:
         return {place for place, pin in LIGHT.items() if any(seen.state for seen in self.factory.pin(pin).states)}
 
@@ -128,6 +134,36 @@ async def test_a_record_that_never_returns_lights_nothing(level: int, monkeypatc
         assert desk.ever_lit() == set()
     assert desk.ever_lit() == set()
     assert desk.recorded == []
+
+
+async def test_the_buzzer_sounds_once_the_choice_is_recorded_and_not_before() -> None:
+    """Law 1 by ear."""
+    going = asyncio.Event()
+    reached = asyncio.Event()
+
+    async def slowly(_choice: Choice) -> None:
+        reached.set()
+        await going.wait()
+
+    desk = Desk(slowly)
+    async with desk.open():
+        await desk.tap("02", 1)
+        await reached.wait()
+        await a_moment()
+        assert desk.ever_sounded() == 0
+        going.set()
+        await until(desk.ever_sounded)
+    assert desk.ever_sounded() == 1
+
+
+async def test_the_buzzer_of_a_full_disk_sounds_with_the_blinking_lights() -> None:
+    async def full(_choice: Choice) -> None:
+        raise StoreFull("no room")
+
+    desk = Desk(full)
+    async with desk.open():
+        await desk.tap("02", 3)
+        await until(lambda: desk.ever_sounded() == 3)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

@@ -16,7 +16,8 @@ from contract.errors import SettingsError
 from contract.signing import Signer
 from edge import installing
 from edge.__main__ import main
-from edge.installing import Language, press_test
+from edge.findings import Language
+from edge.installing import press_test
 from edge.label import lines, svg
 from edge.settings import Settings
 from edge.trial import Found, Step, Trial, steps
