@@ -1,4 +1,4 @@
-"""Write the documents that are made from code: `docs/asyncapi.json`, and the bytes in `docs/golden/wire.json`.
+"""Write what is made from code: `docs/asyncapi.json`, `docs/wiring.svg`, and the bytes in `docs/golden/wire.json`.
 
     .venv/bin/python docs/build.py
 
@@ -16,16 +16,27 @@ import msgspec
 from contract.asyncapi import KINDS, document
 from contract.bundle import GZIP_MAGIC, pack
 from contract.codec import encode
+from contract.config import WindowPins
 from contract.signing import Signer
+from edge.wiring import svg, wires
 
 DOCS = Path(__file__).parent
 ASYNCAPI = DOCS / "asyncapi.json"
 GOLDEN = DOCS / "golden" / "wire.json"
+WIRING = DOCS / "wiring.svg"
+# A node of two windows with all that a window can have.
+NODE = "371721121-a1"
+WINDOWS = [WindowPins("01", 17, 27, 22, 5, 6, 13, 19), WindowPins("02", 23, 24, 25, 16, 20, 21, 26)]
 
 
 def text(made: dict[str, Any]) -> str:
     """Return `made` as it stands in a file."""
     return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+
+
+def wiring() -> str:
+    """Return the drawing of the example's wires."""
+    return svg(NODE, wires(WINDOWS), "zh")
 
 
 def golden(told: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +61,8 @@ def golden(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all of them."""
+    WIRING.write_text(wiring(), encoding="utf-8")
     ASYNCAPI.write_text(text(document()), encoding="utf-8")
     GOLDEN.write_text(text(golden(json.loads(GOLDEN.read_text(encoding="utf-8")))), encoding="utf-8")
 

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parents[2]
+# How a program finds the project on that machine.
+HEAD = 'import sys\n\nsys.path[:0] = ["/opt/project", "/opt/site"]\n'
 # Units may not look into homes, where a Python of one's own often is.
 HOMES = (Path("/root"), Path("/home"))
 PATIENCE_S = 90.0
@@ -89,6 +91,11 @@ class Booted:
     def read(self, path: str) -> str:
         """What is in a file there."""
         return self.run("cat", path).stdout
+
+    def bytes(self, path: str) -> bytes:
+        """The same of one that is no text."""
+        entered = ["nsenter", f"--target={self._init}", *NAMESPACES, "cat", path]
+        return subprocess.run(entered, capture_output=True, timeout=PATIENCE_S, check=True).stdout
 
     def shown(self, unit: str, what: str) -> str:
         """A property of a unit."""

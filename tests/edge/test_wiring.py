@@ -1,7 +1,9 @@
 """Which wire goes where: every pin of the header once, and a drawing that shows what the table says."""
 
 import re
+import runpy
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +77,9 @@ def test_the_drawing_names_every_pin_and_every_wire(language: Language) -> None:
     assert sum("02" in text for text in texts) == 7
     assert texts.count("地" if language == "zh" else "ground") == len(GROUNDS)
     assert "371721121-a1" in texts[0]
+
+
+def test_the_drawing_in_the_docs_is_what_is_drawn_now() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    made = runpy.run_path(str(docs / "build.py"))["wiring"]()
+    assert (docs / "wiring.svg").read_text(encoding="utf-8") == made, "run .venv/bin/python docs/build.py"
