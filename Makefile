@@ -7,6 +7,7 @@
 #   make mutants   mutation testing of the modules of transport/ in ARGS="lanes sender"
 #   make chaos   the fault simulator, seeds 1 to 20 at five minutes each; ARGS="7 8" for these seeds
 #   make bench   the figures of docs/performance.md
+#   make release the wheel, the sdist and what they consist of, in dist/; sends nothing anywhere
 #   make setup   .venv with everything a developer needs
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Every process of a city would compile our modules anew: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test model check coverage mutants chaos bench setup lock clean
+.PHONY: demo test model check coverage mutants chaos bench release setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -58,6 +59,9 @@ bench: .venv/.dev
 	.venv/bin/python -m bench.series $(ARGS)
 	.venv/bin/python -m bench.copy $(ARGS)
 	.venv/bin/python -m bench.outage $(ARGS)
+
+release: .venv/.dev
+	@.ci/release
 
 setup: .venv/.dev
 

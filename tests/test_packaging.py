@@ -47,9 +47,9 @@ def pins(lock: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout."""
+    """The wheel, built from the sdist of this checkout."""
     out = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT, cwd=out)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
     (made,) = out.glob("manyi-*.whl")
     return made
 
@@ -98,6 +98,41 @@ print(json.dumps({{"from": sys.modules[{houses[0]!r}].__file__, "heavy": heavy}}
 def test_a_bare_edge_has_its_command_line(bare: Path, tmp_path: Path) -> None:
     assert "usage:" in run(bare, "-m", "edge", "--help", cwd=tmp_path)
     assert "--config" in run(bare.with_name("manyi"), "edge", "run", "--help", cwd=tmp_path)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bare", ["sim"], indirect=True, scope="session")
+def test_the_wheel_alone_runs_the_demo(bare: Path, tmp_path: Path) -> None:
+    small = ["--seconds", "5", "--windows", "12", "--townships", "2", "--port", "0", "--json"]
+    said = run(bare.with_name("manyi"), "demo", *small, cwd=tmp_path)
+    told = json.loads(said.splitlines()[-1])
+    assert told["ok"] is True
+    assert told["pressed"] == told["ledger"] == told["tallies"] == told["wall"] > 5
+    assert (told["lost"], told["twice"]) == (0, 0)
+
+
+@pytest.mark.parametrize("role", ["edge", "gateway", "cloud"])
+def test_a_pi_has_to_compile_nothing(role: str, tmp_path: Path) -> None:
+    """Every package of a role has a wheel for Raspberry Pi OS bookworm, 64 bit: Python 3.11, glibc 2.36."""
+    a_pi = ["--python-platform", "aarch64-manylinux_2_36", "--python-version", "3.11"]
+    held = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", ROOT / "requirements" / f"{role}.txt"]
+    uv = Path(sys.executable).with_name("uv")
+    run(uv, "pip", "install", "--no-config", "--quiet", "--dry-run", *a_pi, *held, "--target", "there", cwd=tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_a_release_is_whole_the_same_twice_and_names_all_that_it_consists_of(tmp_path: Path) -> None:
+    run("git", "clone", "--quiet", ROOT, tmp_path / "clone", cwd=tmp_path)
+    (tmp_path / "clone" / ".venv").symlink_to(Path(sys.prefix))
+    said = run(tmp_path / "clone" / ".ci" / "release", cwd=tmp_path)
+    version = re.search(r"^release (\S+) of", said)
+    assert version, said
+    dist = tmp_path / "clone" / "dist"
+    run("sha256sum", "--check", "--quiet", "SHA256SUMS", cwd=dist)
+    assert {file.suffix for file in dist.glob("manyi-*")} == {".whl", ".gz", ".json", ".txt"}
+    for role in ("edge", "gateway", "cloud"):
+        bill = json.loads((dist / f"manyi-{version[1]}-{role}.cdx.json").read_text(encoding="utf-8"))
+        assert {canonicalize_name(one["name"]): one["version"] for one in bill["components"]} == pins(role)
 
 
 @pytest.mark.timeout(300)
