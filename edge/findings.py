@@ -57,7 +57,7 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
         "memory": "{folder} 在内存里（{kind}），断电就全部丢失|把 store 放到存储卡或硬盘的数据分区",
         "unwritable": "{folder} 写不进去：{detail}|检查目录权限；数据分区是否以只读方式挂载（mount）",
         "new": "还没有存储文件，首次运行时建立",
-        "sound": "完好，{waiting} 条评价待发送",
+        "sound": "完好，{waiting} 条评价还没有市里的回执",
         "damaged": "{detail}|重启节点，它会另存损坏的文件并抢救评价；请更换存储卡",
         "bare": "没有证书，连接未加密，也无法证明自己是谁|用 manyi edge enrol 申请证书",
         "valid": "有效期至 {until}，还有 {days} 天",
@@ -93,7 +93,7 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
         "unwritable": "{folder} cannot be written: {detail}|look at its owner, and whether the data partition is "
         "mounted read-only (mount)",
         "new": "there is none yet; the first run makes it",
-        "sound": "sound, {waiting} ratings wait to be sent",
+        "sound": "sound, {waiting} ratings without a receipt of the city yet",
         "damaged": "{detail}|restart the node: it sets the damaged file aside and rescues its ratings; replace the "
         "card",
         "bare": "there is none: the connection is not encrypted and proves nothing|`manyi edge enrol` asks for one",

@@ -1,8 +1,8 @@
 #!/bin/bash
 # A machine with a systemd of its own, in namespaces that are gone with it: run by tests/deploy/booted.py as
-#   unshare --mount --pid --fork --kill-child --mount-proc --uts --ipc --cgroup bash boot.sh PROJECT PYTHON SITE
-# Files of this machine are seen, but /etc, /opt, /run and /var/lib are written to memory. Only our units are known: none
-# of this machine's is started.
+#   unshare --mount --pid --fork --kill-child --mount-proc --uts --ipc --cgroup --net bash boot.sh PROJECT PYTHON SITE
+# Files of this machine are seen, but /etc, /media, /opt, /run and /var/lib are written to memory. Only our units are known:
+# none of this machine's is started. Its network is its own loopback.
 set -euo pipefail
 project=$1 python=$2 site=$3
 
@@ -11,6 +11,7 @@ mkdir -p /run/systemd/system /run/etc/upper /run/etc/work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work /etc
 mount -t tmpfs tmpfs /opt
 mount -t tmpfs tmpfs /var/lib
+mount -t tmpfs tmpfs /media
 mkdir -p /opt/project /opt/site /opt/manyi/bin /opt/units
 # Units see neither /tmp nor a home, where a checkout often is.
 mount --bind "$project" /opt/project
@@ -33,14 +34,13 @@ systemd-sysusers /etc/sysusers.d/manyi.conf
 install -d -m 0755 /etc/manyi
 for role in edge gateway cloud; do
     install -d -m 0700 -o manyi -g manyi /var/lib/manyi "/var/lib/manyi/$role"
-    setpriv --reuid=manyi --regid=manyi --init-groups \
-        /opt/manyi/bin/manyi "$role" keygen "/var/lib/manyi/$role/$role.key" >"/run/$role.public"
     install -m 0644 "/opt/project/deploy/manyi-$role.service" /opt/units/
     install -d "/opt/units/manyi-$role.service.d"
     # There is no journal here.
     printf '[Service]\nStandardOutput=append:/run/%s.log\nStandardError=append:/run/%s.log\n' "$role" "$role" \
         >"/opt/units/manyi-$role.service.d/log.conf"
 done
+install -m 0644 /opt/project/deploy/manyi-broker@.service /opt/units/
 for target in all sysinit basic shutdown umount network network-online local-fs local-fs-pre swap multi-user; do
     printf '[Unit]\nDescription=%s\nDefaultDependencies=no\n' "$target" >"/opt/units/$target.target"
 done

@@ -17,7 +17,7 @@ HEAD = 'import sys\n\nsys.path[:0] = ["/opt/project", "/opt/site"]\n'
 # Units may not look into homes, where a Python of one's own often is.
 HOMES = (Path("/root"), Path("/home"))
 PATIENCE_S = 90.0
-NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
+NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net")
 
 
 def python() -> str:
@@ -82,6 +82,13 @@ class Booted:
         """Run a command on that machine as root."""
         entered = ["nsenter", f"--target={self._init}", *NAMESPACES, *command]
         return subprocess.run(entered, input=given, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    def keygen(self, role: str) -> str:
+        """Make a role's key, as whom it runs; its public key."""
+        key = f"/var/lib/manyi/{role}/{role}.key"
+        done = self.run("runuser", "-u", "manyi", "--", "/opt/manyi/bin/manyi", role, "keygen", key)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def write(self, path: str, text: str) -> None:
         """Write a file there."""

@@ -1,6 +1,7 @@
 """A program in the place of `manyi edge`: the real node on mock pins, and somebody who presses all the time.
 
-Each light that comes on is a line in /var/lib/manyi/edge/lit, written once it was seen.
+Each light that comes on is a line in /var/lib/manyi/edge/lit, written once it was seen. While there is a /run/still
+nobody presses.
 """
 
 import os
@@ -24,6 +25,8 @@ def press(pins: MockFactory) -> None:
     number = 0
     while True:
         number += 1
+        while os.path.exists("/run/still"):  # noqa: PTH110
+            time.sleep(PAUSE_S)
         level = number % 3 + 1
         pin, light = pins.pin(BUTTONS[level]), pins.pin(LIGHTS[level])
         pin.drive_low()

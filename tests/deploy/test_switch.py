@@ -45,7 +45,8 @@ def install(machine: Booted, folder: str, program: str) -> None:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """A node at work in version 1, at whose window somebody presses; version 2 is installed beside it."""
     with Booted(tmp_path_factory.mktemp("booted") / "boot.log") as machine:
-        city = machine.read("/run/cloud.public").strip()
+        city = machine.keygen("cloud")
+        machine.keygen("edge")
         machine.write("/etc/manyi/edge.toml", TIMES.format() + PRESSED.format(city=city))
         hurried = "[Service]\nRestartSec=0.2\nTimeoutStartSec=5\n"
         machine.write("/opt/units/manyi-edge.service.d/hurried.conf", hurried)
