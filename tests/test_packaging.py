@@ -105,7 +105,7 @@ def test_a_bare_edge_has_its_command_line(bare: Path, tmp_path: Path) -> None:
 def test_the_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", "empty", cwd=tmp_path)
     python = tmp_path / "empty" / "bin" / "python"
-    install = [UV, "pip", "install", "--no-config", "--quiet", "--no-deps", "--python", python]
+    install: list[str | Path] = [UV, "pip", "install", "--no-config", "--quiet", "--no-deps", "--python", python]
     run(*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt", cwd=tmp_path)
     run(*install, wheel, cwd=tmp_path)
     small = ["--seconds", "8", "--windows", "12", "--townships", "2", "--port", "0", "--json"]
@@ -120,7 +120,14 @@ def test_the_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: 
 def test_a_pi_has_to_compile_nothing(role: str, tmp_path: Path) -> None:
     """Every package of a role has a wheel for Raspberry Pi OS bookworm, 64 bit: Python 3.11, glibc 2.36."""
     a_pi = ["--python-platform", "aarch64-manylinux_2_36", "--python-version", "3.11"]
-    held = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", ROOT / "requirements" / f"{role}.txt"]
+    held: list[str | Path] = [
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        ROOT / "requirements" / f"{role}.txt",
+    ]
     run(UV, "pip", "install", "--no-config", "--quiet", "--dry-run", *a_pi, *held, "--target", "there", cwd=tmp_path)
 
 

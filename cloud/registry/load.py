@@ -5,12 +5,13 @@
             "config": {"windows": [...], "settle_ms": 800, "cooldown_ms": 3000}}],
  "gateways": [{"node": "371721121-g0", "key": "..."}],
  "auditors": [{"name": "wang", "zh": "王审计", "key": "..."}],
+ "townships": [{"code": "371721122", "to": "2027-01-01T00:00:00+08:00"}],
  "hours": [...], "closures": [...], "days": [...],
  "offices": [...], "duties": [...], "tokens": [...]}
 ```
 
-Auditors are `cloud.registry.auditors`', hours, closures and days `cloud.hours.forms`', offices and duties
-`cloud.staffing.forms`', tokens `cloud.people.tokens`'.
+Townships are `cloud.registry.townships`', auditors `cloud.registry.auditors`', hours, closures and days
+`cloud.hours.forms`', offices and duties `cloud.staffing.forms`', tokens `cloud.people.tokens`'.
 
 It adds and changes what it names and leaves everything else alone. A first registration holds for all times, so that
 ratings pressed before it count; another key holds from now on, and one that ended never comes back.
@@ -31,9 +32,10 @@ from cloud.hours.forms import ClosureForm, DayForm, HoursForm, closures_of, days
 from cloud.hours.rules import CITY
 from cloud.people import tokens
 from cloud.people.tokens import TokenForm
-from cloud.registry import auditors, certificates, store
+from cloud.registry import auditors, certificates, store, townships
 from cloud.registry.auditors import AuditorForm
 from cloud.registry.snapshot import Kind, RegisteredNode
+from cloud.registry.townships import TownshipForm
 from cloud.staffing import store as staffing
 from cloud.staffing.forms import DutyForm, OfficeForm, staff_of
 from contract.batch import NodeName
@@ -87,6 +89,7 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nodes: list[NodeForm] = []
     gateways: list[GatewayForm] = []
     auditors: list[AuditorForm] = []
+    townships: list[TownshipForm] = []
     hours: list[HoursForm] = []
     closures: list[ClosureForm] = []
     days: list[DayForm] = []
@@ -169,6 +172,8 @@ async def enter(connection: AsyncConnection, document: Registration, now: int) -
     """
     office_hours, closures, days = hours_of(document.hours), closures_of(document.closures), days_of(document.days)
     staff = staff_of(document.offices, document.duties)
+    # First: a document may found a township and register what is in it.
+    await townships.put(connection, document.townships, now)
     before = await store.load(connection, now)
     for name in [form.node for form in document.nodes] + [form.node for form in document.gateways]:
         if township_of(name) not in before.townships:

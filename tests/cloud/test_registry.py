@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -204,3 +205,60 @@ def test_a_window_may_close_and_open_again() -> None:
     assert [registry.has_window("w", at) for at in (0, 9, 10, 19, 20)] == [True, True, False, False, True]
     assert registry.knows_window("w")
     assert not registry.knows_window("v")
+
+
+NEW_TOWN = {
+    "code": "371721199",
+    "zh": "新城街道",
+    "en": "Xincheng Subdistrict",
+    "short_zh": "新城",
+    "short_en": "Xincheng",
+}
+TOMORROW = "2026-11-23T18:00:00+00:00"
+
+
+async def test_a_township_is_founded_with_what_is_in_it(database: Database) -> None:
+    node = {"node": "371721199-a1", "key": OLD.public, "windows": ["01"]}
+    await register(database.writer, json.dumps({"townships": [NEW_TOWN], "nodes": [node]}), NOW)
+    registry = await snapshot(database)
+    assert registry.places["371721199"].zh == "新城街道"
+    assert "371721199" in registry.townships
+    assert registry.windows_at(NOW) == ["371721199-a1/01"]
+    assert "371721199" not in (await snapshot(database, NOW - 1)).townships
+
+
+async def test_a_township_ends_when_it_is_said_to_and_its_nodes_are_heard_to_the_last(database: Database) -> None:
+    await register(database.writer, document("01"), NOW)
+    end = NOW + 86_400_000
+    await register(database.writer, json.dumps({"townships": [{"code": NODE[:9], "to": TOMORROW}]}), NOW)
+    before, after = await snapshot(database, end - 1), await snapshot(database, end)
+    assert NODE[:9] in before.townships
+    assert NODE[:9] not in after.townships
+    # What its outbox still holds was pressed before, and its gateway needs the roster for that.
+    assert after.keys(NODE) == before.keys(NODE)
+    assert NODE[:9] in after.served_townships()
+    # Until then its end may still be another one.
+    later = {"code": NODE[:9], "to": "2026-12-31T16:00:00+00:00"}
+    await register(database.writer, json.dumps({"townships": [later]}), NOW + 1)
+    assert NODE[:9] in (await snapshot(database, end)).townships
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"code": "371721198", "zh": "新城"}, "a new one needs zh, en, short_zh and short_en"),
+        ({**NEW_TOWN, "code": "379999001"}, "there is no county 379999"),
+        ({**NEW_TOWN, "to": "2026-01-01T00:00:00+08:00"}, "it ends before it begins"),
+        ({**NEW_TOWN, "code": NODE[:9]}, "it is known already: only `to` can be said of it"),
+        ({"code": "371721122", "to": TOMORROW}, "it has ended, and a code never comes back"),
+    ],
+)
+async def test_a_township_that_cannot_be_so_changes_nothing(
+    database: Database, form: dict[str, str], said: str
+) -> None:
+    await register(database.writer, json.dumps({"townships": [{"code": "371721122", "to": "2026-11-22T18:00:00Z"}]}), 9)
+    before = await snapshot(database, NOW)
+    with pytest.raises(SettingsError, match=f"^registration: township {form['code']}: {re.escape(said)}$"):
+        await register(database.writer, json.dumps({"townships": [form]}), NOW)
+    after = await snapshot(database, NOW)
+    assert (after.version, after.townships) == (before.version, before.townships)
