@@ -25,6 +25,8 @@ from firmware_sim.servers.daemon import free_port
 RATINGS = 300
 # Long enough for a rating to be settled, and that written down, before the next.
 PAUSE_S = 0.25
+# The city's receipts come once a minute; what they settle is written down, and is a rating's cost too.
+SETTLED_S = 75.0
 IDLE_S = 180.0
 A_DAY = 300
 LASTING_TB = 10.0
@@ -88,7 +90,7 @@ async def main() -> None:
                         await asyncio.sleep(2.0)
                         before = written(figures)
                         await recorded(gateway.parent / "journal.db", ratings)
-                        await asyncio.sleep(5.0)
+                        await asyncio.sleep(SETTLED_S)
                         rated = written(figures)
                         begin = time.monotonic()
                         await asyncio.sleep(idle_s)

@@ -116,10 +116,10 @@ def _window(factory: Factory, window: WindowPins) -> Finding:
         pin = factory.pin(number)
         pin.input_with_pull("up")
         if not pin.state:
-            down.append(f"{level} (GPIO {number})")
+            down.append((level, number))
         pin.close()
-    told = {"window": window.id, "buttons": len(window.buttons), "which": ", ".join(down)}
-    return Finding("pins", "bad", "down", told) if down else Finding("pins", "good", "open", told)
+    told = {"window": window.id, "buttons": len(window.buttons)}
+    return Finding("pins", "bad", "down", told, down) if down else Finding("pins", "good", "open", told)
 
 
 def _now(store: Path, clocks: Clocks) -> Dated | None:

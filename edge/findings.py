@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-Language = Literal["zh", "en"]
+from edge.language import LEVELS, Language
+
 # As it should be; it may stay so, but somebody should know; not as it should be.
 State = Literal["good", "warn", "bad"]
 Part = Literal["settings", "key", "pins", "clock", "disk", "store", "certificate", "broker"]
@@ -113,12 +114,16 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
 
 
 class Finding(NamedTuple):
-    """What was found at `part`: `word` names the sentence, `told` fills it."""
+    """What was found at `part`: `word` names the sentence, `told` fills it.
+
+    `down`: level and BCM number of each button that is down though nobody presses.
+    """
 
     part: Part
     state: State
     word: str
     told: Mapping[str, object]
+    down: Sequence[tuple[int, int]] = ()
 
 
 def passed(findings: Sequence[Finding]) -> bool:
@@ -156,7 +161,8 @@ def table(findings: Sequence[Finding], language: Language, *, colours: bool) -> 
 def _sentence(one: Finding, language: Language) -> tuple[str, str]:
     """Return what was found, and what to do about it if anything."""
     said, _, todo = _SAID[language][one.word].partition("|")
-    return said.format(**one.told), todo
+    which = ", ".join(f"{LEVELS[language][level]} (GPIO {pin})" for level, pin in one.down)
+    return said.format(**one.told, which=which), todo
 
 
 def _columns(text: str) -> int:

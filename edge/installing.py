@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.buttons import Button
-from edge.findings import Language
+from edge.language import LEVELS, Language
 from edge.lights import Lights
 from edge.pins import Factory
 from edge.settings import Settings
@@ -21,7 +21,6 @@ from transport.lock import locked
 # A second tap of one finger comes within it.
 REST_S = 0.5
 
-_LEVELS = {"zh": {3: "满意", 2: "基本满意", 1: "不满意"}, "en": {3: "satisfied", 2: "basic", 1: "dissatisfied"}}
 _WORDS = {
     "zh": {
         "ask": "{window} 号窗：请按【{level}】（GPIO {pin}）",
@@ -88,7 +87,7 @@ class _Voice:
             return
         told: dict[str, object] = {**numbers}
         if step is not None:
-            told |= {"window": step.window, "level": _LEVELS[self._language][step.level], "pin": step.pin}
+            told |= {"window": step.window, "level": LEVELS[self._language][step.level], "pin": step.pin}
         self._out.write(_WORDS[self._language][word].format(**told) + "\n")
 
     def found(self, one: Found) -> None:

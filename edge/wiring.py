@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from contract.config import WindowPins
 from contract.rating import Level
-from edge.findings import Language
+from edge.language import LEVELS, Language
 
 # Where each Broadcom number comes out.
 HEADER: Mapping[int, int] = {
@@ -52,10 +52,6 @@ _SERIAL = (14, 15)
 
 Kind = Literal["button", "light", "buzzer"]
 
-_LEVELS: Mapping[Language, Mapping[int, str]] = {
-    "zh": {3: "满意", 2: "基本满意", 1: "不满意"},
-    "en": {3: "satisfied", 2: "basic", 1: "dissatisfied"},
-}
 _KINDS: Mapping[Language, Mapping[Kind, str]] = {
     "zh": {"button": "按键", "light": "灯", "buzzer": "蜂鸣器"},
     "en": {"button": "button", "light": "light", "buzzer": "buzzer"},
@@ -207,12 +203,12 @@ def _gpio(pin: int) -> int:
 
 def _part(wire: Wire, language: Language) -> str:
     kind = _KINDS[language][wire.kind]
-    level = _LEVELS[language].get(wire.level, "")
+    level = LEVELS[language].get(wire.level, "")
     return f"{level}{kind}" if language == "zh" else f"{level} {kind}".strip()
 
 
 def _name(wire: Wire, language: Language) -> str:
-    level, kind = _LEVELS[language].get(wire.level, ""), _KINDS[language][wire.kind]
+    level, kind = LEVELS[language].get(wire.level, ""), _KINDS[language][wire.kind]
     return " ".join(_WORDS[language]["part"].format(window=wire.window, level=level, kind=kind).split())
 
 

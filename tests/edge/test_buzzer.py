@@ -6,18 +6,7 @@ from gpiozero.pins.mock import MockFactory
 
 from edge.buzzer import REST_S, TONE_S, Buzzer
 from edge.timer import Timer
-
-
-class Call:
-    """A call that was asked for, as the loop's timer handle."""
-
-    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
-        self.seconds = seconds
-        self.call = call
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
+from tests.edge.test_lights import Call
 
 
 class Bench:

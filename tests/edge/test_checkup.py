@@ -130,7 +130,8 @@ async def test_a_button_that_is_down_is_red(lonely: Settings) -> None:
     factory.pin(24, pin_class=ClosedPin).drive_low()
     found = await look(lonely, pins=lambda: factory)
     assert words(found["pins"]) == [("good", "open"), ("bad", "down")]
-    assert found["pins"][1].told["which"] == "2 (GPIO 24)"
+    assert found["pins"][1].down == [(2, 24)]
+    assert table(found["pins"], "zh", colours=False)[1].endswith("02 号窗没人按，却已接通：基本满意 (GPIO 24)")
 
 
 async def test_pins_that_cannot_be_opened_are_red(lonely: Settings) -> None:

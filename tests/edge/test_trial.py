@@ -16,9 +16,9 @@ from contract.errors import SettingsError
 from contract.signing import Signer
 from edge import installing
 from edge.__main__ import main
-from edge.findings import Language
 from edge.installing import press_test
 from edge.label import lines, svg
+from edge.language import Language
 from edge.settings import Settings
 from edge.trial import Found, Step, Trial, steps
 from tests.edge.test_buttons import ClosedPin

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.config import WindowPins
-from edge.findings import Language
+from edge.language import Language
 from edge.wiring import GROUNDS, HEADER, POWER, advice, svg, table, wires
 
 BARE = WindowPins("01", 17, 27, 22)

@@ -182,3 +182,18 @@ async def test_a_disk_that_knows_no_locks_is_said_and_nothing_is_opened(
         await Outbox.open(store, reserve=0)
     assert f"{store}: its lock {store}-lock cannot be taken: No locks available" in str(said.value)
     assert not store.exists()
+
+
+def test_a_lock_that_root_takes_first_is_left_to_whose_folder_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.fchown", lambda _lock, user, group: given.append((user, group)))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with locked(tmp_path / "outbox.db"):
+        pass
+    assert given == [(tmp_path.stat().st_uid, -1)]
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with locked(tmp_path / "outbox.db"):
+        pass
+    assert len(given) == 1
