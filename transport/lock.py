@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contract.errors import InUse, StoreFull
@@ -32,11 +32,12 @@ def locked(store: Path, *, patience_s: float = 0.0) -> Iterator[None]:
         lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as bad:
         raise StoreFull(f"{store}: unable to open its lock {beside}: {bad.strerror}") from bad
-    if os.geteuid() == 0:
-        # Who looks as root must not leave a lock that the service itself cannot open. The service never comes here: its
-        # unit forbids the call.
-        os.fchown(lock, beside.parent.stat().st_uid, -1)
     try:
+        if os.geteuid() == 0:
+            # Who looks as root should not leave a lock that the service itself cannot open. The service never comes
+            # here: its unit forbids the call.
+            with suppress(OSError):
+                os.fchown(lock, beside.parent.stat().st_uid, -1)
         latest = time.monotonic() + patience_s
         while not _take(lock, store, beside, last=time.monotonic() >= latest):
             time.sleep(_AGAIN_S)

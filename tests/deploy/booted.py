@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 HEAD = 'import sys\n\nsys.path[:0] = ["/opt/project", "/opt/site"]\n'
 # Units may not look into homes, where a Python of one's own often is.
 HOMES = (Path("/root"), Path("/home"))
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net")
 
 

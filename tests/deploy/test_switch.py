@@ -32,7 +32,7 @@ if sys.argv[-1] == "--version":
 from edge.__main__ import main
 {how}
 """
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def install(machine: Booted, folder: str, program: str) -> None:
@@ -48,7 +48,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         city = machine.keygen("cloud")
         machine.keygen("edge")
         machine.write("/etc/manyi/edge.toml", TIMES.format() + PRESSED.format(city=city))
-        hurried = "[Service]\nRestartSec=0.2\nTimeoutStartSec=5\n"
+        hurried = "[Service]\nRestartSec=0.2\nTimeoutStartSec=20\n"
         machine.write("/opt/units/manyi-edge.service.d/hurried.conf", hurried)
         machine.run("systemctl", "daemon-reload")
         program = f"#!{python()}\n{HEAD}" + Path(__file__).with_name("finger.py").read_text(encoding="utf-8")

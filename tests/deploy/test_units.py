@@ -33,9 +33,10 @@ broker = {{ host = "127.0.0.1", port = 9 }}
 http = {{ host = "127.0.0.1", port = 0 }}
 """,
 }
-# The longest pause between two beats that a test waits for; the shipped one is ten times as long.
-HURRIED_S = 3
-pytestmark = pytest.mark.timeout(300)
+# The longest pause between two beats that a test waits for: shorter than the shipped one, and longer than a role that
+# is well ever takes on a machine where other tests run beside.
+HURRIED_S = 10
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +81,14 @@ def test_it_serves_as_a_user_of_its_own_and_stops_in_good_order(machine: Booted,
 def test_one_that_hangs_is_ended_and_begun_anew(machine: Booted, unit: str) -> None:
     pid = machine.shown(unit, "MainPID")
     machine.run("kill", "-STOP", pid)
-    machine.until(lambda: machine.shown(unit, "NRestarts") == "1")
+    machine.until(lambda: int(machine.shown(unit, "NRestarts")) > 0)
     machine.until(lambda: machine.shown(unit, "ActiveState") == "active")
     assert machine.shown(unit, "MainPID") != pid
 
 
 def test_one_that_is_killed_is_begun_anew(machine: Booted, unit: str) -> None:
     machine.run("kill", "-KILL", machine.shown(unit, "MainPID"))
-    machine.until(lambda: machine.shown(unit, "NRestarts") == "1")
+    machine.until(lambda: int(machine.shown(unit, "NRestarts")) > 0)
     machine.until(lambda: machine.shown(unit, "ActiveState") == "active")
 
 
