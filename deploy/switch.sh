@@ -28,7 +28,7 @@ if [ "$folder" = "$before" ]; then
     say "$folder is in use already; nothing was done"
     exit 2
 fi
-# It must at least start, and be able to read the settings, before anything is stopped for it.
+# It must at least start before anything is stopped for it.
 if ! version=$("$folder/bin/manyi" "$role" --version); then
     say "$folder/bin/manyi does not start; nothing was done"
     exit 2
