@@ -74,6 +74,7 @@ async def checkup(settings: Settings, *, pins: Callable[[], Factory], clocks: Cl
         _disk(store.parent),
         _store(store),
         _certificate(settings, clocks.wall_ms() if now is None else now.at),
+        # One after the other: they come under one name, and a cluster ends the older of two such connections.
         *[await _broker(settings, one) for one in _each(settings.broker)],
     ]
 
