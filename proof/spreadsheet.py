@@ -10,7 +10,6 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import ParseError
 
 from contract.errors import SettingsError
 from proof.sheet import Cell, Column, Sheet, harmless
@@ -50,7 +49,8 @@ def parse(name: str, raw: bytes, limits: Limits | None = None) -> list[Sequence[
     """
     try:
         rows = _rows_of(name, raw, limits)
-    except (OSError, zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError, NotImplementedError) as bad:
+    # What a parser of XML raises is a SyntaxError, be it Python's own or lxml, which is taken where it is installed.
+    except (OSError, zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, ValueError, NotImplementedError) as bad:
         raise SettingsError(f"{name} is no table that can be read: {bad}") from bad
     if not rows:
         raise SettingsError(f"{name}: there is no row in it")
