@@ -48,10 +48,12 @@ export const show = (element, on) => {
   if (element.hidden === on) element.hidden = !on;
 };
 
-// [satisfied, basic, dissatisfied] as the widths of a bar made of three <i>.
+// [satisfied, basic, dissatisfied] as the widths of a bar made of three <i>, in thousandths: finer than a bar can show, so
+// that most ratings leave its layout as it is.
 export const fill = (bar, counts) => {
+  const all = counts.reduce((sum, count) => sum + count, 0) || 1;
   counts.forEach((count, at) => {
-    style(bar.children[at], "flexGrow", String(count));
+    style(bar.children[at], "flexGrow", String(Math.round((1000 * count) / all)));
     style(bar.children[at], "minWidth", count ? "0.3rem" : "0px");
     show(bar.children[at], count > 0);
   });

@@ -32,10 +32,15 @@ live((places) => {
   const parts = [new Nodes(), new Mosaic(places), new Cases(), new Ranking(places), new Lowest(), new Feed()];
   const trends = ["minute", "hour", "day"].map((kind) => new Trend(kind));
   byId("charts").replaceChildren(...trends.map((trend) => trend.figure));
+  let charted = null;
   return (picture, names, clock) => {
     paintHero(picture);
     paintPath(picture);
     for (const part of parts) part.paint(picture, names, clock);
+    // Once in a second of the city: a chart moves by less than its line is thick, and drawing it is dear.
+    const second = Math.floor(clock.now / 1000);
+    if (second === charted) return;
+    charted = second;
     for (const trend of trends) {
       const kind = trend.kind;
       trend.paint(picture.trends[kind], picture.trends.estimated[kind], picture.last_week[kind], clock);
