@@ -1,6 +1,7 @@
 # The only entry points; CI calls the same ones.
 #   make demo    the city in a box, with nothing but git, make and Python 3.11
 #   make test    every test, with its own set-up
+#   make test-docker  the images and compose files, on a Docker engine of its own; as root
 #   make model   the stateful model for a night
 #   make check   lint, format, types, import contracts
 #   make coverage  every line and branch of contract/ and transport/
@@ -17,7 +18,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Every process of a city would compile our modules anew: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test model check coverage mutants chaos bench release setup lock clean
+.PHONY: demo test test-docker model check coverage mutants chaos bench release setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -27,6 +28,11 @@ demo: .venv/.run
 test: .venv/.dev
 	@.ci/system
 	@.venv/bin/pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=30 $(ARGS)
+
+test-docker: .venv/.dev
+	@for tool in docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap iptables:iptables; do \
+		command -v $${tool#*:} >/dev/null || { echo "$${tool#*:} is not installed: apt-get install $${tool%:*}" >&2; exit 2; }; done
+	.venv/bin/pytest tests/docker -s $(ARGS)
 
 model: .venv/.dev
 	.venv/bin/pytest tests/model --hypothesis-profile=thorough $(ARGS)

@@ -1,5 +1,6 @@
 """`manyi sim`: what only a simulation can show."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -54,3 +55,45 @@ def judge_quarters(
         )
     typer.echo(outcome.as_json() if as_json else "\n".join(outcome.lines()))
     raise typer.Exit(0 if outcome.kept else 1)
+
+
+@sim.command("lay")
+def lay_out_containers(
+    folder: Annotated[Path, typer.Argument(help="Empty; the volume that all containers share.")],
+    *,
+    windows: Annotated[int, typer.Option(min=4, help="Three buttons each.")] = 24,
+    townships: Annotated[int, typer.Option(min=1, help="As many as compose.demo.yml has.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed lays out the same city.")] = 1,
+    per_s: Annotated[float, typer.Option(min=0.1, help="Visits a second in all.")] = 3.0,
+) -> None:
+    """Lay out a city for docker/compose.demo.yml, which calls this itself."""
+    from firmware_sim.containers import lay
+
+    try:
+        keys = lay(folder, windows=windows, townships=townships, seed=seed, per_s=per_s)
+    except (ValueError, OSError) as bad:
+        typer.echo(f"{folder}: {bad}", err=True)
+        raise typer.Exit(2) from bad
+    typer.echo(f"the wall: /wall?key={keys.wall}  from 8 m: /far?key={keys.wall}")
+
+
+@sim.command("judge")
+def judge_containers(
+    folder: Annotated[Path, typer.Argument(help="Where the city was laid out.")],
+    *,
+    city: Annotated[str, typer.Option(help="The address of its pages.")] = "http://127.0.0.1:8000",
+    within_s: Annotated[float, typer.Option("--within", min=0, help="Seconds for what is on its way.")] = 60,
+) -> None:
+    """Say whether each lit choice of a city in containers is in its ledger once; exit code 0 only if all are."""
+    import sqlite3
+
+    from contract.errors import SettingsError
+    from firmware_sim.containers import judge
+
+    try:
+        evidence = asyncio.run(judge(folder, city, within_s=within_s))
+    except (OSError, sqlite3.Error, SettingsError) as bad:
+        typer.echo(f"{folder}: cannot be judged: {bad}", err=True)
+        raise typer.Exit(2) from bad
+    typer.echo(str(evidence))
+    raise typer.Exit(0 if evidence.clean and evidence.verdict.settled > 0 else 1)

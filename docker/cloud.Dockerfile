@@ -1,10 +1,13 @@
-# The city. It listens on loopback only until there is a login, so run it with --network host.
+# The city. It serves plain HTTP on its own loopback alone; the nginx that shares its network has the certificate.
 #   docker build -f docker/cloud.Dockerfile -t manyi-cloud .     (from the project's top folder)
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-RUN python -m venv /opt/manyi
+# Without pip: what runs in an office installs nothing.
+RUN python -m venv --without-pip /opt/manyi
 COPY requirements/cloud.txt requirements/
-RUN /opt/manyi/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements/cloud.txt
+# Wheels only: every one is there for amd64 and arm64, so no stage has a compiler.
+RUN python -m pip --python /opt/manyi/bin/python install \
+    --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements/cloud.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY contract contract
 COPY transport transport
@@ -14,7 +17,7 @@ COPY gateway gateway
 COPY cloud cloud
 COPY firmware_sim firmware_sim
 COPY cli cli
-RUN /opt/manyi/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN python -m pip --python /opt/manyi/bin/python install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/manyi --create-home manyi
@@ -22,5 +25,7 @@ COPY --from=build /opt/manyi /opt/manyi
 USER manyi
 WORKDIR /var/lib/manyi
 VOLUME /var/lib/manyi
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["/opt/manyi/bin/python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health', timeout=3)"]
 ENTRYPOINT ["/opt/manyi/bin/manyi", "cloud"]
 CMD ["run", "--config", "/etc/manyi/cloud.toml"]

@@ -61,7 +61,7 @@ class Cluster(Box):
         ground: Ground,
         shipped: Path,
     ) -> None:
-        """As a box; `shipped` is the nginx configuration of an installation, `docker/nginx.conf`."""
+        """As a box; `shipped` is the nginx configuration of an installation, `docker/nginx/cluster.conf`."""
         super().__init__(order, folder, group, wall_ms=wall_ms, ground=ground)
         self.workers = [self._process(f"worker{number}", "ingest") for number in range(WORKERS)]
         self.apis = [self._process(f"api{number}", "web") for number in range(APIS)]

@@ -14,18 +14,22 @@ from transport.keys import new_key
 
 Scalar = str | int | float | bool
 Table = Mapping[str, Scalar | Sequence[Scalar]]
+LOOPBACK = "127.0.0.1"
 
 
 class Wires(NamedTuple):
-    """TCP ports on 127.0.0.1: the city's broker, the townships' one (they share it), the city's pages.
+    """TCP ports: the city's broker, the townships' one (they share it), the city's pages, which are on 127.0.0.1.
 
-    `also`: where else the city's broker is, if it is a cluster (`host:port`).
+    `also`: where else the city's broker is, if it is a cluster (`host:port`). The brokers are on this machine, or on
+    hosts of these names as the houses see them.
     """
 
     city_broker: int
     node_broker: int
     http: int
     also: tuple[str, ...] = ()
+    city_host: str = LOOPBACK
+    node_host: str = LOOPBACK
 
 
 class Stores(NamedTuple):
@@ -138,7 +142,7 @@ def cloud(wires: Wires, habits: Habits, stores: Stores = FILES) -> str:
     if stores.password_file is not None:
         top["database_password_file"] = str(stores.password_file.resolve())
     series = {} if stores.series is None else {"series": stores.series}
-    return toml(top, broker=_city_broker(wires), http=_address(wires.http), **series)
+    return toml(top, broker=_city_broker(wires), http=_address(LOOPBACK, wires.http), **series)
 
 
 def _gateway(
@@ -162,7 +166,7 @@ def _gateway(
                 "shared_broker": True,
                 "heartbeat_s": habits.heartbeat_s,
             },
-            node_broker=_address(wires.node_broker),
+            node_broker=_address(wires.node_host, wires.node_broker),
             city_broker=_city_broker(wires),
             roster=roster,
         ),
@@ -184,7 +188,7 @@ def _node(node: NodePlan, folder: Path, city_key: str, wires: Wires, habits: Hab
                 "pins": "mock",
                 "heartbeat_s": habits.heartbeat_s,
             },
-            broker=_address(wires.node_broker),
+            broker=_address(wires.node_host, wires.node_broker),
             timing={"settle_s": habits.settle_s, "cooldown_s": habits.cooldown_s},
             window=[msgspec.to_builtins(pins) for pins in node.wiring],
         ),
@@ -195,11 +199,11 @@ def _node(node: NodePlan, folder: Path, city_key: str, wires: Wires, habits: Hab
 
 def _city_broker(wires: Wires) -> Table:
     also = {"also": wires.also} if wires.also else {}
-    return {**_address(wires.city_broker), **also}
+    return {**_address(wires.city_host, wires.city_broker), **also}
 
 
-def _address(port: int) -> Table:
-    return {"host": "127.0.0.1", "port": port}
+def _address(host: str, port: int) -> Table:
+    return {"host": host, "port": port}
 
 
 def toml(top: Table, **sections: Table | Sequence[Table]) -> str:

@@ -16,7 +16,7 @@ from firmware_sim.servers.nginx import Nginx
 PACKAGE = "Debian's package influxdb"
 USER = "manyi"
 _READY_S = 20.0
-_SETTINGS = """\
+SETTINGS = """\
 reporting-disabled = true
 bind-address = "{host}:{rpc}"
 [meta]
@@ -46,7 +46,7 @@ bind-address = "{host}:{rpc}"
 [continuous_queries]
   enabled = false
 """
-_SHIM = """\
+SHIM = """\
 map $arg_bucket $database {{ default $arg_bucket; "~*^(?<before>.+?)(/|%2F)(.+)$" $before; }}
 map $arg_bucket $retention {{ default ""; "~*^(.+?)(/|%2F)(?<after>.+)$" $after; }}
 map $arg_precision $unit {{ default "n"; "us" "u"; "ms" "ms"; "s" "s"; }}
@@ -78,7 +78,7 @@ class Influx(Server):
         self._folder = folder
         self._daemon = Daemon("influxd", folder / "influxd.log")
         self._http = 0
-        self._shim = Nginx(folder / "shim", lambda port: _SHIM.format(host=HOST, http=self._http, port=port))
+        self._shim = Nginx(folder / "shim", lambda port: SHIM.format(host=HOST, http=self._http, port=port))
         self.token_file = folder / "token"
 
     @staticmethod
@@ -124,7 +124,7 @@ class Influx(Server):
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "influxdb.conf"
         # Nobody asks for its second port, which serves backups: any will do.
-        text = _SETTINGS.format(folder=self._folder, host=HOST, http=http, rpc=take_port("influxd", 0))
+        text = SETTINGS.format(folder=self._folder, host=HOST, http=http, rpc=take_port("influxd", 0))
         settings.write_text(text, encoding="utf-8")
         self._http = http
         command = [influxd, "-config", str(settings)]

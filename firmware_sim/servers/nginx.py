@@ -1,4 +1,4 @@
-"""An nginx of one's own on loopback, and the city's: the product's own `docker/nginx.conf`, with the test's ports."""
+"""An nginx of one's own on loopback, and the city's: the shipped `docker/nginx/cluster.conf` with a test's ports."""
 
 import asyncio
 import os
@@ -9,6 +9,8 @@ from pathlib import Path
 from firmware_sim.servers.daemon import HOST, Daemon, Server, program, take_port
 
 PACKAGE = "Debian's package nginx-light"
+# Where an installation has what the shipped file includes; it stands beside that.
+INSTALLED = "/etc/nginx/manyi"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -79,20 +81,25 @@ class Front(Nginx):
     """The nginx in front of the city's API processes, by the file that an installation takes."""
 
     def __init__(self, folder: Path, shipped: Path, upstreams: Sequence[int], *, port: int = 0) -> None:
-        """`shipped` is `docker/nginx.conf`, `upstreams` the processes' ports on loopback."""
-        super().__init__(folder, lambda own: rendered(shipped.read_text(encoding="utf-8"), own, upstreams), port=port)
+        """`shipped` is `docker/nginx/cluster.conf`, `upstreams` the processes' ports on loopback."""
+
+        def block(own: int) -> str:
+            text = rendered(shipped.read_text(encoding="utf-8"), own, upstreams)
+            return text.replace(INSTALLED, str(shipped.parent))
+
+        super().__init__(folder, block, port=port)
 
 
 def rendered(shipped: str, port: int, upstreams: Sequence[int]) -> str:
     """Return the shipped file with other addresses and nothing else changed; ValueError where they are not found."""
     first, *more = re.findall(r"^ *server (\S+)( .*)?;$", shipped, flags=re.MULTILINE) or [("", "")]
     if not first[0] or any(options != first[1] for _, options in more):
-        raise ValueError("docker/nginx.conf: API processes with the same options are expected in its upstreams")
+        raise ValueError("docker/nginx/cluster.conf: API processes with the same options are expected in its upstreams")
     servers = "\n".join(f"    server {HOST}:{upstream}{first[1]};" for upstream in upstreams)
     text = re.sub(r"(^ *server \S+(?: .*)?;\n)+", f"{servers}\n", shipped, flags=re.MULTILINE)
     text, found = re.subn(r"^( *)listen 80;$", rf"\1listen {HOST}:{port};", text, flags=re.MULTILINE)
     if found != 1:
-        raise ValueError("docker/nginx.conf: one `listen 80;` is expected")
+        raise ValueError("docker/nginx/cluster.conf: one `listen 80;` is expected")
     return text
 
 

@@ -22,7 +22,7 @@ from transport.boot import wall_ms
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(360)]
 
-SHIPPED = Path(__file__).parents[2] / "docker" / "nginx.conf"
+SHIPPED = Path(__file__).parents[2] / "docker" / "nginx" / "cluster.conf"
 # On a machine with too much to do a finger is slow to go: what bounces then must not be taken for somebody else's.
 QUICK = Habits(settle_s=0.1, cooldown_s=1.0, heartbeat_s=2.0, least=1)
 LOAD_S = 3.0

@@ -11,7 +11,7 @@ import pytest
 from firmware_sim.servers.daemon import ServerError
 from firmware_sim.servers.nginx import Front, Nginx, rendered
 
-SHIPPED = Path(__file__).parents[2] / "docker" / "nginx.conf"
+SHIPPED = Path(__file__).parents[2] / "docker" / "nginx" / "cluster.conf"
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -181,5 +181,5 @@ def test_only_addresses_differ_from_what_is_shipped() -> None:
     [lambda text: text.replace("listen 80;", "listen 81;"), lambda text: text.replace("server 127", "serve 127")],
 )
 def test_a_shipped_file_with_other_lines_is_refused(change: Callable[[str], str]) -> None:
-    with pytest.raises(ValueError, match=r"docker/nginx\.conf"):
+    with pytest.raises(ValueError, match=r"docker/nginx/cluster\.conf"):
         rendered(change(SHIPPED.read_text(encoding="utf-8")), 8080, [1])

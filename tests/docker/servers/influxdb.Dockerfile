@@ -1,0 +1,3 @@
+FROM manyi-servers
+COPY influxdb.conf influxdb.nginx influxdb.sh /
+ENTRYPOINT ["/bin/bash", "/influxdb.sh"]

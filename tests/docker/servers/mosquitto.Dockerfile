@@ -1,0 +1,3 @@
+FROM manyi-servers
+RUN useradd --system --uid 1883 eclipse
+CMD ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"]

@@ -1,0 +1,3 @@
+FROM manyi-servers
+COPY postgres.sh /entrypoint.sh
+ENTRYPOINT ["/bin/bash", "/entrypoint.sh"]

@@ -1,0 +1,138 @@
+"""docker/README.md as it stands: city, township and node with TLS, PostgreSQL and InfluxDB, and presses that arrive."""
+
+import re
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from firmware_sim.evidence import gather
+from tests.docker.engine import Engine
+
+pytestmark = pytest.mark.timeout(600)
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(
+    r"^```sh\n(.*?)^```$", (ROOT / "docker" / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)
+PROJECTS = {"city": "city", "township": "township"}
+CONFIG = "/etc/manyi/cloud.toml"
+HTTP, HTTPS = 18080, 18443
+PRESSED_S = 30.0
+
+
+@pytest.fixture
+def etc(engine: Engine, tmp_path: Path) -> Iterator[Path]:
+    """Where the chapters write, in place of /etc/manyi; whatever they started is gone afterwards."""
+    try:
+        yield tmp_path / "etc"
+    finally:
+        settings = {"MANYI_ETC": str(tmp_path / "etc"), "MANYI_HOST": "any"}
+        for project, name in PROJECTS.items():
+            compose = ROOT / "docker" / f"compose.{name}.yml"
+            print(engine.compose(compose, "-p", project, "logs", "--tail=15", **settings))
+            engine.compose(compose, "-p", project, "down", "-v", "-t", "5", **settings)
+
+
+def run(engine: Engine, etc: Path, blocks: list[str]) -> None:
+    """Run the chapters in one shell, with ports that nobody needs to be given."""
+    tools = etc.parent / "tools"
+    tools.mkdir(exist_ok=True)
+    for name in ("docker", "docker-compose"):
+        (tools / name).unlink(missing_ok=True)
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    text = "\n".join(["set -euo pipefail", *blocks])
+    text = text.replace("/etc/manyi MANYI_CA=/media/ca", f"{etc} MANYI_CA={etc.parent / 'ca'}", 1)
+    environment = {**engine.environment, "PATH": f"{tools}:{engine.environment['PATH']}", "MANYI_HTTP": str(HTTP)}
+    done = subprocess.run(
+        ["/bin/bash", "-c", text],
+        cwd=ROOT,
+        env={**environment, "MANYI_HTTPS": str(HTTPS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def answered(etc: Path) -> int:
+    """Ask the front as a browser would that trusts its certificate; return the status."""
+    trusting = ssl.create_default_context(cafile=str(etc / "front" / "city.pem"))
+    trusting.check_hostname = False  # it is asked for at this machine's loopback
+    header = {"Host": "city.example"}
+    return httpx.get(
+        f"https://127.0.0.1:{HTTPS}/api/board", headers=header, verify=trusting, trust_env=False
+    ).status_code
+
+
+@contextmanager
+def people(engine: Engine, etc: Path) -> Iterator[str]:
+    """Let people press at the node's window: its settings and key, with pins that only a program can touch."""
+    settings = (etc / "edge" / "edge.toml").read_text(encoding="utf-8")
+    files = {
+        "mock.toml": settings.replace("[broker]", 'pins = "mock"\n\n[broker]', 1),
+        "fleet.json": '{"nodes": ["/etc/manyi/mock.toml"], "log": "/var/lib/manyi/fingers.log", "per_s": 1.0}',
+    }
+    for name, text in files.items():
+        (etc / "edge" / name).write_text(text, encoding="utf-8")
+        shutil.chown(etc / "edge" / name, 10001, 10001)
+    machine = ("--network", "township_office", "-v", f"{etc / 'edge'}:/etc/manyi:ro", "--read-only")
+    program = (
+        "--entrypoint",
+        "/opt/manyi/bin/python",
+        "manyi-sim",
+        "-m",
+        "firmware_sim.fleet",
+        "/etc/manyi/fleet.json",
+    )
+    engine.docker("run", "-d", "--name", "people", *machine, *program)
+    try:
+        yield "people"
+    finally:
+        print(engine.docker("logs", "--tail=15", "people"))
+        engine.docker("rm", "-f", "-v", "people")
+
+
+def test_the_chapters_make_a_city_that_counts(engine: Engine, etc: Path, tmp_path: Path) -> None:
+    run(engine, etc, BLOCKS)
+    # The road between the two machines.
+    engine.docker("network", "connect", "city_uplink", "township_gateway_1")
+    log, copy = tmp_path / "fingers.log", tmp_path / "copy.db"
+    with people(engine, etc) as name:
+        time.sleep(PRESSED_S)
+        engine.docker("kill", "-s", "USR1", name)
+        wait("the last visitor has left", lambda: "quiet" in engine.docker("logs", name))
+        engine.docker("cp", f"{name}:/var/lib/manyi/fingers.log", log)
+
+        def clean() -> bool:
+            city(engine, "backup", "--config", CONFIG, "/var/lib/manyi/copy.db")
+            engine.docker("cp", "city_city_1:/var/lib/manyi/copy.db", copy)
+            engine.docker("exec", "city_city_1", "rm", "/var/lib/manyi/copy.db")
+            return gather(log, copy, wall=None).clean
+
+        wait("each light is in the ledger", clean)
+    verdict = gather(log, copy, wall=None)
+    wait(
+        "the series has it too",
+        lambda: '"equal": true' in city(engine, "series", "reconcile", "--config", CONFIG, "--json"),
+    )
+    print(f"\nover TLS, in PostgreSQL and in the series: {verdict}")
+    assert verdict.settled > 5
+    assert answered(etc) == 401  # the front serves, and lets nobody in who has no key
+
+
+def city(engine: Engine, *words: str) -> str:
+    return engine.docker("exec", "city_city_1", "/opt/manyi/bin/manyi", *words)
+
+
+def wait(what: str, seen: Callable[[], bool], within_s: float = 90.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not seen():
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        time.sleep(1)
