@@ -65,6 +65,7 @@ async def judge(folder: Path, city: str, *, within_s: float) -> Evidence:
         looking = group.create_task(onlooker.run(), name="onlooker")
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
+                await onlooker.wait_for(0, within_s=within_s)
                 while not gather(log, database, wall=onlooker.total).clean:  # noqa: ASYNC110  (files of other houses)
                     await asyncio.sleep(_LOOK_S)
         try:

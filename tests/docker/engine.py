@@ -148,8 +148,7 @@ def _equipped(root: Path) -> None:
     subprocess.run(["chroot", str(root), "update-ca-certificates"], check=True, capture_output=True)
     settings = [Path(file).read_text(encoding="utf-8") for file in _PIP if Path(file).exists()]
     (root / "etc/pip.conf").write_text(_merged(settings), encoding="utf-8")
-    for name in ("python", "pip"):
-        (root / "usr/bin" / name).symlink_to(f"{name}3")
+    (root / "usr/bin/python").symlink_to("python3")
     for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         marker.unlink()
     _lightened(root)
