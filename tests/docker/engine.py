@@ -80,6 +80,10 @@ class Engine:
         """Run `docker-compose` on `file`, with further `settings` in its environment."""
         return self._checked(["docker-compose", "-f", str(file), *map(str, words)], **settings)
 
+    def health(self, container: str) -> str:
+        """Return what the container's health check says."""
+        return self.docker("inspect", "-f", "{{.State.Health.Status}}", container).strip()
+
     def image_mb(self, image: str) -> float:
         """Return how large an image is, MB."""
         return int(self.docker("image", "inspect", "-f", "{{.Size}}", image)) / 1e6

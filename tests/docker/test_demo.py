@@ -38,9 +38,6 @@ class Demo:
     def inside(self, service: str, *words: str) -> str:
         return self.engine.docker("exec", self.name(service), *words).strip()
 
-    def health(self, service: str) -> str:
-        return self.engine.docker("inspect", "-f", "{{.State.Health.Status}}", self.name(service)).strip()
-
     def is_quiet(self, service: str) -> bool:
         return "quiet" in self.engine.docker("logs", self.name(service))
 
@@ -76,7 +73,7 @@ def wait(what: str, seen: Callable[[], bool], within_s: float = 90.0) -> None:
 
 
 def test_a_township_is_cut_off_for_a_minute_and_nothing_is_lost(demo: Demo) -> None:
-    wait("every house is healthy", lambda: all(demo.health(house) == "healthy" for house in HOUSES))
+    wait("every house is healthy", lambda: all(demo.engine.health(demo.name(house)) == "healthy" for house in HOUSES))
     wait("both townships are on the wall", lambda: min(demo.counted(1), demo.counted(2)) >= 5)
 
     demo.engine.docker("network", "disconnect", f"{PROJECT}_city", demo.name("gateway-1"))
