@@ -28,6 +28,14 @@ class EngineError(Exception):
     """What a command of the engine said as it failed."""
 
 
+def wait(what: str, seen: Callable[[], bool], within_s: float = 90.0) -> None:
+    """Wait until `seen()`."""
+    deadline = time.monotonic() + within_s
+    while not seen():
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.5)
+
+
 class Engine:
     """A dockerd with its images and containers in `folder`; it and everything in it ends with `stop`."""
 

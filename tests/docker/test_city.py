@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from firmware_sim.evidence import gather
-from tests.docker.engine import Engine
+from tests.docker.engine import Engine, wait
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -145,10 +145,3 @@ def test_the_chapters_make_a_city_that_counts(
 
 def city(engine: Engine, *words: str) -> str:
     return engine.docker("exec", "city_city_1", "/opt/manyi/bin/manyi", *words)
-
-
-def wait(what: str, seen: Callable[[], bool], within_s: float = 90.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not seen():
-        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(1)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.docker.engine import Engine
+from tests.docker.engine import Engine, wait
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -63,13 +63,6 @@ def demo(engine: Engine, free_port: Callable[[], int]) -> Iterator[Demo]:
     finally:
         print(demo.compose("logs", "--tail=20"))
         demo.compose("down", "-v", "-t", "5")
-
-
-def wait(what: str, seen: Callable[[], bool], within_s: float = 90.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not seen():
-        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(0.5)
 
 
 def test_a_township_is_cut_off_for_a_minute_and_nothing_is_lost(demo: Demo) -> None:
