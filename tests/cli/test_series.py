@@ -50,7 +50,8 @@ def settings(folder: Path, influx: Influx, database: str, *, kind: str = "influx
 
 
 async def ratings(file: Path) -> None:
-    minute = time.time_ns() // 1_000_000 // MINUTE_MS
+    # Yesterday around noon in Heze, so that they are of one day whenever this runs.
+    minute = (time.time_ns() // 1_000_000 // DAY_MS * DAY_MS - 20 * 60 * MINUTE_MS) // MINUTE_MS
     async with await open_database(str(file)) as database:
         await fill(database, {(WINDOW, minute - n): (2, 1, 1) for n in range(30)}, CALENDAR)
 
