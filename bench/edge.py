@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import cast
 
-from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockPin
 
 from bench.rig import arguments, child, city, cpu_s, resident_mb, show
 from contract.signing import Signer
@@ -34,14 +34,14 @@ def node(config: Path, presses: int, pause_s: float) -> None:
     from edge.settings import read  # noqa: PLC0415
 
     settings = read(config)
-    pins = cast("MockFactory", factory("mock"))
+    pins = factory("mock")
     wiring = settings.window[0]
     signer: Signer = read_key(Path(settings.key))
 
     def press() -> None:
         time.sleep(3.0)
         for number in range(presses):
-            pin = pins.pin((wiring.satisfied, wiring.basic, wiring.dissatisfied)[number % 3])
+            pin = cast("MockPin", pins.pin((wiring.satisfied, wiring.basic, wiring.dissatisfied)[number % 3]))
             pin.drive_low()
             time.sleep(0.01)
             pin.drive_high()

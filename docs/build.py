@@ -18,7 +18,8 @@ from contract.bundle import GZIP_MAGIC, pack
 from contract.codec import encode
 from contract.config import WindowPins
 from contract.signing import Signer
-from edge.wiring import svg, wires
+from edge.drawing import svg
+from edge.wiring import wires
 
 DOCS = Path(__file__).parent
 ASYNCAPI = DOCS / "asyncapi.json"

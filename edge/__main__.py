@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
     check.add_argument("--language", choices=["zh", "en"], default="zh", help="of the table; zh")
     check.add_argument("--json", dest="as_json", action="store_true", help="one JSON object instead of the table")
-    wiring = commands.add_parser("wiring", help="print which wire goes to which pin of the header")
+    wiring = commands.add_parser("wiring", help="print which wire goes to which pin")
     wiring.add_argument("--config", type=Path, required=True, metavar="FILE", help="the node's TOML file")
     wiring.add_argument("--out", type=Path, metavar="SVG", help="as a drawing of the header; else a table")
     wiring.add_argument("--language", choices=["zh", "en"], default="zh", help="of the names; zh")
@@ -130,8 +130,9 @@ def _check(given: argparse.Namespace) -> int:
 
 def _wiring(given: argparse.Namespace) -> int:
     from edge.config import in_force  # noqa: PLC0415
+    from edge.drawing import svg  # noqa: PLC0415
     from edge.settings import read  # noqa: PLC0415
-    from edge.wiring import advice, svg, table, wires  # noqa: PLC0415
+    from edge.wiring import advice, table, wires  # noqa: PLC0415
 
     settings = in_force(read(given.config))
     wired = wires(settings.window)

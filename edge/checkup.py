@@ -17,7 +17,7 @@ from contract.config import WindowPins
 from contract.errors import InUse, SettingsError, StoreDamaged, StoreFull
 from edge.config import in_force
 from edge.findings import Finding
-from edge.pins import Factory
+from edge.pins import Factory, reach
 from edge.settings import Settings
 from transport.broker import Broker
 from transport.dating import Anchor, Dated, Dating, Tie
@@ -112,6 +112,10 @@ def _pins(settings: Settings, pins: Callable[[], Factory]) -> Iterator[Finding]:
 
 
 def _window(factory: Factory, window: WindowPins) -> Finding:
+    try:
+        reach(factory, [window])
+    except SettingsError as absent:
+        return Finding("pins", "bad", "absent", {"window": window.id, "detail": str(absent)})
     down = []
     for level, number in window.buttons.items():
         pin = factory.pin(number)

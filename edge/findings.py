@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from edge.language import LEVELS, Language
+from edge.language import LEVELS, Language, called
 
 # As it should be; it may stay so, but somebody should know; not as it should be.
 State = Literal["good", "warn", "bad"]
@@ -46,6 +46,7 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
         "key": "公钥 {public}",
         "open": "{window} 号窗的 {buttons} 个按键都松开着",
         "down": "{window} 号窗没人按，却已接通：{which}|检查按键是否卡住、接线是否短路",
+        "absent": "{window} 号窗：{detail}|检查扩展芯片的供电、接线和地址；改过 config.txt 后要重启",
         "mock": 'pins = "mock"：没有接真实的按键|正式使用时改为 pins = "lgpio"',
         "running": "节点正在运行，引脚由它占用|要逐个检查，先停止节点：systemctl stop manyi-edge",
         "synchronised": "内核已校时，误差不超过 {error_ms} 毫秒",
@@ -77,6 +78,8 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
         "key": "public key {public}",
         "open": "window {window}: all {buttons} buttons are up",
         "down": "window {window}: down though nobody presses: {which}|look for a stuck button or a short in its wires",
+        "absent": "window {window}: {detail}|look at the expander's power, wires and address; a changed config.txt "
+        "counts after a reboot",
         "mock": 'pins = "mock": there are no real buttons|for real use set pins = "lgpio"',
         "running": "the node is running and holds them|to look at each, stop it first: systemctl stop manyi-edge",
         "synchronised": "the kernel's clock is synchronised, within {error_ms} ms",
@@ -116,7 +119,7 @@ _SAID: Mapping[Language, Mapping[str, str]] = {
 class Finding(NamedTuple):
     """What was found at `part`: `word` names the sentence, `told` fills it.
 
-    `down`: level and BCM number of each button that is down though nobody presses.
+    `down`: level and line of each button that is down though nobody presses.
     """
 
     part: Part
@@ -161,7 +164,7 @@ def table(findings: Sequence[Finding], language: Language, *, colours: bool) -> 
 def _sentence(one: Finding, language: Language) -> tuple[str, str]:
     """Return what was found, and what to do about it if anything."""
     said, _, todo = _SAID[language][one.word].partition("|")
-    which = ", ".join(f"{LEVELS[language][level]} (GPIO {pin})" for level, pin in one.down)
+    which = ", ".join(f"{LEVELS[language][level]} ({called(pin, language)})" for level, pin in one.down)
     return said.format(**one.told, which=which), todo
 
 

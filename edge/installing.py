@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.buttons import Button
-from edge.language import LEVELS, Language
+from edge.language import LEVELS, Language, called
 from edge.lights import Lights
 from edge.pins import Factory
 from edge.settings import Settings
@@ -23,20 +23,20 @@ REST_S = 0.5
 
 _WORDS = {
     "zh": {
-        "ask": "{window} 号窗：请按【{level}】（GPIO {pin}）",
+        "ask": "{window} 号窗：请按【{level}】（{line}）",
         "good": "　　正常",
-        "crossed": "　　接错线：响应的是 {window} 号窗的【{level}】（GPIO {pin}）",
+        "crossed": "　　接错线：响应的是 {window} 号窗的【{level}】（{line}）",
         "silent": "　　没有响应：检查接线，或按得太晚",
-        "stuck": "{window} 号窗【{level}】（GPIO {pin}）没按就已接通：按键卡住或接线短路",
+        "stuck": "{window} 号窗【{level}】（{line}）没按就已接通：按键卡住或接线短路",
         "passed": "{count} 个按键全部正常",
         "failed": "{count} 个按键中 {bad} 个有问题，改好后请再测一次",
     },
     "en": {
-        "ask": "window {window}: press {level} (GPIO {pin})",
+        "ask": "window {window}: press {level} ({line})",
         "good": "    good",
-        "crossed": "    crossed: {level} of window {window} answered (GPIO {pin})",
+        "crossed": "    crossed: {level} of window {window} answered ({line})",
         "silent": "    nothing came: look at its wires, or press sooner",
-        "stuck": "window {window}, {level} (GPIO {pin}): down before anybody pressed: stuck, or a short",
+        "stuck": "window {window}, {level} ({line}): down before anybody pressed: stuck, or a short",
         "passed": "all {count} buttons are good",
         "failed": "{bad} of {count} buttons are not good; mend them and test again",
     },
@@ -87,7 +87,8 @@ class _Voice:
             return
         told: dict[str, object] = {**numbers}
         if step is not None:
-            told |= {"window": step.window, "level": LEVELS[self._language][step.level], "pin": step.pin}
+            told |= {"window": step.window, "level": LEVELS[self._language][step.level]}
+            told["line"] = called(step.pin, self._language)
         self._out.write(_WORDS[self._language][word].format(**told) + "\n")
 
     def found(self, one: Found) -> None:

@@ -18,7 +18,7 @@ from contract.status import NodeStatus
 from contract.version import __version__
 from edge.config import PAPER, city_config, configured
 from edge.panel import Panel
-from edge.pins import Factory
+from edge.pins import Factory, reach
 from edge.session import Choice
 from edge.settings import Settings
 from edge.uplink import Uplink
@@ -75,7 +75,7 @@ class Node:
         self._reconfigured.set()
 
     async def run(self) -> None:
-        """Open, serve, work. Raises what a supervisor cannot mend (`StoreDamaged`), with everything closed."""
+        """Open, serve, work. Raises what a supervisor cannot mend (`StoreDamaged`, `SettingsError`), all closed."""
         async with AsyncExitStack() as stack:
             await self._open(stack)
             async with asyncio.TaskGroup() as tasks:
@@ -102,6 +102,8 @@ class Node:
                 self._configure(city_config(Signed.of(kept), city_key, settings.node))
             except Refused as void:
                 logger.warning("%s: the configuration kept here is void: %s", settings.node, void)
+        # Here, where it ends the node with one line: among tasks it would come out in a group.
+        reach(self._factory, self._settings.window)
         self._timepiece = Timepiece(await self._outbox.dating(), boot=boot, boottime_ms=boottime_ms, wall_ms=wall_ms)
         station = Station(settings.node, self._epoch, self._signer, city_key, self._timepiece)
         self._uplink = Uplink(
@@ -150,6 +152,8 @@ class Node:
             raise
 
     def _take_config(self, config: NodeConfig, raw: bytes) -> None:
+        # What cannot be reached would end the node, at this start and at every later one.
+        reach(self._factory, config.windows)
         self._new_config = (config, raw)
         self._reconfigured.set()
 

@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `store` is the file of the outbox, `key` the file of the node's 32-byte seed (base64url, made by `keygen`),
     `city_key` the city's public key (base64url), `broker` the township's. Each `[[window]]` wires three buttons, and
-    lights where there are any, by BCM pin number. Every `heartbeat_s` the node says how it is. `log` is the form of
+    lights where there are any, by line number. Every `heartbeat_s` the node says how it is. `log` is the form of
     what it says on stderr. With `metrics` it answers Prometheus there. With `city_url`,
     the address of the city's pages, its certificate renews itself.
     """

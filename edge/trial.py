@@ -10,7 +10,7 @@ Outcome = Literal["good", "crossed", "silent", "stuck"]
 
 
 class Step(NamedTuple):
-    """The button of `level` at `window`, on BCM pin `pin`."""
+    """The button of `level` at `window`, on the line of number `pin`."""
 
     window: str
     level: int

@@ -10,7 +10,7 @@ from contract.batch import StreamKey
 from contract.bundle import Signed, unpack
 from contract.codec import encode
 from contract.config import NodeConfig
-from contract.errors import Reason, Refused
+from contract.errors import Reason, Refused, SettingsError
 from contract.ranges import Ranges
 from contract.status import NodeStatus
 from edge.config import city_config
@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 class Uplink:
-    """`record` puts a settled choice on disk and on its way; `configured` is called with what the city signed."""
+    """`record` puts a settled choice on disk and on its way; `configured` is called with what the city signed.
+
+    It may raise `SettingsError`: then the configuration is not taken.
+    """
 
     def __init__(
         self,
@@ -102,14 +105,14 @@ class Uplink:
         try:
             for entry in unpack(payload):
                 self._configure(entry)
-        except Refused as bad:
+        except (Refused, SettingsError) as bad:
             logger.warning("%s: a configuration was not taken: %s", self._station.name, bad)
 
     def _configure(self, entry: Signed) -> None:
         config = city_config(entry, self._station.city_key, self._station.name)
         if config.version > self._config_version:
-            self._config_version = config.version
             self._configured(config, entry.raw)
+            self._config_version = config.version
 
     # What the sender asks its owner:
 

@@ -23,6 +23,7 @@ from cloud.registry.snapshot import Registry
 from cloud.windows import store as windows
 from cloud.windows.rules import said
 from contract.identity import NODE, node_of
+from contract.lines import line
 
 # So many versions of a configuration stand on its page.
 VERSIONS = 50
@@ -150,6 +151,7 @@ class Pages:
             standing=stands,
             history=told(history),
             may=person.role in OPERATORS,
+            line=line,
             most=(MOST_SETTLE_MS, MOST_COOLDOWN_MS, LONGEST_REASON),
             refused="" if refused is None else f"configs.refused_{refused.kind}",
             reason=reason,

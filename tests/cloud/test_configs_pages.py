@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from cloud.registry.load import register
 from cloud.updates.worker import Updater
-from tests.cloud.furnished import FOREIGN, NODE, furnish
+from tests.cloud.furnished import FOREIGN, NODE, PINS, document, furnish
 from tests.cloud.reception import NOW, Stage, open_stage
 from tests.cloud.where import Where
 
@@ -55,6 +56,18 @@ async def test_times_are_changed_and_rolled_back_on_the_devices_page(stage: Stag
         assert stage.where.query("SELECT what FROM change WHERE what <> 'set-password' ORDER BY number DESC LIMIT 2")
         ((head,),) = stage.where.query("SELECT version FROM registry_head")
         assert head == stage.where.query(NEWEST)[0][0]
+
+
+async def test_the_history_says_which_line_of_the_header_or_of_an_expander_a_part_is_on(stage: Stage) -> None:
+    expanded = {**PINS[0], "basic": 103, "light_basic": 815}
+    async with await stage.where.open() as database:
+        await register(database.writer, document(windows=[expanded, PINS[1]]), NOW - 60_000)
+    async with stage.browser() as browser:
+        await stage.come_in(browser, "li", "operator")
+        shown = " ".join((await browser.get(f"/devices/{NODE}?lang=en")).text.split())
+        assert "GPIO 27 → expander 1 GPA3" in shown
+        assert "— → expander 8 GPB7" in shown
+        assert "扩展芯片 1 GPA3" in (await browser.get(f"/devices/{NODE}?lang=zh")).text
 
 
 async def test_what_cannot_be_done_is_said_and_nothing_is_lost(stage: Stage) -> None:

@@ -134,6 +134,7 @@ WRONG = {
     document({"id": "01", "to": "1969-01-01T00:00:00Z"}): "window 01 ends before it begins",
     document({"id": "01", "to": "0001-01-01T00:00:00+08:00"}): "window 01 ends before it begins",
     document(config={"windows": [{**PINS, "basic": 5}]}): "config: pin 5 is both",
+    document(config={"windows": [{**PINS, "basic": 28}]}): "basic: there is no line 28; allowed: 0 to 27 of the header",
     json.dumps({"gateways": [{"node": NODE, "key": NEW.public}]}): "is registered as a node, not as a gateway",
 }
 

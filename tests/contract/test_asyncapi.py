@@ -118,3 +118,13 @@ def test_the_schemas_refuse_what_the_code_refuses(changed: dict[str, object]) ->
     assert not valid("batch", fields)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(fields, Batch)
+
+
+@pytest.mark.parametrize(
+    ("pin", "there"), [(0, True), (27, True), (28, False), (100, True), (115, True), (116, False), (815, True)]
+)
+def test_the_schemas_know_which_lines_there_are(pin: int, there: bool) -> None:  # noqa: FBT001
+    window = {"id": "01", "satisfied": pin, "basic": 4, "dissatisfied": 5, "light_basic": None}
+    config = {"kind": "config", "node": "371721121-a1", "version": 1, "settle_ms": 0, "cooldown_ms": 0}
+    assert valid("config", {**config, "windows": [window]}) == there
+    assert valid("config", {**config, "windows": [{**window, "satisfied": 6, "light_basic": pin}]}) == there

@@ -86,7 +86,7 @@ def test_a_good_file_is_its_struct() -> None:
         (HEAD + 'colours = ["red", "blue"]', "colours[1]: 'blue' is not among what is allowed: green, red"),
         (HEAD + '"a\\nb" = 1', "top level: there is no key a b; allowed here: "),
         (HEAD + WINDOW + WINDOW.replace("1", "x"), "not TOML that can be used: "),
-        (HEAD + WINDOW.replace("= 3", "= 28"), "window[0].dissatisfied: expected a whole number <= 27"),
+        (HEAD + WINDOW.replace("= 3", "= 28"), "window[0]: dissatisfied: there is no line 28; allowed: 0 to 27 of "),
         (HEAD + WINDOW.replace('"01"', '"0 1"'), "window[0].id: expected a text matching regex '^[a-z0-9]{1,8}$'"),
         (HEAD + WINDOW + WINDOW, "top level: window 01 is named twice"),
         (

@@ -20,7 +20,7 @@ from edge import checkup as checkup_module
 from edge.__main__ import main
 from edge.checkup import Clocks, checkup
 from edge.findings import Finding, passed, plain, table
-from edge.pins import Factory
+from edge.pins import Factory, Pins, factory
 from edge.settings import Settings
 from firmware_sim.broker import Mosquitto
 from tests.edge.test_buttons import ClosedPin
@@ -132,6 +132,34 @@ async def test_a_button_that_is_down_is_red(lonely: Settings) -> None:
     assert words(found["pins"]) == [("good", "open"), ("bad", "down")]
     assert found["pins"][1].down == [(2, 24)]
     assert table(found["pins"], "zh", colours=False)[1].endswith("02 号窗没人按，却已接通：基本满意 (GPIO 24)")
+
+
+async def test_an_expander_that_does_not_answer_is_red_for_each_window_that_needs_it(lonely: Settings) -> None:
+    def only_the_first(expander: int) -> Factory:
+        if expander != 1:
+            raise LookupError("nobody there")
+        return MockFactory()  # type: ignore[no-any-return]
+
+    windows = [*WINDOWS, WindowPins("09", 100, 101, 102), WindowPins("10", 4, 14, 15, light_basic=203)]
+    pins = Pins(MockFactory(), only_the_first)
+    found = (await look(msgspec.structs.replace(lonely, window=windows), pins=lambda: pins))["pins"]
+    assert words(found) == [("good", "open"), ("good", "open"), ("good", "open"), ("bad", "absent")]
+    assert found[3].told["window"] == "10"
+    assert str(found[3].told["detail"]).startswith(
+        "pins: expander 2 (I2C address 0x21) does not answer: nobody there; /boot/firmware/config.txt needs "
+        "dtoverlay=mcp23017,addr=0x21"
+    )
+
+
+async def test_a_button_on_an_expander_that_is_down_is_named_by_its_line(lonely: Settings) -> None:
+    expander = MockFactory()
+    expander.pin(9, pin_class=ClosedPin).drive_low()
+    windows = [WindowPins("09", 108, 109, 110)]
+    pins = Pins(factory("mock"), lambda _: expander)
+    found = (await look(msgspec.structs.replace(lonely, window=windows), pins=lambda: pins))["pins"]
+    assert words(found) == [("bad", "down")]
+    assert "基本满意 (扩展芯片 1 GPB1)" in table(found, "zh", colours=False)[0]
+    assert "basic (expander 1 GPB1)" in table(found, "en", colours=False)[0]
 
 
 async def test_pins_that_cannot_be_opened_are_red(lonely: Settings) -> None:

@@ -96,7 +96,7 @@ def test_a_wrong_file_is_one_line_and_code_2_and_starts_nothing(
 
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(f"{config}: window[0].satisfied: ")
+    assert printed.err.startswith(f"{config}: window[0]: satisfied: there is no line 99; ")
     assert printed.err.count("\n") == 1
     assert stand.built == []
 

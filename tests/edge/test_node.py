@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,10 +12,11 @@ from gpiozero.pins.mock import MockFactory
 
 from contract.codec import encode
 from contract.config import NodeConfig, WindowPins
-from contract.errors import StoreFull
+from contract.errors import SettingsError, StoreFull
 from contract.signing import Signer
 from edge import node as node_module
 from edge.node import Node
+from edge.pins import Factory, Pins, factory
 from edge.settings import Settings, Timing
 from transport.broker import Broker
 from transport.disk import Disk
@@ -65,6 +67,64 @@ async def test_a_press_lights_and_is_on_disk_though_nobody_is_there(tmp_path: Pa
         pins.pin(2).drive_low()
         await until(lambda: pins.pin(5).state)
         assert (node._outbox.last, node._outbox.undated) == (1, 1)
+
+
+async def test_the_ninth_of_nine_windows_is_on_an_expander_and_takes_a_press(tmp_path: Path) -> None:
+    windows = [WindowPins(f"{number:02d}", *range(3 * number + 1, 3 * number + 4)) for number in range(1, 9)]
+    windows.append(WindowPins("09", 100, 101, 102, 103, 104, 105))
+    pins: Any = factory("mock")
+    node = Node(msgspec.structs.replace(settings(tmp_path), window=windows), factory=pins, signer=KEY)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(node.run(), name="node")
+        await node.ready.wait()
+        pins.pin(101).drive_low()
+        await until(lambda: pins.pin(104).state)
+        assert node._outbox.last == 1
+        assert not any(pins.pin(pin).state for pin in (103, 105))
+        assert (await node._status()).windows == [f"{number:02d}" for number in range(1, 10)]
+        node.stop()
+
+
+def lonely() -> Pins:
+    """The lines of a header, and no expander that answers."""
+
+    def none(_: int) -> Factory:
+        raise LookupError("nobody there")
+
+    return Pins(MockFactory(), none)
+
+
+async def test_a_node_whose_expander_does_not_answer_ends_with_that_error_alone(tmp_path: Path) -> None:
+    expanded = msgspec.structs.replace(
+        settings(tmp_path), window=[WindowPins("01", 4, 5, 6), WindowPins("09", 7, 8, 100)]
+    )
+    node = Node(expanded, factory=lonely(), signer=KEY)
+    with pytest.raises(SettingsError, match=r"expander 1 .* does not answer: nobody there"):
+        await node.run()
+    assert not node.ready.is_set()
+    async with running(tmp_path):  # its outbox was closed
+        pass
+
+
+async def test_a_configuration_with_an_expander_that_does_not_answer_is_not_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Taken, it would end the node now and at every start, and no better one could reach it."""
+    pins = lonely()
+    node = Node(settings(tmp_path), factory=pins, signer=KEY)
+    unreachable = CITY.entry(encode(NodeConfig(A1, 3, [WindowPins("77", 4, 5, 6, buzzer=200)], 0, 0)))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(node.run(), name="node")
+        await node.ready.wait()
+        node._uplink._arrived(f"manyi/1/{A1}/config", unreachable)
+        assert "a configuration was not taken: pins: expander 2 (I2C address 0x21) does not answer" in caplog.text
+        assert (node._uplink.config_version(), (await node._status()).config) == (0, 0)
+        assert not node._reconfigured.is_set()
+        # One that it can serve by is taken afterwards, whatever its number.
+        node._uplink._arrived(f"manyi/1/{A1}/config", config(2))
+        await until(lambda: [window.id for window in node._settings.window] == ["77"])
+        assert node._uplink.config_version() == 2
+        node.stop()
 
 
 async def test_a_configuration_is_in_force_though_the_disk_cannot_keep_it(

@@ -401,7 +401,7 @@ async def test_an_idle_panel_keeps_no_timer() -> None:
 async def test_pins_that_cannot_be_opened_leave_nothing_open() -> None:
     desk = Desk()
     panel = Panel(
-        [WINDOWS[0], WindowPins("02", 23, 24, 99)],
+        [WINDOWS[0], WindowPins("02", 23, 24, 115)],
         AT_ONCE,
         factory=desk.factory,
         record=desk.record,

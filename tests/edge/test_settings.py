@@ -78,7 +78,7 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
         ('pins = "mock"', 'pin = "mock"', "there is no key pin"),
         ("settle_s = 1", "settle_s = -1", "timing.settle_s: "),
         ("settle_s = 1", "settle_s = nan", "timing.settle_s: "),
-        ("basic = 27", "basic = 28", "window[0].basic: "),
+        ("basic = 27", "basic = 28", "window[0]: basic: there is no line 28; allowed: "),
         ("basic = 27", "basic = 17", "window: pin 17 is both"),
         ('id = "02"', 'id = "01"', "window: window 01 is named twice"),
         (CITY_KEY, CITY_KEY[:-1] + "-", "city_key: "),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 from gpiozero.pins.mock import MockFactory
 
@@ -19,6 +20,7 @@ from edge.__main__ import main
 from edge.installing import press_test
 from edge.label import lines, svg
 from edge.language import Language
+from edge.pins import factory
 from edge.settings import Settings
 from edge.trial import Found, Step, Trial, steps
 from tests.edge.test_buttons import ClosedPin
@@ -145,6 +147,25 @@ def test_a_button_that_is_down_before_anybody_pressed(tried: Callable[..., tuple
     passed, said = tried(stuck=24)
     assert not passed
     assert said.splitlines()[0] == "02 号窗【基本满意】（GPIO 24）没按就已接通：按键卡住或接线短路"
+
+
+def test_a_button_on_an_expander_is_asked_for_by_its_line(settings: Settings) -> None:
+    out, windows = io.StringIO(), [WindowPins("09", 100, 101, 108)]
+    trying = press_test(
+        msgspec.structs.replace(settings, window=windows),
+        factory=factory("mock"),
+        monotonic_ns=iter(range(10**9, 10**12)).__next__,
+        wait_s=0.0,
+        language="en",
+        as_json=False,
+        out=out,
+    )
+    assert not asyncio.run(trying)
+    assert [line for line in out.getvalue().splitlines() if line.startswith("window")] == [
+        "window 09: press satisfied (expander 1 GPA0)",
+        "window 09: press basic (expander 1 GPA1)",
+        "window 09: press dissatisfied (expander 1 GPB0)",
+    ]
 
 
 def test_its_presses_are_no_ratings(tried: Callable[..., tuple[bool, str]], settings: Settings, tmp_path: Path) -> None:

@@ -1,18 +1,14 @@
-"""Which wire goes where: every pin of the header once, and a drawing that shows what the table says."""
-
-import re
-import runpy
-import xml.etree.ElementTree as ET
-from pathlib import Path
+"""Which wire goes where: every pin of the header once, and what whoever wires it is told."""
 
 import pytest
 
 from contract.config import WindowPins
 from edge.language import Language
-from edge.wiring import GROUNDS, HEADER, POWER, advice, svg, table, wires
+from edge.wiring import GROUNDS, HEADER, POWER, advice, expanders, table, wires
 
 BARE = WindowPins("01", 17, 27, 22)
 WHOLE = WindowPins("02", 23, 24, 25, 5, 6, 13, 19)
+EXPANDED = WindowPins("09", 103, 108, 115, light_basic=807)
 
 
 def test_the_header_has_forty_pins_each_of_one_use() -> None:
@@ -66,20 +62,29 @@ def test_advice_is_of_what_is_there_and_of_special_pins() -> None:
     ]
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_drawing_names_every_pin_and_every_wire(language: Language) -> None:
-    wired = wires([BARE, WHOLE])
-    drawn = svg("371721121-a1", wired, language)
-    texts = [text.text or "" for text in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
-    assert [text for text in texts if re.fullmatch(r"\d+", text)] == [str(pin) for pin in range(1, 41)]
-    for wire in wired:
-        assert f"GPIO {wire.gpio}" in texts
-    assert sum("02" in text for text in texts) == 7
-    assert texts.count("地" if language == "zh" else "ground") == len(GROUNDS)
-    assert "371721121-a1" in texts[0]
+@pytest.mark.parametrize(
+    ("language", "row"),
+    [
+        ("zh", ["09", "满意按键", "扩展芯片 1 GPA3", "24", "10"]),
+        ("en", ["09", "satisfied button", "expander 1 GPA3", "24", "10"]),
+    ],
+)
+def test_a_row_of_an_expander_has_the_pins_of_its_chip(language: Language, row: list[str]) -> None:
+    assert table(wires([BARE, EXPANDED]), language)[4] == row
+    assert [(wire.expander, wire.pin) for wire in wires([EXPANDED])] == [(1, 24), (1, 1), (1, 8), (8, 28)]
 
 
-def test_the_drawing_in_the_docs_is_what_is_drawn_now() -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    made = runpy.run_path(str(docs / "build.py"))["wiring"]()
-    assert (docs / "wiring.svg").read_text(encoding="utf-8") == made, "run .venv/bin/python docs/build.py"
+def test_advice_on_expanders_says_how_each_is_connected() -> None:
+    bare, expanded = advice(wires([BARE]), "en"), advice(wires([EXPANDED]), "en")
+    assert not any("expander" in said for said in bare)
+    assert not any(said.startswith("button:") for said in expanded)
+    told = "\n".join(expanded)
+    for part in ("10 kΩ from the line to 3V3", "VDD, RESET to 3V3 (pin 1)", "SDA to GPIO 2 (pin 3)", "SCL to GPIO 3"):
+        assert part in told
+    assert "expander 1 GPB7 (window 09 dissatisfied button) is an output only" in told
+    assert "expander 8 GPA7" not in told  # a light may be there
+    for number, tied, there in ((1, "0 0 0", "0x20"), (8, "1 1 1", "0x27")):
+        assert f"expander {number}: A2 A1 A0 = {tied} (1: 3V3, 0: ground); in config.txt: dtoverlay=mcp23017," in told
+        assert f"dtoverlay=mcp23017,addr={there},gpiopin=" in told
+    assert len(advice(wires([EXPANDED]), "zh")) == len(expanded)
+    assert expanders(wires([BARE, EXPANDED])) == [1, 8]
