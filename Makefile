@@ -8,6 +8,7 @@
 #   make mutants   mutation testing of the modules of transport/ in ARGS="lanes sender"
 #   make chaos   the fault simulator, seeds 1 to 20 at five minutes each; ARGS="7 8" for these seeds
 #   make bench   the figures of docs/performance.md
+#   make site    the documentation as a site, in site/; a link that leads nowhere ends it
 #   make release the wheel, the sdist and what they consist of, in dist/; sends nothing anywhere
 #   make setup   .venv with everything a developer needs
 
@@ -18,7 +19,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Every process of a city would compile our modules anew: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-docker model check coverage mutants chaos bench release setup lock clean
+.PHONY: demo test test-docker model check coverage mutants chaos bench site release setup lock clean
 
 demo: .venv/.run
 	.venv/bin/manyi demo $(ARGS)
@@ -66,6 +67,10 @@ bench: .venv/.dev
 	.venv/bin/python -m bench.copy $(ARGS)
 	.venv/bin/python -m bench.outage $(ARGS)
 
+# The theme tells at each build of a version to come; the lock holds the one we have.
+site: .venv/.dev
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict $(ARGS)
+
 release: .venv/.dev
 	@.ci/release
 
@@ -81,7 +86,7 @@ lock: .venv/.dev
 		$(COMPILE) --extra $$extra -c requirements/run.txt -o requirements/$$extra.txt || exit 1; done
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 
 .venv/bin/python:
 	"$$(.ci/python)" -m venv .venv

@@ -1,0 +1,21 @@
+"""What the site needs beside its pages (mkdocs.yml): links as they are good on a git host become good on the site."""  # noqa: INP001 (mkdocs loads it by its path)
+
+import re
+from pathlib import Path, PurePosixPath
+
+from mkdocs.config.defaults import MkDocsConfig
+
+LEAVING = re.compile(r"\[(?P<said>[^\]]+)\]\((?:\.\./)(?P<path>[^)#\s]+)(?:#[^)\s]*)?\)")
+
+
+def on_page_markdown(markdown: str, *, config: MkDocsConfig, **_: object) -> str:
+    """Make a link to a file of the checkout outside docs/ a text with its path; one to no file is left, and is found."""
+    checkout = Path(config.docs_dir).parent
+
+    def told(link: re.Match[str]) -> str:
+        said, path = link["said"], link["path"]
+        if not (checkout / path).exists():
+            return link[0]
+        return said if path in said else f"{said} (`{PurePosixPath(path)}`)"
+
+    return LEAVING.sub(told, markdown)
