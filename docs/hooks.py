@@ -9,7 +9,7 @@ LEAVING = re.compile(r"\[(?P<said>[^\]]+)\]\((?:\.\./)(?P<path>[^)#\s]+)(?:#[^)\
 
 
 def on_page_markdown(markdown: str, *, config: MkDocsConfig, **_: object) -> str:
-    """Make a link to a file of the checkout outside docs/ a text with its path; one to no file is left, and is found."""
+    """Make a link to a file outside docs/ a text with its path; one to no file is left, and is found."""
     checkout = Path(config.docs_dir).parent
 
     def told(link: re.Match[str]) -> str:

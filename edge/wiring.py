@@ -158,7 +158,7 @@ def advice(wired: Sequence[Wire], language: Language) -> list[str]:
     there = expanders(wired)
     said += [words["chip"], words["own"]] if there else []
     for number in there:
-        tied = " ".join(str(level) for level in reversed(straps(number).values()))
+        tied = " ".join(str(level) for level in reversed([*straps(number).values()]))
         brought = overlay(number, words["inta"])
         said.append(words["straps"].format(number=number, straps=tied, overlay=brought))
     return said

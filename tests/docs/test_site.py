@@ -19,7 +19,7 @@ ASKED = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["']?((
 def build(checkout: Path, out: Path) -> "subprocess.CompletedProcess[str]":
     # The theme's word about a version to come is none about our pages.
     told = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", out]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
     return subprocess.run(command, cwd=checkout, env=told, capture_output=True, text=True, check=False)
 
 
