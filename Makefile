@@ -69,7 +69,8 @@ bench: .venv/.dev
 
 # The theme tells at each build of a version to come; the lock holds the one we have.
 site: .venv/.dev
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict $(ARGS)
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict $(ARGS)
+	@echo "site/index.html"
 
 release: .venv/.dev
 	@.ci/release

@@ -11,7 +11,7 @@ from firmware_sim.servers.daemon import HOST, Daemon, Server, program, take_port
 PACKAGE = "Debian's package nginx-light"
 # Where an installation has what the shipped file includes; it stands beside that.
 INSTALLED = "/etc/nginx/manyi"
-_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx(Server):
@@ -68,7 +68,7 @@ class Nginx(Server):
             "events { worker_connections 1024; }",
             "http {",
             "access_log off;",  # addresses hold what nobody shall read, such as the series' credentials
-            *(f"{name}_temp_path {name};" for name in _TEMPORARY),
+            *(f"{name}_temp_path {name};" for name in TEMPORARY),
             self._block(port),
             "}",
         ]

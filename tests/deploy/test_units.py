@@ -60,7 +60,8 @@ def unit(request: pytest.FixtureRequest, machine: Booted) -> Iterator[str]:
     """A role's unit, started; Type=notify: `start` returns once the role itself has said that it serves."""
     unit = f"manyi-{request.param}"
     started = machine.run("systemctl", "start", unit)
-    assert started.returncode == 0, started.stderr + machine.read(f"/run/{request.param}.log")
+    ended = machine.shown(unit, "ExecMainStatus")
+    assert started.returncode == 0, f"{started.stderr}{ended}\n{machine.read(f'/run/{request.param}.log')}"
     yield unit
     machine.run("systemctl", "stop", unit)
     machine.run("systemctl", "reset-failed", unit)

@@ -1,5 +1,6 @@
 """The site of docs/ is built without one complaint, in both languages, and asks no other host for anything."""
 
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ ASKED = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["']?((
 def build(checkout: Path, out: Path) -> "subprocess.CompletedProcess[str]":
     # The theme's word about a version to come is none about our pages.
     told = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
+    command: list[str | Path] = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", out]
     return subprocess.run(command, cwd=checkout, env=told, capture_output=True, text=True, check=False)
 
 
@@ -61,7 +62,16 @@ def test_no_page_asks_another_host_for_anything(site: Path) -> None:
 
 
 def test_what_makes_files_is_no_part_of_the_site(site: Path) -> None:
-    assert not list(site.rglob("*.py"))
+    assert not list(site.rglob("*.py*"))
+
+
+def test_what_is_english_in_both_languages_is_found_once(site: Path) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    # With `zh` beside it the search ends in an error in the browser.
+    assert index["config"]["lang"] == ["en"]
+    found = {entry["location"].split("#")[0] for entry in index["docs"]}
+    assert {page for page in found if page.startswith("zh/")} == {f"zh/{page}.html" for page in CHINESE}
+    assert {"protocol.html", "operating.html"} <= found
 
 
 def test_each_language_is_a_link_away_wherever_the_site_lies(site: Path) -> None:
