@@ -79,6 +79,10 @@ class Engine:
             self._process.terminate()
             self._process.wait(30)
             self._process = None
+            # It leaves the namespace of its own network mounted, and a folder with a mount cannot be deleted.
+            for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+                if (mounted := Path(line.split()[1])).is_relative_to(self._folder):
+                    subprocess.run(["umount", str(mounted)], check=True)
 
     def docker(self, *words: str | Path) -> str:
         """Run `docker` with `words` and return what it printed; `EngineError` where it fails."""
