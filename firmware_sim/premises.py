@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from firmware_sim.cityplan import GATEWAY, NodePlan, TownshipPlan
+from firmware_sim.servers.daemon import HOST
 from transport.keys import new_key
 
 Scalar = str | int | float | bool
 Table = Mapping[str, Scalar | Sequence[Scalar]]
-LOOPBACK = "127.0.0.1"
 
 
 class Wires(NamedTuple):
@@ -28,8 +28,8 @@ class Wires(NamedTuple):
     node_broker: int
     http: int
     also: tuple[str, ...] = ()
-    city_host: str = LOOPBACK
-    node_host: str = LOOPBACK
+    city_host: str = HOST
+    node_host: str = HOST
 
 
 class Stores(NamedTuple):
@@ -142,7 +142,7 @@ def cloud(wires: Wires, habits: Habits, stores: Stores = FILES) -> str:
     if stores.password_file is not None:
         top["database_password_file"] = str(stores.password_file.resolve())
     series = {} if stores.series is None else {"series": stores.series}
-    return toml(top, broker=_city_broker(wires), http=_address(LOOPBACK, wires.http), **series)
+    return toml(top, broker=_city_broker(wires), http=_address(HOST, wires.http), **series)
 
 
 def _gateway(

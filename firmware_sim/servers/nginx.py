@@ -11,7 +11,7 @@ from firmware_sim.servers.daemon import HOST, Daemon, Server, program, take_port
 PACKAGE = "Debian's package nginx-light"
 # Where an installation has what the shipped file includes; it stands beside that.
 INSTALLED = "/etc/nginx/manyi"
-TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx(Server):
@@ -46,7 +46,7 @@ class Nginx(Server):
         port = take_port("nginx", self._port)
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "nginx.conf"
-        settings.write_text(self._settings(port), encoding="utf-8")
+        settings.write_text(whole(self._block(port)), encoding="utf-8")
         command = [nginx, "-p", str(self._folder), "-e", "stderr", "-c", str(settings)]
         await self._daemon.start(command, at=f"{HOST}:{port}", ready=lambda: _accepts(port))
         self._port = port
@@ -59,22 +59,24 @@ class Nginx(Server):
         """Kill it and its workers with SIGKILL."""
         self._daemon.kill()
 
-    def _settings(self, port: int) -> str:
-        lines = [
-            "daemon off;",
-            "worker_processes 1;",
-            "pid nginx.pid;",
-            "error_log stderr warn;",
-            "events { worker_connections 1024; }",
-            "http {",
-            "access_log off;",  # addresses hold what nobody shall read, such as the series' credentials
-            *(f"{name}_temp_path {name};" for name in TEMPORARY),
-            self._block(port),
-            "}",
-        ]
-        if os.geteuid() == 0:
-            lines.insert(0, "user root;")  # else its workers become somebody who cannot read this folder
-        return "\n".join(lines) + "\n"
+
+def whole(block: str) -> str:
+    """Return a whole nginx.conf around `block`, what is in its http block; it writes below its prefix alone."""
+    lines = [
+        "daemon off;",
+        "worker_processes 1;",
+        "pid nginx.pid;",
+        "error_log stderr warn;",
+        "events { worker_connections 1024; }",
+        "http {",
+        "access_log off;",  # addresses hold what nobody shall read, such as the series' credentials
+        *(f"{name}_temp_path {name};" for name in _TEMPORARY),
+        block,
+        "}",
+    ]
+    if os.geteuid() == 0:
+        lines.insert(0, "user root;")  # else its workers become somebody who cannot read its folder
+    return "\n".join(lines) + "\n"
 
 
 class Front(Nginx):

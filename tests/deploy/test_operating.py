@@ -8,7 +8,7 @@ import pytest
 
 from firmware_sim.servers.daemon import HOST
 from firmware_sim.servers.influx import SETTINGS, SHIM
-from firmware_sim.servers.nginx import TEMPORARY
+from firmware_sim.servers.nginx import whole
 from tests.deploy.booted import HEAD, ROOT, Booted, python
 
 TEXT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -49,10 +49,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
 def install_influxdb(machine: Booted) -> None:
     """As a package would have it: version 1.6 here, behind an nginx that gives it the writing address of 1.8."""
     machine.write("/opt/influxdb.conf", SETTINGS.format(folder="/var/lib/influxdb", host=HOST, http=8087, rpc=8088))
-    shim = SHIM.format(host=HOST, http=8087, port=8086)
-    folders = "".join(f"{name}_temp_path /run/{name};\n" for name in TEMPORARY)
-    machine.write("/opt/influxdb.nginx", f"user root;\nevents {{}}\nhttp {{\naccess_log off;\n{folders}{shim}}}\n")
-    start = "influxd -config /opt/influxdb.conf & exec nginx -p /run -e stderr -c /opt/influxdb.nginx -g 'daemon off;'"
+    machine.write("/opt/influxdb.nginx", whole(SHIM.format(host=HOST, http=8087, port=8086)))
+    start = "influxd -config /opt/influxdb.conf & exec nginx -p /run -e stderr -c /opt/influxdb.nginx"
     unit = f'[Service]\nExecStart=/bin/bash -c "{start}"\nStandardError=append:/run/influxdb.log\n'
     machine.write("/opt/units/influxdb.service", f"{unit}[Install]\nWantedBy=multi-user.target\n")
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from firmware_sim.servers.daemon import HOST
 from firmware_sim.servers.influx import SETTINGS, SHIM
+from firmware_sim.servers.nginx import whole
 
 BASE = "python:3.11-slim-bookworm"
 SERVERS = {
@@ -46,6 +48,8 @@ class Engine:
         self._process: subprocess.Popen[bytes] | None = None
         self.environment = {
             **os.environ,
+            # Debian's own first: elsewhere on a PATH there may be a client that is too new for the engine.
+            "PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}",
             "DOCKER_HOST": f"unix://{self._socket}",
             "COMPOSE_HTTP_TIMEOUT": "180",
             "DOCKER_BUILDKIT": "0",
@@ -55,14 +59,14 @@ class Engine:
         """Return when it answers. No firewall is touched and no default bridge made: networks are the tests' own."""
         flags = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false")
         command = [
-            _program("dockerd"),
+            "dockerd",
             *("-H", f"unix://{self._socket}", "--data-root", str(self._folder / "data")),
             *("--exec-root", str(self._folder / "exec"), "--pidfile", str(self._folder / "dockerd.pid")),
             *flags,
             "--storage-driver=overlay2",
         ]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
         deadline = time.monotonic() + _START_S
         while self._run(["docker", "info"]).returncode != 0:
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -109,11 +113,10 @@ class Engine:
         self._import("manyi-servers", ("ca-certificates", *_DEBIAN), _lightened)
         context = self._folder / "servers"
         shutil.copytree(_HERE / "servers", context)
-        settings = SETTINGS.format(folder="/var/lib/influxdb", host="127.0.0.1", http=8087, rpc=8088)
+        settings = SETTINGS.format(folder="/var/lib/influxdb", host=HOST, http=8087, rpc=8088)
         (context / "influxdb.conf").write_text(settings, encoding="utf-8")
-        shim = SHIM.format(host="127.0.0.1", http=8087, port=8086).replace("listen 127.0.0.1:8086", "listen 8086")
-        nginx = f"events {{}}\nhttp {{\naccess_log off;\n{shim}}}\n"
-        (context / "influxdb.nginx").write_text(nginx, encoding="utf-8")
+        shim = SHIM.format(host=HOST, http=8087, port=8086).replace(f"listen {HOST}:8086", "listen 8086")
+        (context / "influxdb.nginx").write_text(whole(shim), encoding="utf-8")
         for image, name in SERVERS.items():
             self.docker("build", "-q", "-t", image, "-f", context / f"{name}.Dockerfile", context)
 
@@ -137,23 +140,8 @@ class Engine:
         return done.stdout
 
     def _run(self, command: Sequence[str], **settings: str) -> subprocess.CompletedProcess[str]:
-        program, *words = command
         environment = {**self.environment, **settings}
-        return subprocess.run(
-            [_program(program), *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-def _program(name: str) -> str:
-    # Debian's own first: elsewhere on a PATH there may be a client that is too new for the engine.
-    found = shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin") or shutil.which(name)
-    if found is None:
-        raise EngineError(f"{name} is not installed: apt-get install docker.io docker-compose debootstrap iptables")
-    return found
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def _equipped(root: Path) -> None:

@@ -4,4 +4,4 @@ set -euo pipefail
 mkdir -p /var/lib/influxdb/shim
 influxd -config /influxdb.conf &
 until curl -sf http://127.0.0.1:8087/ping; do sleep 0.1; done
-exec nginx -p /var/lib/influxdb/shim -e stderr -c /influxdb.nginx -g "daemon off;"
+exec nginx -p /var/lib/influxdb/shim -e stderr -c /influxdb.nginx
