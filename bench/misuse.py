@@ -30,6 +30,10 @@ SERVICE_S, SERVICE_SIGMA, SHORTEST_S = 240.0, 0.7, 45.0
 # The mean of the office profile over a day: what is asked for a day becomes a rate at the busiest hour.
 _MEAN = sum(OFFICE.at(minute * 60.0) for minute in range(1440)) / 1440
 
+# A window that somebody stuffs: so many ratings within half a second, at ten in the morning.
+NODE = "371721121-a1"
+STUFFED, STUFFED_AT_MS = 50_000, 36_000_000
+
 # The hours of a day between which the power may fail, and for how long it does (s).
 CUTS_H, CUT_S = (8.5, 17.0), (1200.0, 3600.0)
 # By window, when people press (seconds from the first midnight), and how often.
@@ -112,8 +116,23 @@ def flags_of(windows: Sequence[str], ratings: Ratings, days: int, *, cut: bool) 
     return flags, judged, total
 
 
+def judge_s(count: int) -> float:
+    """Return the seconds of CPU that one day takes at a window that was stuffed with `count` ratings in a moment."""
+    start, day = CALENDAR.start(FIRST), FIRST
+    seen = [Seen(start + STUFFED_AT_MS + index % 500, "01", "run", index + 1, 1, sure=True) for index in range(count)]
+    diary = Diary(
+        {day: sorted(seen)},
+        calendar=CALENDAR,
+        office=partial(offices_of(NOTHING, CALENDAR).day, township_of(NODE)),
+        has_window=lambda _window, _at: True,
+    )
+    began = time.process_time()
+    judge(NODE, day, diary, shipped(), over=True)
+    return time.process_time() - began
+
+
 def main() -> None:
-    """Print a table for each way of coming."""
+    """Print a table for each way of coming, and what a stuffed window costs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=40)
     parser.add_argument("--weeks", type=int, default=8)
@@ -144,6 +163,8 @@ def main() -> None:
                 f"  {rule:<10} {counts[rule]:6,} flags, {1000 * counts[rule] / judged:7.2f} in 1,000 window-days, "
                 f"{share:.3f} % of ratings"
             )
+    some, twice = judge_s(STUFFED), judge_s(2 * STUFFED)
+    print(f"a stuffed window: {STUFFED:,} ratings {some:.2f} s of CPU; twice as many {twice / some:.1f} times that")
 
 
 if __name__ == "__main__":

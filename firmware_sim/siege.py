@@ -70,7 +70,8 @@ class Siege(Generic[B]):
                 await self.catch_up()
                 # Its total alone may be too much too soon: what was committed and never seen to be lit stands in for
                 # what a node that lost its line has still to bring.
-                while self._missed():  # noqa: ASYNC110  (the ledger is another process's)
+                # In a thread: reading a large ledger takes seconds, in which the wall's stream wants to be followed.
+                while await asyncio.to_thread(self._missed):  # noqa: ASYNC110  (the ledger is another process's)
                     await asyncio.sleep(_POLL_S)
         # What was committed and not seen to be lit comes too.
         while await onlooker.wait_for((onlooker.total or 0) + 1, within_s=_STILL_S):

@@ -103,6 +103,24 @@ def within(spans: Sequence[Span], at: int, grace_ms: int = 0) -> bool:
     return any(begin - grace_ms <= at < end + grace_ms for begin, end in spans)
 
 
+class Marks:
+    """Which of a row of ratings are marked, by spans that may overlap and of which none begins before the last one.
+
+    Each is marked once, however many spans it is in: a window that somebody stuffs has a hundred thousand in one.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Begin with none of `count` marked."""
+        self.marked = [False] * count
+        self._until = 0
+
+    def span(self, first: int, last: int) -> None:
+        """Mark from `first` to `last`."""
+        for index in range(max(first, self._until), last + 1):
+            self.marked[index] = True
+        self._until = max(self._until, last + 1)
+
+
 def stretches(marked: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """Yield (first, last) of each run of marks that follow one another."""
     first = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from cloud.hours.rules import Span
-from cloud.misuse.diary import Finding, stretches, within
+from cloud.misuse.diary import Finding, Marks, stretches, within
 from cloud.misuse.policy import Children, Closed, Double, Mash
 from cloud.misuse.sight import Seen
 
@@ -20,7 +20,7 @@ def doubles(ratings: Sequence[Seen], policy: Double) -> Iterator[Finding]:
 
 def children(ratings: Sequence[Seen], policy: Children) -> Iterator[Finding]:
     """Find many presses in a short time, or on one choice."""
-    marked = [one.presses >= policy.at_once for one in ratings]
+    crowded = Marks(len(ratings))
     begin = total = 0
     for end, one in enumerate(ratings):
         total += one.presses
@@ -28,7 +28,8 @@ def children(ratings: Sequence[Seen], policy: Children) -> Iterator[Finding]:
             total -= ratings[begin].presses
             begin += 1
         if total >= policy.presses:
-            marked[begin : end + 1] = [True] * (end + 1 - begin)
+            crowded.span(begin, end)
+    marked = [mark or one.presses >= policy.at_once for mark, one in zip(crowded.marked, ratings, strict=True)]
     for first, last in stretches(marked):
         chosen = ratings[first : last + 1]
         presses = sum(one.presses for one in chosen)
@@ -39,12 +40,12 @@ def children(ratings: Sequence[Seen], policy: Children) -> Iterator[Finding]:
 def metronomes(ratings: Sequence[Seen], policy: Mash) -> Iterator[Finding]:
     """Find runs of ratings with gaps so even that no people come like that."""
     gaps = [after.at - before.at for before, after in _pairs(ratings)]
-    marked = [False] * len(ratings)
+    even = Marks(len(ratings))
     for begin in range(len(gaps) - policy.run + 1):
         run = gaps[begin : begin + policy.run]
         if max(run) <= policy.longest_s * 1000 and _spread(run) < policy.spread:
-            marked[begin : begin + policy.run + 1] = [True] * (policy.run + 1)
-    for first, last in stretches(marked):
+            even.span(begin, begin + policy.run)
+    for first, last in stretches(even.marked):
         run = gaps[first:last]
         figures = {"gap_s": round(sum(run) / len(run) / 1000, 3), "spread": round(_spread(run), 3)}
         yield _found("mash", ratings[first : last + 1], ratings[first : last + 1], figures)

@@ -1,5 +1,6 @@
 """SQL of what may be misuse: what was seen, who is due to be judged, and the flags."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
@@ -117,8 +118,12 @@ async def clear(connection: AsyncConnection) -> None:
 
 async def days_of(connection: AsyncConnection, node: str, first: str, calendar: Calendar) -> dict[str, Day]:
     """What was seen of `node` on each day from `first` on."""
+    return await asyncio.to_thread(_days, await fetch(connection, DAYS_OF, (node, first)), calendar)
+
+
+def _days(kept: Iterable[tuple[Any, ...]], calendar: Calendar) -> dict[str, Day]:
     days: dict[str, Day] = {}
-    for day, rows in groupby(await fetch(connection, DAYS_OF, (node, first)), itemgetter(0)):
+    for day, rows in groupby(kept, itemgetter(0)):
         start, parts = calendar.start(day), list(rows)
         seen = chain.from_iterable(unpacked(bytes(body), start) for *_, body in parts)
         # Seeing a number again changes nothing.

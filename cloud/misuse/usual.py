@@ -9,7 +9,7 @@ from math import exp, lgamma, log
 from statistics import median
 
 from cloud.hours.rules import Span
-from cloud.misuse.diary import SLOT_MS, Diary, Finding, Stay, stretches
+from cloud.misuse.diary import SLOT_MS, Diary, Finding, Marks, Stay, stretches
 from cloud.misuse.policy import Burst, Silence
 from cloud.misuse.sight import Seen
 
@@ -54,8 +54,8 @@ def bursts(stay: Stay, before: Usual | None, policy: Burst) -> Iterator[Finding]
     ratings, span = stay.ratings, policy.span_s * 1000
     known = before if before is not None and _days_with_ratings(before) >= policy.days else None
     busiest: float | None = None
-    marked = [False] * len(ratings)
-    begin = most = 0
+    crowded = Marks(len(ratings))
+    begin = 0
     for end, one in enumerate(ratings):
         while one.at - ratings[begin].at >= span:
             begin += 1
@@ -71,9 +71,8 @@ def bursts(stay: Stay, before: Usual | None, policy: Burst) -> Iterator[Finding]
         mean = known.expected(one.at - span, one.at, stay) if known else 0.0
         if served and (mean == 0.0 or _tail(count, mean) >= policy.chance):
             continue
-        marked[begin : end + 1] = [True] * count
-        most = max(most, count)
-    for first, last in stretches(marked):
+        crowded.span(begin, end)
+    for first, last in stretches(crowded.marked):
         chosen = ratings[first : last + 1]
         figures: dict[str, float | str] = {"most_in_a_span": _most(chosen, span), "span_s": policy.span_s}
         if known:

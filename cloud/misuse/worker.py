@@ -226,7 +226,7 @@ class Filter(Following):
         for number, (entry, indexes) in enumerate(rows):
             for one in seen(entry.raw, indexes):
                 fresh.setdefault((entry.node, self._calendar.day(one.at)), []).append(one)
-            if number % 100 == 0:
+            if number % 10 == 0:
                 await asyncio.sleep(0)
         return fresh
 
@@ -273,13 +273,15 @@ class Filter(Following):
             office=lambda day: offices.day(township, day),
             has_window=lambda window, at: registry.has_window(window_id(node, window), at),
         )
-        changed: dict[str, Sequence[Flag]] = {}
-        for day in sorted(self._touched(ratings, first, today) | before.keys()):
-            flags = judge(node, day, diary, self._policy, over=day < today) if day <= today else []
-            if flags != before.get(day, []):
-                changed[day] = flags
-            await asyncio.sleep(0)
+        touched = sorted(self._touched(ratings, first, today) | before.keys())
+        # In a thread: a stuffed window may have a hundred thousand ratings a day, and the city answers meanwhile.
+        flags = await asyncio.to_thread(self._flags, node, touched, diary, today)
+        changed = {day: found for day, found in flags.items() if found != before.get(day, [])}
         return Outcome(due, changed, {day: seen for day, seen in days.items() if seen.parts > MOST_PARTS})
+
+    def _flags(self, node: str, days: Iterable[str], diary: Diary, today: str) -> dict[str, Sequence[Flag]]:
+        """What `node` is found to have on each of `days`; on one after `today` nothing."""
+        return {day: judge(node, day, diary, self._policy, over=day < today) if day <= today else [] for day in days}
 
     def _touched(self, days: Iterable[str], first: str, today: str) -> set[str]:
         """The days from `first` to `today` to which any of `days` may matter."""

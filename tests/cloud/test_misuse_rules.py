@@ -3,9 +3,12 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cloud.hours.rules import Closure, Hours, Registered
+from cloud.misuse.diary import Marks
 from cloud.misuse.policy import read, shipped
 from cloud.misuse.sight import Seen
 from tests.cloud.watching import CALENDAR, DAY, NODE, POLICY, at, flags_of, one, steady, weekdays
@@ -21,6 +24,17 @@ def weeks(*, per_day: int = 60, but: str = "") -> list[Seen]:
 
 def every(seconds: float, count: int, clock: str = "10:00", *, presses: int = 1) -> list[Seen]:
     return [one(at(clock) + int(1000 * seconds * index), presses=presses) for index in range(count)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=20))
+def test_marks_are_those_of_all_spans(spans: list[tuple[int, int]]) -> None:
+    """Spans may overlap, leave gaps, or lie within one another; they begin in order."""
+    marks = Marks(40)
+    expected = [False] * 40
+    for first, more in sorted(spans):
+        marks.span(first, first + more)
+        expected[first : first + more + 1] = [True] * (more + 1)
+    assert marks.marked == expected
 
 
 def test_ordinary_weeks_have_no_flag() -> None:

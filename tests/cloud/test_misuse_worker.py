@@ -1,6 +1,7 @@
 """The filter on a real ledger: the same flags in whatever order ratings come, and again from the first entry."""
 
 import asyncio
+import threading
 from random import Random
 
 import pytest
@@ -302,6 +303,25 @@ async def test_a_clock_that_was_ahead_leaves_nothing_behind(database: Database) 
     assert "silence" in {row[2] for row in (await kept(database))["flags"]}
     await filter_of(database, noon).catch_up()
     assert await kept(database) == right
+
+
+async def test_the_city_goes_on_while_a_day_is_judged(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judging a window that somebody stuffed takes seconds, in which presses, boards and cases are not to wait."""
+    going_on = threading.Event()
+    seen_to_go_on: list[bool] = []
+
+    def long_day(*_: object, **__: object) -> list[object]:
+        loop.call_soon_threadsafe(going_on.set)
+        seen_to_go_on.append(going_on.wait(5.0))
+        return []
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(worker, "judge", long_day)
+    await commit(database, made()[:3])
+
+    await filter_of(database, TOMORROW).catch_up()
+
+    assert set(seen_to_go_on) == {True}
 
 
 async def test_who_may_not_judge_does_not(database: Database) -> None:

@@ -1,6 +1,7 @@
 """When a besieged city is at rest: nothing that could still come may be called lost."""
 
 import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -62,6 +63,21 @@ async def test_a_city_is_not_at_rest_while_its_ledger_lacks_what_was_lit(tmp_pat
     missed += [2, 1, 1, 0]
     assert await besieged(tmp_path, 60.0).come_to_rest() == []
     assert missed == [0]
+
+
+async def test_the_wall_is_followed_while_the_ledger_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on = threading.Event()
+    seen_to_go_on: list[bool] = []
+    loop = asyncio.get_running_loop()
+
+    def long_ledger(*_: object, **__: object) -> SimpleNamespace:
+        loop.call_soon_threadsafe(going_on.set)
+        seen_to_go_on.append(going_on.wait(5.0))
+        return SimpleNamespace(lost=0)
+
+    monkeypatch.setattr(siege, "gather", long_ledger)
+    await besieged(tmp_path, 60.0).come_to_rest()
+    assert seen_to_go_on == [True]
 
 
 async def test_what_never_comes_is_not_waited_for_without_end(tmp_path: Path, missed: list[int]) -> None:
