@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import RedirectResponse
 
@@ -77,10 +78,10 @@ Text = Annotated[str, Form(max_length=8000)]
 
 
 class _Page(NamedTuple):
-    """A page of the list: the cases, and the row of each."""
+    """A page of the list, and how it is drawn."""
 
-    found: list[Listed]
-    rows: list[list[Cell]]
+    listing: Listing
+    drawn: Markup
 
 
 class Pages:
@@ -131,35 +132,39 @@ class Pages:
     ) -> Response:
         """List the cases of a place, by default the asker's own, the newest first."""
         person = asker_of(request).person
+        may = [action for action in IN_BULK if action in MAY[person.role]]
         asked = Asked(names_of(place or person.place), which, overdue, before)
         viewer = viewer_of(person, self._now())
         async with self._reader.connect() as connection:
 
             async def read() -> _Page:
-                found = await reading.page(connection, asked, viewer, PAGE, self._calendar)
-                return _Page(found, [self._row(request, one) for one in found])
+                return self._drawn(
+                    request, await reading.page(connection, asked, viewer, PAGE, self._calendar), picked=bool(may)
+                )
 
             if viewer.at_once:
-                question = asked, language_of(request)
+                question = asked, language_of(request), request.url.query, bool(may)
                 page = await self._latest.of(connection, viewer.now, question, read)
             else:
                 page = await read()
-        more = None
-        if len(page.found) == PAGE:
-            more = queried(request, before=page.found[-1].case.number)
-        listing = Listing("cases", _COLUMNS, page.rows, more)
-        may = [action for action in IN_BULK if action in MAY[person.role]]
-        picks = [f"{one.case.number}:{one.case.steps}" for one in page.found] if may else []
         return self._screens.listed(
             request,
             "cases.html",
-            listing,
+            page.listing,
             which=which,
             overdue=overdue,
             place=place,
-            picks=picks,
+            table=page.drawn,
             bulk_actions=may,
         )
+
+    def _drawn(self, request: Request, found: list[Listed], *, picked: bool) -> _Page:
+        more = None
+        if len(found) == PAGE:
+            more = queried(request, before=found[-1].case.number)
+        listing = Listing("cases", _COLUMNS, [self._row(request, one) for one in found], more)
+        picks = [f"{one.case.number}:{one.case.steps}" for one in found] if picked else []
+        return _Page(listing, self._screens.table(request, listing, "cases.title", picks))
 
     async def stream(self, request: Request) -> Response:
         """Tell a desk whenever something about cases may have changed for it."""

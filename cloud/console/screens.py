@@ -1,10 +1,11 @@
 """Making a page: template, words, language, and the menu of what the asker's role may see."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -111,6 +112,11 @@ class Screens:
             return self.exported(request, listing)
         address = (here or "") + queried(request, **{"as": "csv"})
         return self.page(request, template, status=status, here=here, listing=listing, export=address, **facts)
+
+    def table(self, request: Request, listing: Listing, caption: str, picks: Sequence[str] = ()) -> Markup:
+        """Return `listing` drawn in the asker's language, for whoever draws it once and shows it to many."""
+        word = partial(self._words, language=language_of(request))
+        return drawn(listing, word, word(caption), picks=picks)
 
     def exported(self, request: Request, listing: Listing) -> Response:
         """Return `listing` as a CSV file, with headings in the asker's language."""
