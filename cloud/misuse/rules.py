@@ -4,7 +4,7 @@ A flag annotates. It changes no rating, no tally and no score, and it is made ag
 changes: a rating that comes late, hours that are registered later, another version of the policy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from cloud.misuse import presses
@@ -50,6 +50,17 @@ def judge(node: str, day: str, diary: Diary, policy: Policy, *, over: bool) -> l
         for one in found
     ]
     return sorted(flags, key=lambda flag: (flag.rule, flag.window, flag.begin))
+
+
+def flagged(flags: Iterable[Flag]) -> list[tuple[str, int, int]]:
+    """Return the numbers that any of `flags` is about, each once, as ranges (epoch, first, last)."""
+    ranges: list[tuple[str, int, int]] = []
+    for epoch, first, last in sorted({one for flag in flags for one in flag.ratings}):
+        if ranges and ranges[-1][0] == epoch and first <= ranges[-1][2] + 1:
+            ranges[-1] = epoch, ranges[-1][1], max(last, ranges[-1][2])
+        else:
+            ranges.append((epoch, first, last))
+    return ranges
 
 
 def _of_windows(day: str, diary: Diary, policy: Policy) -> Iterator[Finding]:

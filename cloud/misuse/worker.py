@@ -24,7 +24,7 @@ from cloud.ledger.pages import Streams
 from cloud.misuse import store
 from cloud.misuse.diary import Diary
 from cloud.misuse.policy import LOOKBACK_DAYS, Policy
-from cloud.misuse.rules import Flag, judge
+from cloud.misuse.rules import Flag, flagged, judge
 from cloud.misuse.sight import FORMAT, Seen, seen
 from cloud.misuse.store import Cursor, Day, Due, Key
 from cloud.registry.snapshot import Registry
@@ -256,7 +256,7 @@ class Filter(Following):
                 for day, flags in changed.items():
                     await store.replace(connection, due.node, day, flags)
                     span = self._calendar.start(day), self._calendar.end(day)
-                    await self._tally.recount(connection, due.node, span, _union(flags))
+                    await self._tally.recount(connection, due.node, span, flagged(flags))
         return len(nodes)
 
     async def _judged(self, connection: AsyncConnection, due: Due, today: str) -> Outcome:
@@ -289,14 +289,3 @@ class Filter(Following):
         return {
             later for day in days for ahead in after if first <= (later := self._calendar.later(day, ahead)) <= today
         }
-
-
-def _union(flags: Iterable[Flag]) -> list[tuple[str, int, int]]:
-    """The numbers that any of `flags` is about, each once."""
-    union: list[tuple[str, int, int]] = []
-    for epoch, first, last in sorted({numbers for flag in flags for numbers in flag.ratings}):
-        if union and union[-1][0] == epoch and first <= union[-1][2] + 1:
-            union[-1] = epoch, union[-1][1], max(last, union[-1][2])
-        else:
-            union.append((epoch, first, last))
-    return union
