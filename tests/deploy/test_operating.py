@@ -50,7 +50,7 @@ def install_influxdb(machine: Booted) -> None:
     """As a package would have it: version 1.6 here, behind an nginx that gives it the writing address of 1.8."""
     machine.write("/opt/influxdb.conf", SETTINGS.format(folder="/var/lib/influxdb", host=HOST, http=8087, rpc=8088))
     machine.write("/opt/influxdb.nginx", whole(SHIM.format(host=HOST, http=8087, port=8086)))
-    # It answers some seconds after its unit is started; until then nginx says 502, which the program `influx` takes for done.
+    # It answers some seconds after its unit is started; till then nginx says 502, which `influx` takes for done.
     start = "(sleep 3; exec influxd -config /opt/influxdb.conf) & exec nginx -p /run -e stderr -c /opt/influxdb.nginx"
     unit = f'[Service]\nExecStart=/bin/bash -c "{start}"\nStandardError=append:/run/influxdb.log\n'
     machine.write("/opt/units/influxdb.service", f"{unit}[Install]\nWantedBy=multi-user.target\n")
