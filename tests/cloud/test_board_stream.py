@@ -1,6 +1,7 @@
 """The stream: cadence, shared bytes, resuming, slow clients, and a clock that goes back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,14 +119,17 @@ async def test_changes_are_coalesced_to_four_a_second_and_none_is_lost() -> None
                 seen.extend(content for kind, content in events(chunk) if is_diff(kind, content))
 
         listening = asyncio.ensure_future(listen())
+        begin = time.monotonic()
         for _ in range(100):
             city.rate()
             await asyncio.sleep(0.01)
         await asyncio.sleep(2 * GAP_S)
+        # A second and a half, and more where the machine has other things to do.
+        lasted = time.monotonic() - begin
         city.stream.close()
         await listening
     assert seen[-1]["total"] == 100
-    assert 3 <= len(seen) <= 7
+    assert 3 <= len(seen) <= 1 + 4 * lasted
 
 
 async def test_every_client_gets_the_very_same_bytes() -> None:
