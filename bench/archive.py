@@ -12,7 +12,6 @@ from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database
 from cloud.ledger import store as ledger
 from cloud.ledger.cells import ONE
-from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry
 from cloud.tallies import store as tallies
 from contract.batch import Batch
@@ -50,7 +49,7 @@ async def fill(
                 cells[key] = cells.get(key, 0) + ONE[row.level]
         async with database.writer.begin() as connection:
             await ledger.append(connection, [_entry(batch) for batch in group])
-            await tallies.add(connection, cells, BUTTON, calendar)
+            await tallies.add(connection, cells, calendar)
         written += sum(len(batch.rows) for batch in group)
         tell(written)
     return written

@@ -79,7 +79,7 @@ async def ground(ledger: Path, nodes: int, batches: int, seed: int) -> None:
     async with await open_database(str(ledger)) as database:
         cells = filled(ledger, nodes, batches, seed)
         async with database.writer.begin() as connection:
-            await tallies.add(connection, cells, "button", Calendar("Asia/Shanghai"))
+            await tallies.add(connection, cells, Calendar("Asia/Shanghai"))
 
 
 def signatures_s(ledger: Path) -> float:

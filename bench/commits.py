@@ -54,7 +54,7 @@ class Writer:
                     cells[f"{node}/{1 + number % 4:02d}", at // 60_000] = ONE[3]
                 async with database.writer.begin() as connection:
                     await store.append(connection, entries)
-                    await tallies.add(connection, cells, "button", CALENDAR)
+                    await tallies.add(connection, cells, CALENDAR)
                 self.delays_s.append(time.perf_counter() - begin)
                 done += group
         return done

@@ -96,8 +96,8 @@ async def fill(database: Database, ratings: int, nodes: int) -> list[str]:
     async with database.writer.begin() as connection:
         for begin in range(0, len(entries), 10_000):
             await ledger.append(connection, entries[begin : begin + 10_000])
-        await tallies.add(connection, cells(made), "button", CALENDAR)
-    return [line for batch in made for line in rating_lines(batch, range(A_BATCH), "button")]
+        await tallies.add(connection, cells(made), CALENDAR)
+    return [line for batch in made for line in rating_lines(batch, range(A_BATCH))]
 
 
 async def bare(server: InfluxServer, name: str, lines: list[str], flights: int) -> float:

@@ -177,7 +177,7 @@ def points(windows: list[str], each: int, now: int) -> Iterator[str]:
         node, _, window = random.choice(windows).partition("/")
         row = Row(0, window, level, 1)
         batch = Batch(1, node, "q7Zk2wX0aB", number + 1, begin + int(number * step), Quality.SYNCHRONISED, [row])
-        yield from rating_lines(batch, [0], "button")
+        yield from rating_lines(batch, [0])
 
 
 def sums(windows: list[str], days: int, now: int) -> Iterator[str]:

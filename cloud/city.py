@@ -11,17 +11,14 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from cloud.address import shown, url_of
-from cloud.alerts import policy as alerts_policy
 from cloud.app import create_app
 from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.calendar import Calendar
 from cloud.cases import policy as cases_policy
-from cloud.cases.casework import Casework
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
 from cloud.desks import Desks
-from cloud.filtered import store as filtered
 from cloud.health import routes as health
 from cloud.health.metrics import Metrics, Source
 from cloud.health.routes import Check
@@ -29,9 +26,8 @@ from cloud.hours.holder import OfficesHolder
 from cloud.http import Server, address_of, bind
 from cloud.ingest.charge import Charge, charge_of
 from cloud.ingest.worker import Ingest
-from cloud.ingesting import Ingesting
-from cloud.misuse import policy
-from cloud.misuse.worker import BESIDE_INGEST, Filter
+from cloud.ingesting import open_ingesting
+from cloud.phone.role import Phones
 from cloud.pki import routes as pki_routes
 from cloud.pki.enrolment import Enrolment
 from cloud.pki.renewal import Renewal
@@ -41,11 +37,9 @@ from cloud.registry.store import seed_places
 from cloud.registry.worker import RegistryHolder
 from cloud.role import Role
 from cloud.routers import of_the_ledger
-from cloud.seals.worker import Sealer
 from cloud.series.opening import Opened, open_series
 from cloud.serving import open_serving
 from cloud.settings import Only, Settings
-from cloud.telling import Telling
 from contract.errors import SettingsError
 from contract.identity import EPOCH_BITS, epoch_text
 from contract.signing import Signer
@@ -142,51 +136,21 @@ class City:
         offices = OfficesHolder(lambda: holder.current.offices, self._calendar, now=self._now)
         if self._only != "web":
             ingest = self._ingest(database, holder, charge)
-            judging = Filter(
-                database,
-                filtered,
-                policy=policy.shipped(),
-                calendar=self._calendar,
-                offices=offices.current,
-                registry=partial(_current, holder),
-                now=self._now,
-                may_judge=lambda: charge.feeds_series,
-                share=BESIDE_INGEST,
+            roles.append(
+                await open_ingesting(
+                    self._settings,
+                    database,
+                    ingest,
+                    series.feeder,
+                    offices,
+                    signer=self._signer,
+                    charge=charge,
+                    registry=partial(_current, holder),
+                    calendar=self._calendar,
+                    now=self._now,
+                    monotonic=self._monotonic,
+                )
             )
-            casework = Casework(
-                database,
-                policy=cases_policy.shipped(),
-                calendar=self._calendar,
-                offices=offices.current,
-                now=self._now,
-                known=lambda: ingest.clock.error_ms() is not None,
-                on_duty=lambda: charge.feeds_series,
-            )
-            telling = Telling(
-                database,
-                self._settings.notices,
-                policy=alerts_policy.shipped(),
-                veil=cases_policy.shipped().veil,
-                calendar=self._calendar,
-                registry=partial(_current, holder),
-                now=self._now,
-                known=lambda: ingest.clock.error_ms() is not None,
-                on_duty=lambda: charge.feeds_series,
-            )
-            sealer = Sealer(
-                database,
-                self._signer,
-                self._calendar,
-                now=self._now,
-                known=lambda: ingest.clock.error_ms() is not None,
-                may_seal=lambda: charge.feeds_series and ingest.up,
-                monotonic=self._monotonic,
-            )
-            await sealer.load()
-            ingest.hear_seals(sealer.returned)
-            ingest.seals = lambda: [one.raw for one in sealer.newest]
-            sealer.listeners.append(ingest.sealed)
-            roles.append(Ingesting(ingest, database, series.feeder, judging, casework, telling, sealer, offices))
         if self._only != "ingest":
             registry, calendar, now = partial(_current, holder), self._calendar, self._now
             further = of_the_ledger(
@@ -216,8 +180,24 @@ class City:
                 attachments=Path(self._settings.attachments or "attachments"),
                 contacts=Path(self._settings.contacts or "contacts"),
                 random_bits=self._random_bits,
+                phones=self._settings.phones,
             )
             roles += [serving, desks]
+        if self._settings.phones:
+            phones = Phones(
+                database,
+                self._signer,
+                ingest=ingest,
+                charge=charge,
+                serves=self._only != "ingest",
+                pki=self._settings.pki,
+                registry=partial(_current, holder),
+                calendar=self._calendar,
+                now=self._now,
+                monotonic=self._monotonic,
+                random_bits=self._random_bits,
+            )
+            roles.insert(0, phones)
         return roles
 
     def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:

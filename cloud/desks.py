@@ -72,6 +72,7 @@ class Desks:
 
     `now` is the city's time in ms. Below `least` ratings no score is given. `attachments`: the folder of the files of
     cases, `contacts`: of what citizens leave for a call back. `random_bits(n)` gives n random bits.
+    `phones`: citizens rate by their telephones too.
     """
 
     def __init__(
@@ -89,8 +90,9 @@ class Desks:
         attachments: Path,
         contacts: Path,
         random_bits: Callable[[int], int],
+        phones: bool,
     ) -> None:
-        screens = Screens(calendar)
+        screens = Screens(calendar, without=() if phones else ("/codes",))
         self._news = News(database.reader, now=now)
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)

@@ -1,23 +1,32 @@
 """The ingesting role of a city's process: from the broker to the ledger, from there to series, flags, cases."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
+from cloud.alerts import policy as alerts_policy
+from cloud.calendar import Calendar
+from cloud.cases import policy as cases_policy
 from cloud.cases.casework import Casework
 from cloud.database import Database
+from cloud.filtered import store as filtered
 from cloud.health import checks
 from cloud.health.metrics import Ledger, Source, counties, counts, gauges
 from cloud.health.routes import Check
 from cloud.hours.holder import OfficesHolder
+from cloud.ingest.charge import Charge
 from cloud.ingest.worker import Ingest
-from cloud.misuse.worker import Filter
+from cloud.misuse import policy as misuse_policy
+from cloud.misuse.worker import BESIDE_INGEST, Filter
+from cloud.registry.snapshot import Registry
 from cloud.seals.worker import Sealer
+from cloud.settings import Settings
 from cloud.telling import Telling
+from contract.signing import Signer
 
 if TYPE_CHECKING:
     # It brings InfluxDB's client, which a city without one does not load.
@@ -133,3 +142,75 @@ class Ingesting:
                 "ingest_troubled": ("Whether the database refuses commits", ingest.trouble is not None),
             }
         )
+
+
+async def open_ingesting(
+    settings: Settings,
+    database: Database,
+    ingest: Ingest,
+    feeder: "Feeder | None",
+    offices: OfficesHolder,
+    *,
+    signer: Signer,
+    charge: Charge,
+    registry: Callable[[], Registry],
+    calendar: Calendar,
+    now: Callable[[], int],
+    monotonic: Callable[[], float],
+) -> Ingesting:
+    """Return the role around `ingest`; what is done once in the city is done by who has that duty in its `charge`.
+
+    `signer` is the city's key, `now` its time in ms, `monotonic` counts seconds.
+    """
+
+    def on_duty() -> bool:
+        return charge.feeds_series
+
+    def known() -> bool:
+        return ingest.clock.error_ms() is not None
+
+    judging = Filter(
+        database,
+        filtered,
+        policy=misuse_policy.shipped(),
+        calendar=calendar,
+        offices=offices.current,
+        registry=registry,
+        now=now,
+        may_judge=on_duty,
+        share=BESIDE_INGEST,
+    )
+    casework = Casework(
+        database,
+        policy=cases_policy.shipped(),
+        calendar=calendar,
+        offices=offices.current,
+        now=now,
+        known=known,
+        on_duty=on_duty,
+    )
+    telling = Telling(
+        database,
+        settings.notices,
+        policy=alerts_policy.shipped(),
+        veil=cases_policy.shipped().veil,
+        calendar=calendar,
+        registry=registry,
+        now=now,
+        known=known,
+        on_duty=on_duty,
+    )
+    sealer = Sealer(
+        database,
+        signer,
+        calendar,
+        now=now,
+        known=known,
+        may_seal=lambda: on_duty() and ingest.up,
+        monotonic=monotonic,
+    )
+    await sealer.load()
+    ingest.hear_seals(sealer.returned)
+    ingest.seals = lambda: [one.raw for one in sealer.newest]
+    sealer.listeners.append(ingest.sealed)
+    return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices)

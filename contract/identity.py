@@ -3,6 +3,10 @@
 A township is its 9-digit national statistics code, a county the first 6 digits of it. A node's name starts with its
 township (`371721121-a1`), a window's with its node (`371721121-a1/02`), an office's (`371721121:zw`) and a person's
 (`371721121:1024`) with the township again, so each name says where it belongs, and none can be taken for another.
+
+By whichever channel a window is rated, a node speaks for it. The one at the counter reads the three buttons; another's
+name is that one's with its channel behind a dot (`371721121-a1.phone`), and so are the windows it names
+(`371721121-a1.phone/02`).
 """
 
 import re
@@ -11,7 +15,10 @@ from contract.errors import Reason, Refused
 
 # Not \d, which takes the digits of every script.
 TOWNSHIP = re.compile(r"[0-9]{9}")
-NODE = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
+COUNTER = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
+BUTTON, PHONE = "button", "phone"
+CHANNELS = (BUTTON, PHONE)
+NODE = re.compile(rf"{COUNTER.pattern}(?:\.{PHONE})?")
 WINDOW = re.compile(r"[a-z0-9]{1,8}")
 # Behind the colon a letter is an office's, a digit a person's.
 OFFICE = re.compile(r"[0-9]{9}:[a-z][a-z0-9]{0,15}")
@@ -52,6 +59,17 @@ def window_id(node: str, window: str) -> str:
 def node_of(window: str) -> str:
     """Return the node that the city-wide `window` name belongs to."""
     return window.partition("/")[0]
+
+
+def channel_of(name: str) -> str:
+    """Return the channel of the node or window of this `name`: one of `CHANNELS`."""
+    return name.partition("/")[0].partition(".")[2] or BUTTON
+
+
+def counter_of(name: str) -> str:
+    """Return the node or window at the counter that the one of this `name` speaks for; its own where that is itself."""
+    node, slash, window = name.partition("/")
+    return node.partition(".")[0] + slash + window
 
 
 def epoch_text(bits: int) -> str:

@@ -15,7 +15,7 @@ from contract.bundle import Signed
 from contract.codec import decode_as
 from contract.errors import Refused, StoreDamaged
 from contract.hello import Hello
-from contract.identity import township_of
+from contract.identity import counter_of, township_of
 from contract.keys import Keys, signed
 from contract.ranges import Ranges
 from proof import quarantine, signatures
@@ -189,7 +189,7 @@ class Auditor:
             self._decided.add(rating)
             if rating.counted:
                 self._reports.add(rating, admitted.get((rating.position, rating.seq), rating.position))
-            if rating.counted and rating.window not in self._windows:
+            if rating.counted and counter_of(rating.window) not in self._windows:
                 said = f"number {rating.seq} counts at {rating.window}, which was never registered"
                 self._find(Finding(Rule.WINDOW, f"position {rating.position}", said))
         self._recount.add(counter)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from contract.batch import StreamKey
 from contract.errors import Refused, SettingsError
+from contract.identity import BUTTON, channel_of
 from contract.signing import public_key
 from proof.edition import Edition, Published, faults, misfit, objection, opened, unsound
 from proof.findings import Finding, Rule
@@ -35,6 +36,9 @@ class _Recounted:
 
     def add(self, rating: Rating, since: int) -> None:
         """Count `rating`, which counts since ledger position `since`, if it belongs here."""
+        # A report is of the buttons: channels are never pooled.
+        if channel_of(rating.node) != BUTTON:
+            return
         if since <= self.edition.position and self._bounds.begin <= rating.at < self._bounds.behind:
             counts = self._windows.setdefault(rating.window, [0, 0, 0])
             if self._upheld.has(StreamKey(rating.node, rating.epoch), rating.seq, self.edition.position):

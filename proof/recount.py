@@ -8,22 +8,24 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from contract.batch import StreamKey
+from contract.identity import channel_of, counter_of
 from proof.ledger import Rating
 from proof.upheld import Upheld
 
 MINUTE_MS = 60_000
 
-# By minute (counted from 1970 UTC) and window: satisfied, basically satisfied, dissatisfied, and how many of these
-# stand there by an estimate of their time.
+# By minute (counted from 1970 UTC), window and channel: satisfied, basically satisfied, dissatisfied, and how many of
+# these stand there by an estimate of their time.
 _CELL = """
-CREATE TEMP TABLE cell (minute INTEGER, window TEXT, satisfied, basic, dissatisfied, estimated)
+CREATE TEMP TABLE cell (minute INTEGER, window TEXT, channel TEXT, satisfied, basic, dissatisfied, estimated)
 """
 _RECOUNT = """
-CREATE TEMP TABLE recount AS SELECT minute, window, sum(satisfied) AS satisfied, sum(basic) AS basic,
-    sum(dissatisfied) AS dissatisfied, sum(estimated) AS estimated FROM cell GROUP BY minute, window
+CREATE TEMP TABLE recount AS SELECT minute, window, channel, sum(satisfied) AS satisfied, sum(basic) AS basic,
+    sum(dissatisfied) AS dissatisfied, sum(estimated) AS estimated FROM cell
+    GROUP BY minute, window, channel
 """
 _UPHELD = """
-CREATE TEMP TABLE upheld (minute INTEGER, window TEXT, satisfied, basic, dissatisfied)
+CREATE TEMP TABLE upheld (minute INTEGER, window TEXT, channel TEXT, satisfied, basic, dissatisfied)
 """
 _MOMENT = """
 CREATE TEMP TABLE moment AS SELECT minute, day_of(minute) AS day, hour_of(minute) AS hour
@@ -52,41 +54,41 @@ _TALLIES = (
         "tally_minute",
         "minute, window, channel",
         "SELECT minute, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_minute",
-        "SELECT minute, window, 'button' AS channel, satisfied AS a, basic AS b, dissatisfied AS c FROM recount",
+        "SELECT minute, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM recount",
     ),
     _Tally(
         "tally_day",
         "day, window, channel",
         "SELECT day, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_day",
-        "SELECT day, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
-        "FROM recount JOIN moment USING (minute) GROUP BY day, window",
+        "SELECT day, window, channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM recount JOIN moment USING (minute) GROUP BY day, window, channel",
     ),
     _Tally(
         "tally_township",
         "hour, township, channel",
         "SELECT hour, township, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_township",
-        "SELECT hour, substr(window, 1, 9) AS township, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, "
-        "sum(dissatisfied) AS c FROM recount JOIN moment USING (minute) GROUP BY hour, township",
+        "SELECT hour, substr(window, 1, 9) AS township, channel, sum(satisfied) AS a, sum(basic) AS b, "
+        "sum(dissatisfied) AS c FROM recount JOIN moment USING (minute) GROUP BY hour, township, channel",
     ),
     _Tally(
         "tally_city",
         "minute, channel",
         "SELECT minute, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_city",
-        "SELECT minute, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
-        "FROM recount GROUP BY minute",
+        "SELECT minute, channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM recount GROUP BY minute, channel",
     ),
     _Tally(
         "tally_estimated",
         "minute, window, channel",
         "SELECT minute, window, channel, ratings AS a, 0 AS b, 0 AS c FROM main.tally_estimated",
-        "SELECT minute, window, 'button' AS channel, estimated AS a, 0 AS b, 0 AS c FROM recount WHERE estimated > 0",
+        "SELECT minute, window, channel, estimated AS a, 0 AS b, 0 AS c FROM recount WHERE estimated > 0",
     ),
     _Tally(
         "tally_upheld",
         "minute, window, channel",
         "SELECT minute, window, channel, satisfied AS a, basic AS b, dissatisfied AS c FROM main.tally_upheld",
-        "SELECT minute, window, 'button' AS channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
-        "FROM upheld GROUP BY minute, window",
+        "SELECT minute, window, channel, sum(satisfied) AS a, sum(basic) AS b, sum(dissatisfied) AS c "
+        "FROM upheld GROUP BY minute, window, channel",
     ),
 )
 
@@ -96,14 +98,14 @@ class Counter:
 
     def __init__(self, upheld: Upheld) -> None:
         """Begin with nothing; `upheld` says what is."""
-        self.cells: dict[tuple[int, str], list[int]] = {}
-        self.upheld: dict[tuple[int, str], list[int]] = {}
+        self.cells: dict[tuple[int, str, str], list[int]] = {}
+        self.upheld: dict[tuple[int, str, str], list[int]] = {}
         self._upheld = upheld
 
     def add(self, rating: Rating) -> None:
         """Count it, if it counts."""
         if rating.counted:
-            key = (rating.at // MINUTE_MS, rating.window)
+            key = (rating.at // MINUTE_MS, counter_of(rating.window), channel_of(rating.node))
             cell = self.cells.setdefault(key, [0, 0, 0, 0])
             cell[3 - rating.level] += 1
             cell[3] += rating.bounds is not None
@@ -126,9 +128,9 @@ class Recount:
     def add(self, counter: Counter) -> None:
         """Take in counts; a cell may come in parts."""
         rows = ((*key, *counts) for key, counts in counter.cells.items())
-        self._ledger.executemany("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._ledger.executemany("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         rows = ((*key, *counts) for key, counts in counter.upheld.items())
-        self._ledger.executemany("INSERT INTO upheld VALUES (?, ?, ?, ?, ?)", rows)
+        self._ledger.executemany("INSERT INTO upheld VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def differences(self) -> Iterator[tuple[str, str]]:
         """The name of each tally that is not what was counted, and both counts."""

@@ -9,9 +9,9 @@ from datetime import date
 from itertools import groupby
 from operator import itemgetter
 
+from contract.identity import BUTTON
 from proof.scores import Counts, minus, plus
 from proof.span import Bounds, spans
-from proof.tallies import BUTTON
 from proof.tenure import MINUTE_MS, parts
 from proof.units import NONE, Kind, Unit
 

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from contract.errors import Refused, StoreDamaged
+from contract.identity import BUTTON
 from proof.judgement import opened
 from proof.ledger import connect, read
 from proof.recount import Counter, Recount
@@ -16,7 +17,6 @@ from proof.scores import Counts, minus
 from proof.units import NONE
 from proof.upheld import Upheld
 
-BUTTON = "button"
 MINUTE_MS = 60_000
 
 BY_DAY = 'SELECT day, "window", satisfied, basic, dissatisfied FROM tally_day WHERE channel = ?'

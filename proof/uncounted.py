@@ -8,7 +8,7 @@ import msgspec
 
 from contract.batch import Batch
 from contract.errors import Reason
-from contract.identity import window_id
+from contract.identity import counter_of, window_id
 from proof.findings import Finding, Rule
 
 _RULINGS = """
@@ -97,7 +97,7 @@ class Uncounted:
             case Reason.CONFLICT if seen.get(batch.first + row) == (window, rating.level):
                 return "nothing else has its number"
             case Reason.UNKNOWN_WINDOW if any(
-                begin <= at and (end is None or at < end) for begin, end in self._windows.get(window, ())
+                begin <= at and (end is None or at < end) for begin, end in self._windows.get(counter_of(window), ())
             ):
                 return f"{window} was registered then"
             case Reason.FUTURE if at <= received_at:

@@ -16,9 +16,9 @@ from cloud.board.trends import first_day, first_estimate, first_minute
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.cases.policy import Veil
 from cloud.cases.veil import unseen_from
-from cloud.ledger.rules import BUTTON, LATE_MS
+from cloud.ledger.rules import LATE_MS
 from contract.codec import stored_batch
-from contract.identity import township_of
+from contract.identity import channel_of, township_of
 from contract.rating import Quality
 from proof.scores import Counts, plus
 
@@ -27,24 +27,26 @@ HEAD = text("SELECT position, commits FROM ledger_head")
 # Today's windows, and those of a later day that a rating was dated into.
 WINDOWS = text("""
 SELECT day, "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
-WHERE day >= :today GROUP BY day, "window"
+WHERE day >= :today AND channel = 'button' GROUP BY day, "window"
 """)
 
 # By when they were pressed, since nothing here says when they came: for who watches a window it is the same.
 FRESH = text("""
 SELECT "window", SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_minute
-WHERE minute >= :first AND minute < :next GROUP BY "window"
+WHERE minute >= :first AND minute < :next AND channel = 'button' GROUP BY "window"
 """)
 
 # The whole city's minutes serve the trends by minute, hour and day alike, and last week beside them.
 MINUTES = text("""
 SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
-WHERE minute >= :first GROUP BY minute
+WHERE minute >= :first AND channel = 'button' GROUP BY minute
 """)
 
-ESTIMATED = text("SELECT minute, SUM(ratings) FROM tally_estimated WHERE minute >= :first GROUP BY minute")
+ESTIMATED = text("""
+SELECT minute, SUM(ratings) FROM tally_estimated WHERE minute >= :first AND channel = 'button' GROUP BY minute
+""")
 
-TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_city")
+TOTAL = text("SELECT COALESCE(SUM(satisfied + basic + dissatisfied), 0) FROM tally_city WHERE channel = 'button'")
 
 # The hour is what the table has an index on.
 QUARANTINED = text("SELECT COALESCE(SUM(count), 0) FROM quarantine WHERE hour >= :hour AND at >= :since")
@@ -113,7 +115,7 @@ async def _feed(connection: AsyncConnection) -> list[FeedItem]:
                 at = batch.t0 + row.ms
                 late = received_at - at > LATE_MS
                 guessed = batch.q is Quality.ESTIMATED
-                items.append(FeedItem(at, township_of(batch.node), row.level, BUTTON, late, guessed))
+                items.append(FeedItem(at, township_of(batch.node), row.level, channel_of(batch.node), late, guessed))
     return sorted(items, key=lambda item: -item.at)[:FEED]
 
 

@@ -34,9 +34,9 @@ from cloud.board.trends import Trends
 from cloud.board.veiled import Veiled
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.cases.policy import Veil
-from cloud.ledger.cells import Cells, by_minute, counts_of, rated
+from cloud.ledger.cells import Cells, by_channel, by_minute, counts_of, rated
 from cloud.ledger.commit import Commit
-from contract.identity import county_of, township_of
+from contract.identity import BUTTON, county_of, township_of
 from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval
 
 LOWEST = 5
@@ -117,8 +117,9 @@ class Board:
             return
         self.commits = commit.number
         self.position = commit.position
-        count = self._count(commit.cells, commit.at)
-        for (_, minute), ratings in commit.estimated.items():
+        # The wall tells what the buttons say; what comes by another channel stands in the feed alone.
+        count = self._count(by_channel(commit.cells).get(BUTTON, {}), commit.at)
+        for (_, minute), ratings in by_channel(commit.estimated).get(BUTTON, {}).items():
             self._trends.guess(minute, ratings)
         self._total += count
         self._quarantined += commit.quarantined

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cloud.ledger.counting import Rows
-from contract.identity import window_id
+from contract.identity import counter_of, window_id
 from contract.rating import Level
 
 
@@ -46,7 +46,7 @@ def sifted(rows: Iterable[Rows]) -> Sifted:
         batch = entry.batch
         for index in indexes:
             row = batch.rows[index]
-            window = window_id(batch.node, row.window)
+            window = window_id(counter_of(batch.node), row.window)
             counts[window] += 1
             if row.level == Level.DISSATISFIED:
                 moment = batch.t0 + row.ms

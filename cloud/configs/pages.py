@@ -22,7 +22,7 @@ from cloud.people.rules import Person
 from cloud.registry.snapshot import Registry
 from cloud.windows import store as windows
 from cloud.windows.rules import said
-from contract.identity import NODE, node_of
+from contract.identity import COUNTER, node_of
 from contract.lines import line
 
 # So many versions of a configuration stand on its page.
@@ -66,7 +66,7 @@ class Pages:
 
     async def where(self, node: str, _: Person) -> str | None:
         """Return the place of `node`, for the door: its name says it; None for what is no name."""
-        return node if NODE.fullmatch(node) else None
+        return node if COUNTER.fullmatch(node) else None
 
     async def device(self, request: Request, node: str) -> Response:
         """Show one device."""

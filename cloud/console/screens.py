@@ -1,6 +1,6 @@
 """Making a page: template, words, language, and the menu of what the asker's role may see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ _MENU = (
     Entry("/alerts", "menu.alerts", "a"),
     Entry("/windows", "menu.windows", "b"),
     Entry("/heat", "menu.heat", "h"),
+    Entry("/codes", "menu.codes", "e"),
     Entry("/reports", "menu.reports", "r"),
     Entry("/duties", "menu.duties", "u"),
     Entry("/rota", "menu.rota", "t"),
@@ -56,10 +57,14 @@ _MENU = (
 
 
 class Screens:
-    """Renders the templates of this folder; days and times are those of `calendar`'s zone."""
+    """Renders the templates of this folder; days and times are those of `calendar`'s zone.
 
-    def __init__(self, calendar: Calendar) -> None:
+    `without`: entries of the menu that this city has not.
+    """
+
+    def __init__(self, calendar: Calendar, *, without: Collection[str] = ()) -> None:
         self._calendar = calendar
+        self._without = without
         self._words = Words()
         self._pages = Environment(
             loader=PackageLoader("cloud.console"),
@@ -87,7 +92,7 @@ class Screens:
             "path": request.url.path,
             "here": here,
             "visitor": visitor,
-            "menu": [] if visitor is None else menu_of(visitor),
+            "menu": [] if visitor is None else menu_of(visitor, self._without),
         }
         if taken := own.keys() & facts.keys():
             raise ValueError(f"{template}: {sorted(taken)} are every page's own")
@@ -149,9 +154,9 @@ def language_of(request: Request) -> Language:
     return "en" if asked == "en" else "zh"
 
 
-def menu_of(visitor: Visitor) -> list[Entry]:
-    """Return what the visitor's role may see, of what there is in the menu."""
-    return [entry for entry in _MENU if _may(visitor, entry.path)]
+def menu_of(visitor: Visitor, without: Collection[str] = ()) -> list[Entry]:
+    """Return what the visitor's role may see, of what there is in the menu `without` these addresses."""
+    return [entry for entry in _MENU if entry.path not in without and _may(visitor, entry.path)]
 
 
 def _may(visitor: Visitor, path: str) -> bool:

@@ -23,6 +23,7 @@ import cloud.misuse.tables
 import cloud.notices.tables
 import cloud.oidc.tables
 import cloud.people.tables
+import cloud.phone.tables
 import cloud.quarantine.tables
 import cloud.registry.tables
 import cloud.rota.tables

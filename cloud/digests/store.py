@@ -19,7 +19,7 @@ RETURNING first
 
 RATED = """
 SELECT coalesce(sum(satisfied), 0), coalesce(sum(basic), 0), coalesce(sum(dissatisfied), 0) FROM tally_day
-WHERE day >= :first AND day <= :last AND "window" >= :low AND "window" <= :high
+WHERE day >= :first AND day <= :last AND "window" >= :low AND "window" <= :high AND channel = 'button'
 """
 CASES = """
 SELECT coalesce(sum(CASE WHEN opened_at >= :since AND opened_at < :until THEN 1 ELSE 0 END), 0),

@@ -13,10 +13,14 @@ class Allowance:
 
     def take(self, at: float) -> bool:
         """Whether one more is allowed at `at` (monotonic seconds)."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (at - self._at) / self._every_s)
-        self._at = at
-        if self._left < 1:
+        if not self.has(at):
             return False
         self._left -= 1
         return True
+
+    def has(self, at: float) -> bool:
+        """Whether one more would be allowed at `at`; it is not taken."""
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (at - self._at) / self._every_s)
+        self._at = at
+        return self._left >= 1

@@ -22,8 +22,15 @@ class Allowances:
 
     def take(self, key: str) -> bool:
         """Whether `key` may ask once more now."""
+        return self._of(key).take(self._monotonic())
+
+    def has(self, key: str) -> bool:
+        """Whether `key` might; it is not counted."""
+        return self._of(key).has(self._monotonic())
+
+    def _of(self, key: str) -> Allowance:
         allowance = self._each.pop(key, None) or Allowance(self._burst, self._every_s)
         self._each[key] = allowance
         if len(self._each) > _REMEMBERED:
             self._each.popitem(last=False)
-        return allowance.take(self._monotonic())
+        return allowance

@@ -76,6 +76,9 @@ TABLE: Mapping[Route, Rule] = {
     ("POST", "/login"): Rule(ANYBODY),
     ("GET", "/welcome"): Rule(ANYBODY),
     ("POST", "/welcome"): Rule(ANYBODY),
+    # Citizens: a code that the hall shows is asked for there.
+    ("GET", "/r/{node}/{window}"): Rule(ANYBODY),
+    ("POST", "/r/{node}/{window}"): Rule(ANYBODY),
     # Out to the identity provider and back: which browser that was is asked there, and who it is.
     ("POST", "/login/oidc"): Rule(ANYBODY),
     ("GET", "/login/oidc/back"): Rule(ANYBODY),
@@ -131,6 +134,8 @@ TABLE: Mapping[Route, Rule] = {
     ("POST", "/updates/{number}/act"): Rule(OPERATORS),
     ("GET", "/windows"): Rule(PLACES, Where("place", OWN)),
     ("GET", "/windows/{node}/{window}"): Rule(PLACES, Held("node", "node")),
+    ("GET", "/codes"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/codes/sheets"): Rule(PLACES, Where("place", OWN)),
     ("GET", "/heat"): Rule(PLACES | {"clerk"}, Where("place", OWN)),
     ("GET", "/search"): Rule(PEOPLE),
     ("GET", "/quarantine"): Rule(CITY_WIDE),

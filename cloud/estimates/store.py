@@ -18,7 +18,8 @@ WHERE node >= :low AND node < :high AND position < :before ORDER BY position DES
 
 MINUTES = text("""
 SELECT minute, SUM(ratings) FROM tally_estimated
-WHERE minute BETWEEN :first AND :last AND "window" >= :low AND "window" <= :high GROUP BY minute
+WHERE minute BETWEEN :first AND :last AND "window" >= :low AND "window" <= :high AND channel = 'button'
+GROUP BY minute
 """)
 # Sorts behind every name of ours.
 _BEYOND = "~"

@@ -24,7 +24,7 @@ WITH RECURSIVE span (hour) AS (
 )
 SELECT busy.hour, sum(t.satisfied), sum(t.basic), sum(t.dissatisfied)
 FROM busy CROSS JOIN past CROSS JOIN tally_minute AS t
-WHERE t.minute = busy.hour + past.minute AND t."window" = :window
+WHERE t.minute = busy.hour + past.minute AND t."window" = :window AND t.channel = 'button'
 GROUP BY busy.hour
 """
 

@@ -12,7 +12,6 @@ from cloud.held.rules import Row, Ruling
 from cloud.ledger import admission, follower
 from cloud.ledger.admission import Admission
 from cloud.ledger.commit import Commit
-from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry, Head, append
 from cloud.tallies import store as tallies
 from contract.batch import Batch
@@ -68,8 +67,8 @@ async def rule(
             for row in chosen:
                 admitted.add(row[:2], row.window, await _batch(connection, row.position))
             await admission.admit(connection, places, head.position)
-            await tallies.add(connection, admitted.cells, BUTTON, calendar)
-            await tallies.add_estimated(connection, admitted.estimated, BUTTON)
+            await tallies.add(connection, admitted.cells, calendar)
+            await tallies.add_estimated(connection, admitted.estimated)
         else:
             await write(connection, REFUSE, ((head.position, *place) for place in places))
         if database.shared:

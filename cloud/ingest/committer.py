@@ -21,7 +21,7 @@ from cloud.ledger import admission, follower, store
 from cloud.ledger.admission import Progress
 from cloud.ledger.commit import Commit
 from cloud.ledger.memory import Memory
-from cloud.ledger.rules import BUTTON, Conflict, Fold, Lane, Pair
+from cloud.ledger.rules import Conflict, Fold, Lane, Pair
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import Poison, poison
 from cloud.registry.snapshot import Registry
@@ -153,8 +153,8 @@ class Committer:
                 first = head.position - len(fold.entries) + 1
                 await store.hold(connection, fold.held, first)
                 await store.bound(connection, fold.entries, first)
-                await tallies.add(connection, fold.cells, BUTTON, self._calendar)
-                await tallies.add_estimated(connection, fold.estimated, BUTTON)
+                await tallies.add(connection, fold.cells, self._calendar)
+                await tallies.add_estimated(connection, fold.estimated)
                 if poisons:
                     await quarantine.keep(connection, poisons, at)
                 if self._database.shared:
@@ -205,8 +205,8 @@ class Committer:
             await self._charge.confirm(connection)
             head = await self._append(connection, [found.entry(at)])
             await admission.admit(connection, found.rows, head.position)
-            await tallies.add(connection, found.cells, BUTTON, self._calendar)
-            await tallies.add_estimated(connection, found.estimated, BUTTON)
+            await tallies.add(connection, found.cells, self._calendar)
+            await tallies.add_estimated(connection, found.estimated)
             held = {Reason.UNKNOWN_WINDOW: -len(found.rows)}
             commit = Commit(
                 *(head.commits, head.position, at, found.cells, (), (), 0, -len(found.rows)),

@@ -164,6 +164,10 @@ class Ingest:
         """Bytes that were received and not yet settled."""
         return self._intake.waiting_bytes
 
+    def receive(self, lane: Lane, topic: str, payload: bytes) -> None:
+        """Take what comes by another way than the broker, as if it came by that."""
+        self._intake.receive(lane, topic, payload)
+
     def stop(self) -> None:
         """Take nothing more, settle and answer what was taken for at most `DRAIN_S`, then return from `run`."""
         self._stop.set()

@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.judgements.tables  # noqa: F401  (its table belongs to the schema)
 from cloud.database import fetch, write
-from cloud.ledger.rules import BUTTON, MINUTE_MS
+from cloud.ledger.rules import MINUTE_MS
 from cloud.ledger.store import overlapping
 from cloud.tallies.store import adding
 from contract.batch import StreamKey
+from contract.identity import channel_of, counter_of
 from contract.ranges import Ranges
 from proof.judgement import Filed, FlagKey, opened
 from proof.ledger import Rating, ratings
@@ -63,7 +64,9 @@ async def counting(connection: AsyncConnection, numbers: Mapping[StreamKey, Rang
 
 def cells(found: Iterable[Rating]) -> Cells:
     """`found` as counts."""
-    by_level = Counter(((one.at // MINUTE_MS, one.window, BUTTON), one.level) for one in found)
+    by_level = Counter(
+        ((one.at // MINUTE_MS, counter_of(one.window), channel_of(one.window)), one.level) for one in found
+    )
     keys = dict.fromkeys(key for key, _ in by_level)
     return {key: (by_level[key, 3], by_level[key, 2], by_level[key, 1]) for key in keys}
 

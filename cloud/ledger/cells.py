@@ -6,9 +6,10 @@ number for a cell makes no new list or triple, which took longer than the sum it
 
 from collections.abc import Mapping
 
+from contract.identity import BUTTON, channel_of, counter_of
 from proof.scores import Counts
 
-# By city-wide window and minute number (ms since 1970 UTC // 60000).
+# By city-wide window, as its node names it, and minute number (ms since 1970 UTC // 60000).
 Cells = Mapping[tuple[str, int], int]
 # No count that is added up in memory comes near 2 ** BITS; the last one has no bound.
 BITS = 32
@@ -34,6 +35,16 @@ def by_minute(cells: Cells) -> dict[int, int]:
     for (_, minute), n in cells.items():
         sums[minute] = sums.get(minute, 0) + n
     return sums
+
+
+def by_channel(cells: Cells) -> Mapping[str, Cells]:
+    """The same by channel, and in each by the window at the counter: what comes by another channel is never pooled."""
+    if not any("." in window for window, _ in cells):
+        return {BUTTON: cells}
+    channels: dict[str, dict[tuple[str, int], int]] = {}
+    for (window, minute), n in cells.items():
+        channels.setdefault(channel_of(window), {})[counter_of(window), minute] = n
+    return channels
 
 
 def rated(cells: Cells) -> int:

@@ -11,12 +11,11 @@ from cloud.ledger.cells import ONE
 from cloud.ledger.commit import NEWEST, Counted
 from contract.batch import Batch, StreamKey
 from contract.errors import Reason
+from contract.identity import channel_of
 from contract.ranges import Ranges
 from contract.rating import Quality
 
 Lane = Literal["live", "backlog"]
-# The channel of the three buttons; other channels get their own entries.
-BUTTON = "button"
 MINUTE_MS = 60_000
 LATE_MS = 60_000
 _FEED_SLACK = 64
@@ -156,7 +155,7 @@ class Fold:
         rows, t0, prefix = batch.rows, batch.t0, batch.node + "/"
         cells, has_window, limit = self.cells, self._has_window, self._limit
         live = self.live if verified.lane == "live" else None
-        estimated = batch.q is Quality.ESTIMATED
+        estimated, channel = batch.q is Quality.ESTIMATED, channel_of(batch.node)
         for index in indexes:
             row = rows[index]
             at = t0 + row.ms
@@ -172,7 +171,7 @@ class Fold:
             if live is not None:
                 live.append(at)
             if at > self._feed_floor:
-                self._note(Counted(at, window, row.level, BUTTON, self._now - at > LATE_MS, estimated))
+                self._note(Counted(at, window, row.level, channel, self._now - at > LATE_MS, estimated))
 
     def _note(self, counted: Counted) -> None:
         self._feed.append(counted)

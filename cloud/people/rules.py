@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from cloud.hours.rules import CITY
 from contract.errors import SettingsError
-from contract.identity import NODE, TOWNSHIP, WINDOW, county_of, township_of
+from contract.identity import COUNTER, TOWNSHIP, WINDOW, county_of, township_of
 
 # wall: reads the board. auditor: reads the ledger, changes nothing.
 Role = Literal["wall", "clerk", "township", "supervisor", "operator", "auditor", "admin"]
@@ -26,9 +26,9 @@ NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _COUNTY = re.compile(r"[0-9]{6}")
 # A township, a node or a window.
-_INNER = re.compile(f"{TOWNSHIP.pattern}|{NODE.pattern}(/{WINDOW.pattern})?")
+_INNER = re.compile(f"{TOWNSHIP.pattern}|{COUNTER.pattern}(/{WINDOW.pattern})?")
 _PLACE_OF: dict[Role, re.Pattern[str]] = {
-    "clerk": re.compile(f"{NODE.pattern}/{WINDOW.pattern}"),
+    "clerk": re.compile(f"{COUNTER.pattern}/{WINDOW.pattern}"),
     "township": TOWNSHIP,
     "supervisor": _COUNTY,
 }

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database, fetch, fetch_value, unavailable, write
 from cloud.judgements import store as judgements
-from cloud.ledger.rules import BUTTON
+from cloud.ledger.cells import by_channel
 from cloud.recount import ledger
 from cloud.recount.spill import Difference, Spill, spilling
 from cloud.recount.tally import (
@@ -34,6 +34,7 @@ from cloud.recount.tally import (
 )
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
 from contract.errors import Refused
+from contract.identity import BUTTON, channel_of, counter_of
 from proof.judgement import Judgement, opened
 from proof.ledger import HEAD
 from proof.scores import Counts
@@ -149,16 +150,19 @@ class _Comparison:
         while (minute := await self._next(at)) is not None:
             begin = max(at, self._calendar.hour(minute * MINUTE_MS) // MINUTE_MS)
             at = begin + HOUR_MINUTES
-            cells = self._spill.cells(begin, at)
-            guesses = [(minute, window, BUTTON, n, 0, 0) for minute, window, n in self._spill.guesses(begin, at)]
-            for tally, rows in (
-                (MINUTE, minute_rows(cells, BUTTON)),
-                (TOWNSHIP, township_rows(cells, BUTTON, self._calendar.hour)),
-                (CITY, city_rows(cells, BUTTON)),
-                (ESTIMATED, guesses),
-            ):
+            guesses = [
+                (minute, counter_of(window), channel_of(window), n, 0, 0)
+                for minute, window, n in self._spill.guesses(begin, at)
+            ]
+            minutes, townships, city, days = [], [], [], []
+            for channel, cells in by_channel(self._spill.cells(begin, at)).items():
+                minutes += minute_rows(cells, channel)
+                townships += township_rows(cells, channel, self._calendar.hour)
+                city += city_rows(cells, channel)
+                days += day_rows(cells, channel, self._calendar.day)
+            for tally, rows in ((MINUTE, minutes), (TOWNSHIP, townships), (CITY, city), (ESTIMATED, guesses)):
                 self._compare(tally, keyed(tally, rows), await stored(self._connection, tally, begin, at))
-            for key, counts in keyed(DAY, day_rows(cells, BUTTON, self._calendar.day)).items():
+            for key, counts in sorted(keyed(DAY, days).items()):
                 await self._count_day(key, counts)
         await self._finish_day()
         await self._compare_upheld()

@@ -41,7 +41,7 @@ from cloud.staffing.forms import DutyForm, OfficeForm, staff_of
 from contract.batch import NodeName
 from contract.config import KeyText, NodeConfig, WindowName, WindowPins
 from contract.errors import SettingsError
-from contract.identity import township_of, window_id
+from contract.identity import BUTTON, channel_of, counter_of, township_of, window_id
 from contract.signing import public_key
 
 # A key that another replaces holds so long yet: its device signs with it until it starts again.
@@ -134,6 +134,8 @@ def read(text: str | bytes) -> Registration:
         if form.certificate is not None:
             _check_certificate(form, form.certificate)
     for node in document.nodes:
+        if channel_of(node.node) != BUTTON and (node.windows or node.config):
+            raise SettingsError(f"registration: {node.node}: its windows are those of {counter_of(node.node)}")
         names = [window if isinstance(window, str) else window.id for window in node.windows]
         if len(set(names)) != len(names):
             raise SettingsError(f"registration: {node.node}: a window is named twice")

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from cloud.hours.rules import CITY, NOTHING, Registered
-from contract.identity import county_of, township_of
+from contract.identity import BUTTON, channel_of, counter_of, county_of, township_of
 from contract.keys import Key
 
 Kind = Literal["node", "gateway"]
@@ -89,7 +89,10 @@ class Registry:
             self._keys[known.node] = (*self._keys.get(known.node, ()), Key(known.key, known.valid_to))
             newest.setdefault(known.node, known)
         self._newest: Mapping[str, RegisteredNode] = newest
-        self.nodes: Mapping[str, RegisteredNode] = {name: one for name, one in newest.items() if one.kind == "node"}
+        # The devices; who speaks for their windows by another channel is the city itself.
+        self.nodes: Mapping[str, RegisteredNode] = {
+            name: one for name, one in newest.items() if one.kind == "node" and channel_of(name) == BUTTON
+        }
         self.gateways: Mapping[str, RegisteredNode] = {n: one for n, one in newest.items() if one.kind == "gateway"}
         periods: defaultdict[str, list[tuple[int, int | None]]] = defaultdict(list)
         for window in windows:
@@ -110,10 +113,12 @@ class Registry:
     def has_window(self, window: str, at: int) -> bool:
         """Whether the city-wide `window` was registered at `at` (ms)."""
         # A plain loop: `any` with a generator took twice as long, once for every rating.
-        for start, end in self._periods.get(window, ()):  # noqa: SIM110
+        for start, end in self._periods.get(window, ()):
             if start <= at and (end is None or at < end):
                 return True
-        return False
+        # By another channel than the buttons it is the window at the counter that is registered.
+        counter = counter_of(window)
+        return counter != window and self.has_window(counter, at)
 
     def periods(self, window: str) -> Sequence[tuple[int, int | None]]:
         """From when (ms) until before when the city-wide `window` was registered; None: until further notice."""
@@ -121,7 +126,7 @@ class Registry:
 
     def knows_window(self, window: str) -> bool:
         """Whether the city-wide `window` was ever registered."""
-        return window in self._periods
+        return counter_of(window) in self._periods
 
     @property
     def county_codes(self) -> list[str]:

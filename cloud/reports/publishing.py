@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.appeals import store as appeals
 from cloud.database import Database, fetch, unavailable
-from cloud.ledger.rules import BUTTON
 from cloud.ledger.store import Entry, enter
 from cloud.reports import store
 from cloud.reports.rules import check_decided, due
 from contract.errors import SettingsError
+from contract.identity import BUTTON
 from contract.signing import Signer
 from proof.edition import Published, edition_of, encoded, number_after, opened
 from proof.given import Given

@@ -19,7 +19,7 @@ from proof.scores import Counts, plus
 
 CITY_MINUTES = text("""
 SELECT minute, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_city
-WHERE minute BETWEEN :first AND :last GROUP BY minute
+WHERE minute BETWEEN :first AND :last AND channel = 'button' GROUP BY minute
 """)
 
 # CROSS JOIN keeps SQLite from turning the join around; the names of a place's windows all lie in low..high.
@@ -29,13 +29,13 @@ WITH RECURSIVE span (minute) AS (
 )
 SELECT t.minute, SUM(t.satisfied), SUM(t.basic), SUM(t.dissatisfied)
 FROM span CROSS JOIN tally_minute AS t
-WHERE t.minute = span.minute AND t."window" >= :low AND t."window" <= :high
+WHERE t.minute = span.minute AND t."window" >= :low AND t."window" <= :high AND t.channel = 'button'
 GROUP BY t.minute
 """)
 
 CITY_HOURS = text("""
 SELECT hour, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_township
-WHERE hour BETWEEN :first AND :last GROUP BY hour
+WHERE hour BETWEEN :first AND :last AND channel = 'button' GROUP BY hour
 """)
 
 # An hour of any zone begins at a full quarter of an hour of UTC.
@@ -45,18 +45,18 @@ WITH RECURSIVE span (hour) AS (
 )
 SELECT t.hour, SUM(t.satisfied), SUM(t.basic), SUM(t.dissatisfied)
 FROM span CROSS JOIN tally_township AS t
-WHERE t.hour = span.hour AND t.township >= :low AND t.township <= :high
+WHERE t.hour = span.hour AND t.township >= :low AND t.township <= :high AND t.channel = 'button'
 GROUP BY t.hour
 """)
 
 WINDOW_DAYS = text("""
 SELECT day, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_day
-WHERE day IN :days AND "window" = :window GROUP BY day
+WHERE day IN :days AND "window" = :window AND channel = 'button' GROUP BY day
 """).bindparams(bindparam("days", expanding=True))
 
 TOWNSHIPS = text("""
 SELECT township, SUM(satisfied), SUM(basic), SUM(dissatisfied) FROM tally_township
-WHERE hour >= :first AND hour < :end GROUP BY township
+WHERE hour >= :first AND hour < :end AND channel = 'button' GROUP BY township
 """)
 
 

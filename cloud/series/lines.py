@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from contract.batch import Batch, StreamKey
-from contract.identity import county_of, township_of
+from contract.identity import channel_of, counter_of, county_of, township_of, window_id
 
 DAY_MS = 86_400_000
 RAW_DAYS = 400
@@ -85,13 +85,13 @@ def sum_tags(measurement: str, place: str, channel: str) -> TagSet:
     return (*tags, ("window", place)) if measurement == DAILY else tags
 
 
-def rating_points(batch: Batch, indexes: Iterable[int], channel: str) -> Iterator[Point]:
+def rating_points(batch: Batch, indexes: Iterable[int]) -> Iterator[Point]:
     """Yield the points of the rows at `indexes`, one by one."""
     salt = salt_of(batch.stream)
     for index in indexes:
         row = batch.rows[index]
         number = batch.first + index
-        tags = rating_tags(f"{batch.node}/{row.window}", channel, row.level)
+        tags = _tags_of(batch.node, row.window, row.level)
         yield Point(tags, stamp_of(batch.t0 + row.ms, number, salt), (1, row.presses, number))
 
 
@@ -108,18 +108,18 @@ def line_of(measurement: str, point: Point) -> str:
     return f"{_head(measurement, point.tags)} {fields} {point.stamp}"
 
 
-def rating_lines(batch: Batch, indexes: Sequence[int], channel: str) -> list[str]:
+def rating_lines(batch: Batch, indexes: Sequence[int]) -> list[str]:
     """Return the lines of `rating_points`, at a fraction of their price: the feeder's innermost loop."""
     rows, t0, first = batch.rows, batch.t0, batch.first
     salted = first + salt_of(batch.stream)
     chosen = enumerate(rows) if len(indexes) == len(rows) else ((index, rows[index]) for index in indexes)
-    heads = _rating_heads(batch.node, channel)
+    heads = _rating_heads(batch.node)
     lines = []
     for index, row in chosen:
         key = (row.window, row.level)
         head = heads.get(key)
         if head is None:
-            tags = rating_tags(f"{batch.node}/{row.window}", channel, row.level)
+            tags = _tags_of(batch.node, row.window, row.level)
             head = heads[key] = f"{_head(RATING, tags)} n=1i,presses="
         stamp = (t0 + row.ms) * NS_A_MS + (salted + index) % NS_A_MS
         lines.append(f"{head}{row.presses}i,seq={first + index}i {stamp}")
@@ -131,8 +131,12 @@ def sum_lines(measurement: str, rows: Iterable[RollupRow]) -> list[str]:
     return [line_of(measurement, point) for point in sum_points(measurement, rows)]
 
 
+def _tags_of(node: str, window: str, level: int) -> TagSet:
+    return rating_tags(window_id(counter_of(node), window), channel_of(node), level)
+
+
 @lru_cache(maxsize=16_384)
-def _rating_heads(_node: str, _channel: str) -> dict[tuple[str, int], str]:
+def _rating_heads(_node: str) -> dict[tuple[str, int], str]:
     """Return a node's own cache: how a line begins, by window and level; filled where it is used."""
     return {}
 

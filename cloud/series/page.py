@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.ledger.counting import Rows
-from cloud.ledger.rules import BUTTON
 from cloud.series.lines import rating_lines
 from contract.batch import Batch
-from contract.identity import township_of
+from contract.identity import counter_of, township_of
 
 # Hours and days of every zone begin at a full quarter of an hour of UTC.
 QUARTER_MS = 15 * MINUTE_MS
@@ -29,7 +28,10 @@ class Page(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """The tallies that a page changed: townships by hour (its first minute's number), and windows by ISO day."""
+    """The tallies that a page changed, of whichever channel.
+
+    Townships by hour (its first minute's number), and windows by ISO day.
+    """
 
     hours: dict[int, set[str]]
     days: dict[str, set[str]]
@@ -44,7 +46,7 @@ def page_of(after: int, until: int, rows: Iterable[Rows], floor: int) -> Page:
         t0 = batch.t0
         kept = indexes if t0 >= floor else [i for i in indexes if t0 + batch.rows[i].ms >= floor]
         skipped += len(indexes) - len(kept)
-        lines += rating_lines(batch, kept, BUTTON)
+        lines += rating_lines(batch, kept)
     return Page(after, until, rated, lines, skipped)
 
 
@@ -53,7 +55,7 @@ def touched(rated: Iterable[tuple[Batch, Sequence[int]]], calendar: Calendar) ->
     found = Touched({}, {})
     cells: set[tuple[str, int]] = set()
     for batch, indexes in rated:
-        prefix, t0 = batch.node + "/", batch.t0
+        prefix, t0 = counter_of(batch.node) + "/", batch.t0
         chosen = batch.rows if len(indexes) == len(batch.rows) else [batch.rows[i] for i in indexes]
         cells.update({(prefix + row.window, (t0 + row.ms) // QUARTER_MS) for row in chosen})
     names: dict[int, tuple[int, str]] = {}

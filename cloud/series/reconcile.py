@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from cloud.calendar import Calendar
 from cloud.database import Database, unavailable
-from cloud.ledger.rules import BUTTON
 from cloud.series import store, walk
 from cloud.series.anew import check_ledger
 from cloud.series.difference import Cells, Difference, Sheet, add, difference, groups, runs, suspects
@@ -124,7 +123,7 @@ class Reconciler:
                     yield [
                         point
                         for rows in stream
-                        for point in rating_points(rows.entry.batch, rows.indexes, BUTTON)
+                        for point in rating_points(rows.entry.batch, rows.indexes)
                         if begin <= point.stamp // NS_A_MS < end
                     ]
 
@@ -134,7 +133,7 @@ class Reconciler:
         if foreign:
             async for rows in walk.behind(self._database, self._account.position):
                 for entry, indexes in rows:
-                    foreign.difference_update((p.tags, p.stamp) for p in rating_points(entry.batch, indexes, BUTTON))
+                    foreign.difference_update((p.tags, p.stamp) for p in rating_points(entry.batch, indexes))
         found = found._replace(foreign=sorted(foreign))
         if found:
             await self._repair.put_right(RATING, found, self._account.ratings)

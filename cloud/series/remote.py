@@ -22,22 +22,23 @@ _PLACES = {"3": 0, "2": 1, "1": 2}
 PATIENCE_S = 5.0
 
 RATINGS = """
-SELECT count(n) FROM raw.rating WHERE {place} time >= {first} AND time < {end} GROUP BY time({width}), level fill(none)
+SELECT count(n) FROM raw.rating
+WHERE channel = 'button' AND {place} time >= {first} AND time < {end} GROUP BY time({width}), level fill(none)
 """
 
 HOURS = """
 SELECT sum(satisfied), sum(basic), sum(dissatisfied) FROM forever.rating_1h
-WHERE {place} time >= {first} AND time < {end} GROUP BY time(15m) fill(none)
+WHERE channel = 'button' AND {place} time >= {first} AND time < {end} GROUP BY time(15m) fill(none)
 """
 
 DAYS_OF_A_WINDOW = """
 SELECT sum(satisfied), sum(basic), sum(dissatisfied) FROM forever.rating_1d
-WHERE {place} time >= {first} AND time < {end} GROUP BY time(15m) fill(none)
+WHERE channel = 'button' AND {place} time >= {first} AND time < {end} GROUP BY time(15m) fill(none)
 """
 
 TOWNSHIPS = """
 SELECT sum(satisfied), sum(basic), sum(dissatisfied) FROM forever.rating_1h
-WHERE time >= {first} AND time < {end} GROUP BY township
+WHERE channel = 'button' AND time >= {first} AND time < {end} GROUP BY township
 """
 
 

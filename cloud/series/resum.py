@@ -5,7 +5,6 @@ from functools import partial
 
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.database import Database, unavailable
-from cloud.ledger.rules import BUTTON
 from cloud.series import sheets, walk
 from cloud.series.difference import Difference, Key, difference
 from cloud.series.influx import Influx
@@ -13,6 +12,7 @@ from cloud.series.lines import DAILY, HOURLY, NS_A_MS, Point, line_of, sum_point
 from cloud.series.page import touched
 from cloud.series.repair import Account, Repair
 from cloud.series.sums import write_sums
+from contract.identity import CHANNELS
 
 # A step, how much of it is done, and of how much.
 Tell = Callable[[str, int, int], None]
@@ -83,15 +83,17 @@ class Sums:
             cells = touched(((entry.batch, indexes) for entry, indexes in rows), self._calendar)
             if measurement == HOURLY:
                 coming |= {
-                    (sum_tags(HOURLY, place, BUTTON), hour * MINUTE_MS * NS_A_MS)
+                    (sum_tags(HOURLY, place, channel), hour * MINUTE_MS * NS_A_MS)
                     for hour, places in cells.hours.items()
                     for place in places
+                    for channel in CHANNELS
                 }
             else:
                 coming |= {
-                    (sum_tags(DAILY, window, BUTTON), self._calendar.start(day) * NS_A_MS)
+                    (sum_tags(DAILY, window, channel), self._calendar.start(day) * NS_A_MS)
                     for day, windows in cells.days.items()
                     for window in windows
+                    for channel in CHANNELS
                 }
         return Difference(
             [point for point in found.missing if (point.tags, point.stamp) not in coming],

@@ -19,13 +19,13 @@ import msgspec
 from cloud.calendar import milliseconds
 from cloud.staffing.rules import Named, Staff, Tenure
 from contract.errors import SettingsError
-from contract.identity import NODE, OFFICE, PERSON, WINDOW, township_of, whole
+from contract.identity import COUNTER, OFFICE, PERSON, WINDOW, township_of, whole
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 _Office = Annotated[str, msgspec.Meta(pattern=whole(OFFICE))]
 _Person = Annotated[str, msgspec.Meta(pattern=whole(PERSON))]
-_Window = Annotated[str, msgspec.Meta(pattern=rf"^{NODE.pattern}/{WINDOW.pattern}$(?!\n)")]
+_Window = Annotated[str, msgspec.Meta(pattern=rf"^{COUNTER.pattern}/{WINDOW.pattern}$(?!\n)")]
 
 
 class MembershipForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

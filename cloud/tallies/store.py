@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import cloud.tallies.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.calendar import Calendar
 from cloud.database import write
-from cloud.ledger.cells import Cells
+from cloud.ledger.cells import Cells, by_channel
 from cloud.tallies.rules import city_rows, day_rows, minute_rows, township_rows
+from contract.identity import channel_of, counter_of
 
 LEVELS = ("satisfied", "basic", "dissatisfied")
 
@@ -46,17 +47,19 @@ ON CONFLICT (minute, "window", channel) DO UPDATE SET ratings = tally_estimated.
 async def add(
     connection: AsyncConnection,
     cells: Cells,
-    channel: str,
     calendar: Calendar,
 ) -> None:
-    """Add `cells` within the transaction of `connection`."""
-    await write(connection, ADD_MINUTE, minute_rows(cells, channel))
-    await write(connection, ADD_DAY, day_rows(cells, channel, calendar.day))
-    await write(connection, ADD_TOWNSHIP, township_rows(cells, channel, calendar.hour))
-    await write(connection, ADD_CITY, city_rows(cells, channel))
+    """Add `cells` within the transaction of `connection`, each to its channel."""
+    for channel, of in by_channel(cells).items():
+        await write(connection, ADD_MINUTE, minute_rows(of, channel))
+        await write(connection, ADD_DAY, day_rows(of, channel, calendar.day))
+        await write(connection, ADD_TOWNSHIP, township_rows(of, channel, calendar.hour))
+        await write(connection, ADD_CITY, city_rows(of, channel))
 
 
-async def add_estimated(connection: AsyncConnection, estimated: Mapping[tuple[str, int], int], channel: str) -> None:
+async def add_estimated(connection: AsyncConnection, estimated: Mapping[tuple[str, int], int]) -> None:
     """Add how many of each cell stand there by an estimate of their time."""
-    rows = sorted((minute, window, channel, ratings) for (window, minute), ratings in estimated.items())
+    rows = sorted(
+        (minute, counter_of(window), channel_of(window), ratings) for (window, minute), ratings in estimated.items()
+    )
     await write(connection, ADD_ESTIMATED, rows)

@@ -13,7 +13,7 @@ from contract.codec import decode_as, stored_batch
 from contract.errors import Reason
 from contract.errors import Refused as Unreadable
 from contract.hello import Hello
-from contract.identity import township_of, window_id
+from contract.identity import channel_of, counter_of, township_of, window_id
 from contract.ranges import Ranges
 from proof.ledger import bounds_of
 
@@ -28,7 +28,7 @@ HELD = "SELECT reason, admitted, refused FROM uncounted WHERE position = :positi
 
 MINUTE = """
 SELECT coalesce(sum(satisfied + basic + dissatisfied), 0) FROM tally_minute
-WHERE minute = :minute AND "window" = :window
+WHERE minute = :minute AND "window" = :window AND channel = :channel
 """
 
 CURSOR = "SELECT position FROM series_cursor WHERE id = 1"
@@ -56,7 +56,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
     for position, received_at, lane, raw in found:
         batch = stored_batch(bytes(raw))
         row = batch.rows[number - batch.first]
-        window = window_id(node, row.window)
+        window, minute = window_id(node, row.window), (batch.t0 + row.ms) // MINUTE_MS
         held = await fetch(connection, HELD, (position, number - batch.first))
         reason, admitted, refused = held[0] if held else (None, None, None)
         ratings.append(
@@ -75,7 +75,7 @@ async def _ratings(connection: AsyncConnection, node: str, number: int) -> list[
                 state=_state(reason, admitted, refused),
                 reason=reason,
                 admitted=admitted,
-                tallied=int(await fetch_value(connection, MINUTE, ((batch.t0 + row.ms) // MINUTE_MS, window))),
+                tallied=int(await fetch_value(connection, MINUTE, (minute, counter_of(window), channel_of(node)))),
                 in_series=_fed(cursor, int(position), reason, admitted),
                 bounds=bounds_of(batch, row.ms),
             )

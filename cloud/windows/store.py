@@ -23,15 +23,15 @@ WITH RECURSIVE span (minute) AS (
     SELECT CAST(:first AS BIGINT) UNION ALL SELECT minute + 1 FROM span WHERE minute < :last
 )
 SELECT t."window", max(t.minute) FROM span CROSS JOIN tally_minute AS t
-WHERE t.minute = span.minute AND t."window" >= :low AND t."window" <= :high GROUP BY t."window"
+WHERE t.minute = span.minute AND t."window" >= :low AND t."window" <= :high AND t.channel = 'button' GROUP BY t."window"
 """
 NEWEST_DAYS = """
 SELECT "window", max(day) FROM tally_day
-WHERE day IN ({days}) AND "window" >= :low AND "window" <= :high GROUP BY "window"
+WHERE day IN ({days}) AND "window" >= :low AND "window" <= :high AND channel = 'button' GROUP BY "window"
 """
 COUNTS = """
 SELECT "window", sum(satisfied), sum(basic), sum(dissatisfied) FROM tally_day
-WHERE day IN ({days}) AND "window" >= :low AND "window" <= :high GROUP BY "window"
+WHERE day IN ({days}) AND "window" >= :low AND "window" <= :high AND channel = 'button' GROUP BY "window"
 """
 OFFICES = """
 SELECT m."window", o.code, o.zh, o.en FROM office_window AS m JOIN office AS o ON o.code = m.office

@@ -51,5 +51,5 @@ async def fill(
     """Commit ratings that give `cells`, with their tallies; the ledger's head."""
     async with database.writer.begin() as connection:
         head = await append(connection, [batch_entry(batch) for batch in batches(cells, epoch)])
-        await tallies.add(connection, {key: number_of(n) for key, n in cells.items()}, "button", calendar)
+        await tallies.add(connection, {key: number_of(n) for key, n in cells.items()}, calendar)
     return head.position

@@ -139,10 +139,13 @@ async def open_stage(
     notices: NoticesSettings | None = None,
     oidc: OidcSettings | None = None,
     now: int = NOW,
+    phones: bool = False,
+    pki: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself.
 
-    With `oidc` it is where that says that browsers come back to.
+    With `oidc` it is where that says that browsers come back to; with `phones` citizens rate by theirs; `pki` is the
+    folder of its CA, if it has one.
     """
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
@@ -154,13 +157,21 @@ async def open_stage(
         if notices is not None:
             # The machine's clock since its boot is turned with the city's, which would call it stepped.
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
-        async with _running(stage, broker, notices or NoticesSettings(), oidc, trusted=notices is not None):
+        told = notices or NoticesSettings()
+        async with _running(stage, broker, told, oidc, trusted=notices is not None, phones=phones, pki=pki):
             yield stage
 
 
 @asynccontextmanager
 async def _running(
-    stage: Stage, broker: Broker, notices: NoticesSettings, oidc: OidcSettings | None, *, trusted: bool
+    stage: Stage,
+    broker: Broker,
+    notices: NoticesSettings,
+    oidc: OidcSettings | None,
+    *,
+    trusted: bool,
+    phones: bool,
+    pki: Path | None,
 ) -> AsyncIterator[None]:
     city = City(
         Settings(
@@ -173,6 +184,8 @@ async def _running(
             oidc=oidc,
             attachments=str(stage.attachments),
             contacts=str(stage.contacts),
+            phones=phones,
+            pki=None if pki is None else str(pki),
         ),
         signer=Signer(bytes(32)),
         now=lambda: stage.now,

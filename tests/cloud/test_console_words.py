@@ -20,6 +20,7 @@ from cloud.hours.rules import Kind as DayKind
 from cloud.hours.rules import Published
 from cloud.oidc.rules import Said
 from cloud.people.rules import ROLES
+from cloud.phone.rules import Why
 from cloud.reports.lines import ORDERS
 from cloud.reports.pages import KINDS_SHOWN
 from cloud.updates.rules import Act
@@ -66,6 +67,7 @@ PARTS = {
     "rota.": ("a", "b"),
     "notices.": ("sent", "waiting", "given_up"),
     "digest.": ("day", "week"),
+    "phone.": get_args(Why),
     "configs.": ("settle_ms", "cooldown_ms", *WindowPins.__struct_fields__[1:]),
 }
 # What is put together otherwise than with a whole section.

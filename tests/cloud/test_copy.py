@@ -43,6 +43,7 @@ from cloud.people.accounts import Holder
 from cloud.people.inviting import invite
 from cloud.people.rules import Person
 from cloud.people.tokens import TokenForm
+from cloud.phone import store as phone
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
 from cloud.registry import auditors
@@ -55,7 +56,7 @@ from cloud.staffing.rules import Named, Staff, Tenure
 from cloud.staffing.seats import SIGN
 from cloud.updates import store as updates
 from cloud.updates.rules import Member, Update
-from contract.batch import Batch
+from contract.batch import Batch, StreamKey
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
 from contract.rating import Quality, Row
@@ -123,6 +124,9 @@ async def city(desk: Desk) -> Desk:
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
         await contacts.put(connection, "0" * 32, 1, Contact("13812345678", "王女士"), NOW, "li")
+        by_phone = StreamKey(f"{NODE}.phone", EPOCH)
+        await phone.next_number(connection, by_phone, NOW)
+        await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

@@ -65,6 +65,8 @@ def test_whoever_did_not_come_in_gets_only_what_this_list_says() -> None:
         "POST /welcome",
         "POST /login/oidc",
         "GET /login/oidc/back",
+        "GET /r/{node}/{window}",
+        "POST /r/{node}/{window}",
     }
 
 

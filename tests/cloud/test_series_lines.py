@@ -52,7 +52,7 @@ def test_a_rating_is_a_point_with_its_press_in_the_first_and_its_number_in_the_l
     made = batch(17, [Row(5, "02", 3, 1), Row(9, "02", 1, 4)])
     salt = crc32(f"{NODE}/{EPOCH}".encode())
     tags = "channel=button,county=371721,level=1,township=371721121,window=371721121-a1/02"
-    (line,) = rating_lines(made, [1], "button")
+    (line,) = rating_lines(made, [1])
     assert line == f"rating,{tags} n=1i,presses=4i,seq=18i {(NOON + 9) * 1_000_000 + (18 + salt) % 1_000_000}"
 
 
@@ -60,9 +60,7 @@ def test_a_rating_is_a_point_with_its_press_in_the_first_and_its_number_in_the_l
 def test_the_quick_lines_are_those_of_the_points(rows: list[Row], first: int) -> None:
     made = batch(first, rows)
     for indexes in (range(len(rows)), range(0, len(rows), 2)):
-        assert rating_lines(made, indexes, "button") == [
-            line_of(RATING, point) for point in rating_points(made, indexes, "button")
-        ]
+        assert rating_lines(made, indexes) == [line_of(RATING, point) for point in rating_points(made, indexes)]
 
 
 @given(st.integers(0, 10**13), st.integers(1, 10**12), st.integers(0, 2**32), st.integers(1, 999_999))

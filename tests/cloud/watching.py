@@ -108,7 +108,7 @@ async def commit(database: Database, made: Sequence[Batch]) -> None:
             cells[key] = cells.get(key, 0) + ONE[row.level]
     async with database.writer.begin() as connection:
         await append(connection, [batch_entry(batch) for batch in made])
-        await tallies.add(connection, cells, "button", CALENDAR)
+        await tallies.add(connection, cells, CALENDAR)
 
 
 async def enter(database: Database, entries: Sequence[Entry]) -> None:

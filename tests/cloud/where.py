@@ -16,7 +16,7 @@ from cloud.database import Database, open_database
 
 T = TypeVar("T")
 # What `proof` reads.
-PROVABLE = ("ledger_entry", "uncounted", "tally_minute", "tally_day", "tally_township", "tally_city")
+PROVABLE = ("ledger_entry", "uncounted", "tally_minute", "tally_day", "tally_township", "tally_city", "tally_estimated")
 
 
 class Where(ABC):

@@ -20,6 +20,17 @@ def test_each_name_holds_the_one_above_it() -> None:
 
 def test_a_well_formed_node_name_is_given_back() -> None:
     assert identity.check_node("371721121-a1") == "371721121-a1"
+    assert identity.check_node("371721121-a1.phone") == "371721121-a1.phone"
+
+
+@pytest.mark.parametrize("counter", ["371721121-a1", "371721121-a1/02", "371721121-a1/0.2"])
+def test_a_name_says_by_which_channel_and_which_counter_it_speaks_for(counter: str) -> None:
+    """A window's own name, which a node may choose as it likes, says neither."""
+    node, slash, window = counter.partition("/")
+    by_phone = f"{node}.phone{slash}{window}"
+    assert (identity.channel_of(counter), identity.counter_of(counter)) == ("button", counter)
+    assert (identity.channel_of(by_phone), identity.counter_of(by_phone)) == ("phone", counter)
+    assert identity.township_of(by_phone) == identity.township_of(counter)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +43,9 @@ def test_a_well_formed_node_name_is_given_back() -> None:
         "371721121-A1",
         "371721121-a1\n",
         "371721121-a1/02",
+        "371721121-a1.",
+        "371721121-a1.mail",
+        "371721121-a1.phone.phone",
         "371721121-" + "a" * 17,
         "３７１７２１１２１-a1",
         "+",

@@ -11,7 +11,7 @@ import pytest
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.series.lines import DAILY, HOURLY, rating_lines, sum_lines
 from contract.batch import Batch
-from contract.identity import county_of, node_of, township_of
+from contract.identity import BUTTON, county_of, node_of, township_of
 from contract.rating import Quality
 from contract.rating import Row as Choice
 from proof.scores import Counts
@@ -72,7 +72,7 @@ class Spread:
                     level = 1 if i < number else 2 if i < number + 3 else 3
                     self.ratings.append(Rating(self._moment(random, start, end), window, "button", level))
                 for i in range(4):
-                    self.ratings.append(Rating(self._moment(random, start, end), window, "qr", 1 + (i + number) % 3))
+                    self.ratings.append(Rating(self._moment(random, start, end), window, "phone", 1 + (i + number) % 3))
             if day % 3 == 0:
                 self.ratings.append(Rating(self._moment(random, start, end), RARE, "button", 1))
 
@@ -90,8 +90,9 @@ class Spread:
         lines = []
         for seq, r in enumerate(self.ratings, start=1):
             row = Choice(0, r.window.partition("/")[2], r.level, 1)
-            batch = Batch(1, node_of(r.window), "q7Zk2wX0aB", seq, r.at, Quality.SYNCHRONISED, [row])
-            lines += rating_lines(batch, [0], r.channel)
+            node = node_of(r.window) + ("" if r.channel == BUTTON else f".{r.channel}")
+            batch = Batch(1, node, "q7Zk2wX0aB", seq, r.at, Quality.SYNCHRONISED, [row])
+            lines += rating_lines(batch, [0])
         return lines
 
     def hours(self) -> list[str]:

@@ -84,8 +84,8 @@ async def whole(file: Path) -> None:
                     cells[cell] = cells.get(cell, 0) + ONE[one.rows[at].level]
                     if one.q is Quality.ESTIMATED:
                         estimated[cell] = estimated.get(cell, 0) + 1
-            await tallies.add(connection, cells, "button", CALENDAR)
-            await tallies.add_estimated(connection, estimated, "button")
+            await tallies.add(connection, cells, CALENDAR)
+            await tallies.add_estimated(connection, estimated)
             greeted = "INSERT INTO hello (node, epoch, last, at, raw) VALUES (:node, :epoch, :last, :at, :raw)"
             rows_of = [(node, epoch, 5 if node == B2 else 1, NOW, raw) for (node, epoch), raw in HELLOS.items()]
             await write(connection, greeted, rows_of)
@@ -140,7 +140,7 @@ async def enter_batch(file: Path, one: Batch, by: Signer | None = None) -> None:
         for row in one.rows:
             cell = (f"{one.node}/{row.window}", (one.t0 + row.ms) // 60_000)
             cells[cell] = cells.get(cell, 0) + ONE[row.level]
-        await tallies.add(connection, cells, "button", CALENDAR)
+        await tallies.add(connection, cells, CALENDAR)
 
 
 async def two_days(file: Path, second: int) -> list[Sealed]:

@@ -36,7 +36,7 @@ async def clerk(database: Database, name: str, code: str) -> Person:
 async def rate(database: Database, minute: int, level: int) -> None:
     cell = {(W1, CALENDAR.moment(DAY, minute) // 60_000): ONE[level]}
     async with database.writer.begin() as connection:
-        await tallies.add(connection, cell, "button", CALENDAR)
+        await tallies.add(connection, cell, CALENDAR)
 
 
 async def test_a_rating_is_whose_who_signed_in_before_that_minute(

@@ -118,11 +118,10 @@ async def ledger(tmp_path: Path) -> Path:
                 for one in made
             ]
             await store.append(connection, entries)
-            await tallies.add(connection, cells, "button", Calendar(ZONE.key))
+            await tallies.add(connection, cells, Calendar(ZONE.key))
             # Another channel is another estimate.
-            await tallies.add(
-                connection, {(W1, ms("2026-11-03T10:00") // 60_000): 5 * ONE[1]}, "phone", Calendar(ZONE.key)
-            )
+            by_phone = {(f"{A1}.phone/{W1.partition('/')[2]}", ms("2026-11-03T10:00") // 60_000): 5 * ONE[1]}
+            await tallies.add(connection, by_phone, Calendar(ZONE.key))
     return file
 
 

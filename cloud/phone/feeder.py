@@ -1,0 +1,165 @@
+"""From what telephones rated to the ledger: put before the intake again and again, until the ledger has it.
+
+What was taken is in the city's database, as a node's is on its card; the intake takes it as it takes what a township
+sends. And the nodes that speak for telephones are registered here, one for each node at a counter.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import msgspec
+
+from cloud.database import Database, unavailable
+from cloud.ledger.commit import Commit
+from cloud.ledger.rules import Lane
+from cloud.phone import store
+from cloud.phone.store import Waiting
+from cloud.registry.load import register
+from cloud.registry.snapshot import Registry
+from contract import topics
+from contract.batch import StreamKey
+from contract.bundle import pack
+from contract.codec import encode
+from contract.errors import SettingsError, Unavailable
+from contract.hello import Hello
+from contract.identity import PHONE, township_of
+from contract.signing import Signer, public_key
+
+logger = logging.getLogger(__name__)
+
+# Telephones may be served by another process, which cannot wake this one.
+LOOK_S = 0.5
+# What the ledger does not take at once is put before it again, and more and more seldom: it may never take it.
+FIRST_AGAIN_S, LAST_AGAIN_S = 2.0, 3600.0
+PAGE = 5_000
+
+# A node's certificate (PEM), by its name and public key.
+Certify = Callable[[str, str], str]
+
+
+class PhoneFeeder:
+    """Feeds what waits in `database` to `receive`, of townships that it `covers`; `signer` is the telephones' own.
+
+    `waiting`: how many the ledger was not seen to have; `trouble`: why nothing goes on, while that is so. `registers()`
+    says whether registering is this process's duty, `certify` makes certificates where the city has a CA.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signer: Signer,
+        *,
+        receive: Callable[[Lane, str, bytes], None],
+        covers: Callable[[str], bool],
+        registry: Callable[[], Registry],
+        registers: Callable[[], bool],
+        certify: Certify | None,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`now` is the city's time in ms, `monotonic` counts seconds."""
+        self.trouble: str | None = None
+        self.waiting = 0
+        self._database = database
+        self._signer = signer
+        self._key = public_key(signer.public)
+        self._receive = receive
+        self._covers = covers
+        self._registry = registry
+        self._registers = registers
+        self._certify = certify
+        self._now = now
+        self._monotonic = monotonic
+        self._news = asyncio.Event()
+        # When each is put before the intake again, and after which pause.
+        self._again: dict[tuple[StreamKey, int], tuple[float, float]] = {}
+        self._seen: Registry | None = None
+
+    def wake(self) -> None:
+        """Something was taken."""
+        self._news.set()
+
+    def committed(self, _commit: Commit) -> None:
+        """The ledger has more than before: perhaps what was fed."""
+        if self._again:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        while True:
+            self._news.clear()
+            try:
+                await self._enlist()
+                with unavailable():
+                    await self._feed()
+                self.trouble = None
+            except Unavailable as away:
+                if self.trouble is None:
+                    logger.warning("what telephones rated waits: %s", away)
+                self.trouble = str(away)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
+
+    async def _feed(self) -> None:
+        async with self._database.reader.connect() as connection:
+            found = await store.waiting(connection, PAGE)
+        settled = [one for one in found if one.settled]
+        if settled:
+            async with self._database.writer.begin() as connection:
+                await store.settle(connection, settled, self._now())
+        at = self._monotonic()
+        waiting = {(one.stream, one.number): one for one in found if not one.settled}
+        self.waiting = len(waiting)
+        self._again = {key: again for key, again in self._again.items() if key in waiting}
+        due = [one for key, one in waiting.items() if self._is_due(key, at) and self._covers(township_of(one.window))]
+        for township in sorted({township_of(one.window) for one in due}):
+            here = [one for one in due if township_of(one.window) == township]
+            self._receive(
+                "live", topics.township(township, "live"), pack([*self._hellos(here), *(r.raw for r in here)])
+            )
+        for one in due:
+            _, pause = self._again.get(key := (one.stream, one.number), (0.0, FIRST_AGAIN_S / 2))
+            pause = min(LAST_AGAIN_S, 2 * pause)
+            self._again[key] = at + pause, pause
+
+    def _is_due(self, key: tuple[StreamKey, int], at: float) -> bool:
+        return key not in self._again or self._again[key][0] <= at
+
+    def _hellos(self, found: Iterable[Waiting]) -> list[bytes]:
+        """What each node says its numbers go up to, so that a tail that is withheld shows."""
+        last: dict[StreamKey, int] = {}
+        for one in found:
+            last[one.stream] = max(one.number, last.get(one.stream, 0))
+        return [
+            self._signer.entry(encode(Hello(1, *stream, number, "telephones", 0, "city", 0, self._now())))
+            for stream, number in last.items()
+        ]
+
+    async def _enlist(self) -> None:
+        """Register who speaks for the telephones at each node that is at a counter; raises `Unavailable`."""
+        registry = self._registry()
+        if registry is self._seen or not self._registers():
+            return
+        missing = [name for node in registry.nodes if not self._known(registry, name := f"{node}.{PHONE}")]
+        if missing:
+            try:
+                forms = await asyncio.to_thread(self._forms, missing)
+                with unavailable():
+                    await register(self._database.writer, msgspec.json.encode({"nodes": forms}), self._now())
+            except SettingsError as wrong:
+                raise Unavailable(f"telephones cannot be registered: {wrong}") from wrong
+            logger.info("telephones may rate at %d more nodes", len(missing))
+        self._seen = registry
+
+    def _known(self, registry: Registry, name: str) -> bool:
+        keys = registry.keys(name)
+        return bool(keys) and keys[0].raw == self._key
+
+    def _forms(self, names: list[str]) -> list[dict[str, str]]:
+        key = self._signer.public
+        if self._certify is None:
+            return [{"node": name, "key": key} for name in names]
+        return [{"node": name, "key": key, "certificate": self._certify(name, key)} for name in names]

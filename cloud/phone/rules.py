@@ -1,0 +1,80 @@
+"""The code of the minute, by which a telephone shows that whoever holds it stands in the hall. Pure.
+
+Each window has a code of its own, which changes every minute: the truncated HMAC-SHA256 of the window and the minute,
+as one-time passwords by time are made (RFC 6238). Its key is the township's, made of the city's secret, so that a box
+in a township can show the codes of its own windows while its line is cut, and nobody else's. A code is good for one
+rating: as many come by telephone from a window as there are minutes, whoever has its codes.
+"""
+
+import hmac
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from contract.errors import ManyiError
+from contract.identity import township_of
+
+MINUTE_MS = 60_000
+DIGITS = 6
+# Of this minute and the two before it: who reads a code off the screen has two minutes to use it.
+GOOD = 3
+# For so many minutes more it is told that a code was good, and is not any longer.
+OVER = 60
+_BYTES = 8
+
+Why = Literal["forged", "over", "elsewhere", "used", "patience"]
+
+
+class NotTaken(ManyiError):  # noqa: N818  (as in `contract.errors`: the name says what happened)
+    """A rating by telephone that does not count; nothing has happened. `why` is the countable reason.
+
+    forged: no code of this hall. over: its minutes are over. elsewhere: another window's. used: somebody has rated by
+    it. patience: too many wrong ones were tried at this window.
+    """
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Code(NamedTuple):
+    """A code that is good, and the minute (ms since 1970 UTC // 60000) that it is of."""
+
+    text: str
+    minute: int
+
+
+def key_of(secret: bytes, township: str) -> bytes:
+    """Return the key of the codes of `township`, 32 bytes; whoever has it can make no other's."""
+    return hmac.digest(secret, f"manyi codes {township}".encode(), "sha256")
+
+
+def code_at(key: bytes, window: str, minute: int) -> str:
+    """Return the code of `window` in `minute`, by the `key` of its township."""
+    mac = hmac.digest(key, f"{window} {minute}".encode(), "sha256")
+    return f"{int.from_bytes(mac[:_BYTES]) % 10**DIGITS:0{DIGITS}}"
+
+
+def checked(key: bytes, window: str, text: str, now: int, neighbours: Iterable[str] = ()) -> Code:
+    """Return the code that somebody typed as `text` at `window` at city time `now` (ms).
+
+    Raises `NotTaken` where it is not good there and now; `neighbours` are the other windows it may be of.
+    """
+    typed = "".join(unicodedata.normalize("NFKC", text).split())
+    if not (typed.isascii() and typed.isdigit()):
+        raise NotTaken("forged")
+    this = now // MINUTE_MS
+    for minute in range(this, this - GOOD, -1):
+        if hmac.compare_digest(typed, code_at(key, window, minute)):
+            return Code(typed, minute)
+    good, over = range(this, this - GOOD, -1), range(this - GOOD, this - GOOD - OVER, -1)
+    if any(hmac.compare_digest(typed, code_at(key, window, minute)) for minute in over):
+        raise NotTaken("over")
+    if any(hmac.compare_digest(typed, code_at(key, other, minute)) for other in neighbours for minute in good):
+        raise NotTaken("elsewhere")
+    raise NotTaken("forged")
+
+
+def neighbours_of(window: str, windows: Iterable[str]) -> list[str]:
+    """Return those of `windows` that are of the same township as `window`, without itself."""
+    return [one for one in windows if township_of(one) == township_of(window) and one != window]
