@@ -56,13 +56,13 @@ class PhoneDesk:
         Sent again with the same `receipt` it is the same rating, whatever the level. Raises `NotTaken`, and
         `Unavailable`: then it is not known whether it was taken, and the same may be sent again.
         """
-        now, registry = self._now(), self._registry()
+        now = self._now()
         if not self._wrong.has(window):
             # Whatever it is: a good one that was guessed is not to be told from one that was read.
             raise NotTaken("patience")
         key = key_of(self._secret, township_of(window))
         try:
-            code = checked(key, window, text, now, neighbours_of(window, registry.windows_at(now)))
+            code = checked(key, window, text, now, neighbours_of(window, self._registry().windows))
         except NotTaken:
             self._wrong.take(window)
             raise

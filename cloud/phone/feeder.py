@@ -20,7 +20,7 @@ from cloud.registry.load import register
 from cloud.registry.snapshot import Registry
 from contract import topics
 from contract.batch import StreamKey
-from contract.bundle import pack
+from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import SettingsError, Unavailable
 from contract.hello import Hello
@@ -91,9 +91,10 @@ class PhoneFeeder:
         while True:
             self._news.clear()
             try:
-                await self._enlist()
+                # First: what was taken goes on whatever there is about those that are to be registered.
                 with unavailable():
                     await self._feed()
+                await self._enlist()
                 self.trouble = None
             except Unavailable as away:
                 if self.trouble is None:
@@ -117,9 +118,8 @@ class PhoneFeeder:
         due = [one for key, one in waiting.items() if self._is_due(key, at) and self._covers(township_of(one.window))]
         for township in sorted({township_of(one.window) for one in due}):
             here = [one for one in due if township_of(one.window) == township]
-            self._receive(
-                "live", topics.township(township, "live"), pack([*self._hellos(here), *(r.raw for r in here)])
-            )
+            for payload in packed([*self._hellos(here), *(one.raw for one in here)]):
+                self._receive("live", topics.township(township, "live"), payload)
         for one in due:
             _, pause = self._again.get(key := (one.stream, one.number), (0.0, FIRST_AGAIN_S / 2))
             pause = min(LAST_AGAIN_S, 2 * pause)

@@ -8,7 +8,7 @@ rating: as many come by telephone from a window as there are minutes, whoever ha
 
 import hmac
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from contract.errors import ManyiError
@@ -75,6 +75,6 @@ def checked(key: bytes, window: str, text: str, now: int, neighbours: Iterable[s
     raise NotTaken("forged")
 
 
-def neighbours_of(window: str, windows: Iterable[str]) -> list[str]:
-    """Return those of `windows` that are of the same township as `window`, without itself."""
-    return [one for one in windows if township_of(one) == township_of(window) and one != window]
+def neighbours_of(window: str, windows: Iterable[str]) -> Iterator[str]:
+    """Yield those of `windows` that are of the same township as `window`, without itself."""
+    return (one for one in windows if township_of(one) == township_of(window) and one != window)

@@ -14,11 +14,16 @@ import httpx
 import pytest
 
 from cloud.database import fetch
-from cloud.phone import feeder
+from cloud.phone import feeder, store
 from cloud.phone.rules import GOOD, MINUTE_MS, code_at, key_of
 from cloud.pki.authority import Authority
 from cloud.registry.load import register
+from cloud.registry.snapshot import RegisteredNode, Registry
+from contract.batch import Batch, StreamKey
+from contract.bundle import unpack
+from contract.codec import encode
 from contract.errors import SettingsError
+from contract.rating import Quality, Row
 from contract.signing import Signer
 from proof.__main__ import main as proof
 from proof.tallies import differences
@@ -232,6 +237,43 @@ async def test_what_the_ledger_refuses_is_put_before_it_ever_more_seldom(
     monkeypatch.undo()
     stage.ticks += 4.0
     await counted(stage, 1)
+
+
+async def test_however_much_waits_it_comes_in_payloads_that_are_taken(tmp_path: Path, upgraded_file: Path) -> None:
+    """A thousand of one township are more than a payload may hold; and one that cannot be registered holds up none."""
+    where = InFile(tmp_path, upgraded_file)
+    await furnish(where)
+    signer, stream = Signer(b"p" * 32), StreamKey(f"{NODE}.phone", "A" * 10)
+    fed: list[bytes] = []
+    async with await where.open() as database:
+        async with database.writer.begin() as connection:
+            for number in range(1, 1001):
+                batch = Batch(1, *stream, number, NOW, Quality.SYNCHRONISED, [Row(0, "01", 3, 1)])
+                raw = signer.entry(encode(batch))
+                assert await store.take(connection, (WINDOW, number), "r" * 43, (stream, number), NOW, raw)
+        feeding = feeder.PhoneFeeder(
+            database,
+            signer,
+            receive=lambda _lane, _topic, payload: fed.append(payload),
+            covers=lambda _township: True,
+            registry=lambda: Registry(1, nodes=[RegisteredNode(NODE, "node", NODE[:9], bytes(32), 0, None)]),
+            registers=lambda: True,
+            certify=_no_certificate,
+            now=lambda: NOW,
+            monotonic=lambda: 0.0,
+        )
+        running = asyncio.create_task(feeding.run())
+        async with asyncio.timeout(20):
+            while feeding.trouble is None:
+                await asyncio.sleep(0.01)
+        running.cancel()
+    entries = [entry.body for payload in fed for entry in unpack(payload)]
+    assert len(entries) == 1 + 1000
+    assert feeding.waiting == 1000
+
+
+def _no_certificate(_name: str, _key: str) -> str:
+    raise SettingsError("the CA's folder is not there")
 
 
 async def test_nobody_else_speaks_for_telephones(stage: Stage) -> None:

@@ -56,7 +56,7 @@ def test_what_is_no_code_is_refused_and_nothing_breaks(text: str) -> None:
 
 
 def test_neighbours_are_the_other_windows_of_the_township() -> None:
-    assert neighbours_of(WINDOW, [WINDOW, NEXT, "371721122-b2/01"]) == [NEXT]
+    assert list(neighbours_of(WINDOW, [WINDOW, NEXT, "371721122-b2/01"])) == [NEXT]
 
 
 @given(st.integers(0, 1 << 40))
