@@ -125,14 +125,16 @@ async def test_foreign_points_do_not_keep_a_trend_from_being_drawn(
         await feeder_of(database, client).feed()
         first = min(recount("city"))
         tags = ("", ",level=9", ",level=x,township=371721121")
-        foreign = [f"rating,window={WINDOWS[0]}{more} n=1i,seq=1i {first * NS_A_MINUTE + 1}" for more in tags]
+        foreign = [
+            f"rating,channel=button,window={WINDOWS[0]}{more} n=1i,seq=1i {first * NS_A_MINUTE + 1}" for more in tags
+        ]
         assert await client.write(RAW, foreign) == []
         hour, day = CALENDAR.hour(first * MINUTE_MS), CALENDAR.start(BEFORE)
         sums = [
-            f"rating_1h,county=371722,township=371722009 basic=2i {hour * NS_A_MS}",
-            f"rating_1h basic=1i {hour * NS_A_MS}",
+            f"rating_1h,channel=button,county=371722,township=371722009 basic=2i {hour * NS_A_MS}",
+            f"rating_1h,channel=button basic=1i {hour * NS_A_MS}",
         ]
-        sums.append(f"rating_1d,window=no/window satisfied=2i {day * NS_A_MS}")
+        sums.append(f"rating_1d,channel=button,window=no/window satisfied=2i {day * NS_A_MS}")
         assert await client.write(FOREVER, sums) == []
         series = Remote(client, CALENDAR)
         assert await series.minutes("city", first, first) == {first: recount("city")[first]}
