@@ -133,6 +133,7 @@ class City:
         """What this process does; what ends first stands first."""
         roles: list[Role] = []
         ingest = None
+        waiting = None
         offices = OfficesHolder(lambda: holder.current.offices, self._calendar, now=self._now)
         if self._only != "web":
             ingest = self._ingest(database, holder, charge)
@@ -183,13 +184,14 @@ class City:
                 phones=self._settings.phones,
             )
             roles += [serving, desks]
+            waiting = desks.waiting
         if self._settings.phones:
             phones = Phones(
                 database,
                 self._signer,
                 ingest=ingest,
                 charge=charge,
-                serves=self._only != "ingest",
+                waiting=waiting,
                 pki=self._settings.pki,
                 registry=partial(_current, holder),
                 calendar=self._calendar,

@@ -35,6 +35,7 @@ from cloud.contacts import routes as contacts_routes
 from cloud.contacts import store as contacts_store
 from cloud.contacts.desk import ContactDesk
 from cloud.contacts.folder import Folder as ContactFolder
+from cloud.contacts.waiting import Waiting
 from cloud.contacts.worker import Sweeper
 from cloud.database import Database
 from cloud.health import checks
@@ -72,7 +73,7 @@ class Desks:
 
     `now` is the city's time in ms. Below `least` ratings no score is given. `attachments`: the folder of the files of
     cases, `contacts`: of what citizens leave for a call back. `random_bits(n)` gives n random bits.
-    `phones`: citizens rate by their telephones too.
+    `phones`: citizens rate by their telephones too; `waiting` keeps the contacts that they leave there.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Desks:
         contacts_folder = ContactFolder(contacts, contacts_owner, random_bits=random_bits)
         contacts_desk = ContactDesk(database, desk, contacts_folder, policy=contacts_policy.shipped(), now=now)
         orphans = Orphans(contacts_folder.shelf), Orphans(files.shelf)
+        self.waiting = Waiting(database, contacts_desk, contacts_folder, policy=contacts_policy.shipped(), now=now)
         self._sweeper = Sweeper(database, contacts_desk, orphans, policy=contacts_policy.shipped(), now=now)
         answering = AlertDesk(database, now=now)
         alerts = alerts_pages.Pages(database.reader, answering, screens, registry=registry, calendar=calendar)
@@ -191,7 +193,10 @@ class Desks:
         )
         self.checks: Sequence[tuple[str, Check]] = (
             ("updates", partial(checks.untroubled, lambda: self._updater.trouble, vital=False)),
-            ("contacts", partial(checks.untroubled, lambda: self._sweeper.trouble, vital=False)),
+            (
+                "contacts",
+                partial(checks.untroubled, self._contacts_trouble, vital=False),
+            ),
         )
         self.sources: Sequence[Source] = (self._figures,)
 
@@ -200,13 +205,18 @@ class Desks:
         self._looking = tasks.create_task(self._news.run(), name="news of cases")
         self._updating = tasks.create_task(self._updater.run(), name="staged updates")
         self._sweeping = tasks.create_task(self._sweeper.run(), name="contacts")
+        self._handing = tasks.create_task(self.waiting.run(), name="contacts that wait")
 
     def stop(self) -> None:
         """End every desk's stream."""
         self._looking.cancel()
         self._updating.cancel()
         self._sweeping.cancel()
+        self._handing.cancel()
         self._news.close()
+
+    def _contacts_trouble(self) -> str | None:
+        return self._sweeper.trouble or self.waiting.trouble
 
     def _figures(self) -> Iterator[Metric]:
         return gauges({"desks": ("Desks that listen for news of cases", self._news.desks)})

@@ -32,6 +32,8 @@ from cloud.door.asker import asker_of
 from cloud.door.numbered import place_of
 from cloud.openapi import problem, stream
 from cloud.people.rules import Person
+from cloud.reasons import store as reasons
+from cloud.reasons.rules import told_to
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry, names_of
 
@@ -216,6 +218,7 @@ class Pages:
         person, now = asker_of(request).person, self._now()
         async with self._reader.connect() as connection:
             found = await reading.one(connection, number, viewer_of(person, now), self._calendar)
+            said = told_to(person.role, await reasons.of_case(connection, number, viewer_of(person, now)))
             masked = await contacts.of_case(connection, number) if person.role in MAY_CONTACT else None
         if found is None:
             return problem(404, f"there is no case {number}")
@@ -228,6 +231,7 @@ class Pages:
             status=status,
             case=found.case,
             ratings=found.ratings,
+            said=said,
             steps=found.steps,
             window=self._called(request, found.case),
             actions=actions,

@@ -68,6 +68,27 @@ class ContactDesk:
         for one in ended:
             await self.remove(one)
 
+    async def adopt(self, number: int, file: str) -> None:
+        """Give case `number` the contact in `file`, which waited for it; it takes no other's place.
+
+        Raises `NotTaken` where it waits no longer, or cannot be read; and as `leave`.
+        """
+        contact = await asyncio.to_thread(self._folder.get, file)
+
+        def turn(case: Case, at: int, terms: Terms) -> tuple[Case, list[Step]]:
+            if case.contact:
+                raise CaseRefused("state", f"leave_contact: case {number} has a contact")
+            return cases.contact_left(case, SYSTEM, at, terms)
+
+        async def beside(connection: AsyncConnection, case: Case, at: int) -> None:
+            # First, as in `leave`.
+            await _note(connection, at, SYSTEM, "add-contact", case, consent=True)
+            if not await store.taken(connection, file):
+                raise NotTaken("none")
+            await store.put(connection, file, number, contact, at, SYSTEM)
+
+        await self._cases.take(number, turn, None, beside=beside)
+
     async def read(self, number: int, reason: str, person: Person) -> Contact:
         """Return the contact of case `number` once it is written down that `person` reads it, and why.
 

@@ -106,9 +106,14 @@ def reason_of(text: str) -> str:
     text = text.strip()
     if not LEAST_REASON <= len(text) <= MOST_REASON or not text.isprintable():
         raise NotTaken("reason")
-    if _NUMBER.search(_TIME.sub(" ", _DAY.sub(_without_day, unicodedata.normalize("NFKC", text)))):
+    if has_number(text):
         raise NotTaken("number_in_reason")
     return text
+
+
+def has_number(text: str) -> bool:
+    """Whether seven digits stand in `text` with no letter between them, which days and times of day are not."""
+    return bool(_NUMBER.search(_TIME.sub(" ", _DAY.sub(_without_day, unicodedata.normalize("NFKC", text)))))
 
 
 def _without_day(found: re.Match[str]) -> str:

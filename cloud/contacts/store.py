@@ -28,8 +28,33 @@ SELECT t."case" FROM contact AS t
 WHERE t.deleted_by IS NULL AND (SELECT c.closed_at FROM "case" AS c WHERE c.number = t."case") <= :until
 ORDER BY t."case"
 """
-FILES = "SELECT file, CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END FROM contact"
+FILES = """
+SELECT file, CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END FROM contact
+UNION ALL SELECT file, 1 FROM contact_waiting
+"""
 READINGS = "SELECT count(*) FROM case_step WHERE action = 'read_contact' AND who = :who AND at > :since"
+
+WAIT = """
+INSERT INTO contact_waiting (file, node, epoch, seq, left_at) VALUES (:file, :node, :epoch, :seq, :left_at)
+"""
+# Not before the rating itself is seen: else a case that is seen by another of its ratings would give it away.
+READY = """
+SELECT w.file, c.number FROM contact_waiting AS w
+JOIN case_rating AS r ON r.node = w.node AND r.epoch = w.epoch AND r.seq = w.seq
+JOIN "case" AS c ON c.number = r."case"
+WHERE r.seen_from <= :now AND c.closed_at IS NULL AND c.contact = 0 ORDER BY w.left_at, w.file
+"""
+# Their case has ended, or there was none for so long.
+VAIN = """
+SELECT w.file FROM contact_waiting AS w
+LEFT JOIN case_rating AS r ON r.node = w.node AND r.epoch = w.epoch AND r.seq = w.seq
+LEFT JOIN "case" AS c ON c.number = r."case"
+WHERE c.closed_at IS NOT NULL OR (c.number IS NULL AND w.left_at <= :until) ORDER BY w.file
+"""
+TAKEN = "DELETE FROM contact_waiting WHERE file = :file RETURNING file"
+
+# Of a rating: node, epoch and seq.
+Number = tuple[str, str, int]
 
 
 class Left(NamedTuple):
@@ -83,3 +108,23 @@ async def files(connection: AsyncConnection) -> dict[str, bool]:
 async def readings(connection: AsyncConnection, who: str, since: int) -> int:
     """How many contacts `who` has read since then (ms)."""
     return int(await fetch_value(connection, READINGS, (who, since)))
+
+
+async def wait(connection: AsyncConnection, file: str, rating: Number, at: int) -> None:
+    """Let the contact in `file`, which was left at `at` (ms) with this `rating`, wait for its case."""
+    await write(connection, WAIT, [(file, *rating, at)])
+
+
+async def ready(connection: AsyncConnection, now: int) -> list[tuple[str, int]]:
+    """Files that wait, and the case that each can be given to at `now` (ms), the one left first first."""
+    return [(str(file), int(number)) for file, number in await fetch(connection, READY, (now,))]
+
+
+async def vain(connection: AsyncConnection, until: int) -> list[str]:
+    """Files that wait in vain: their case has ended, or they were left by `until` (ms) and there is none."""
+    return [str(file) for (file,) in await fetch(connection, VAIN, (until,))]
+
+
+async def taken(connection: AsyncConnection, file: str) -> bool:
+    """Let `file` wait no longer; False where it did not."""
+    return bool(await fetch(connection, TAKEN, (file,)))

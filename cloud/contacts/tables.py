@@ -33,3 +33,15 @@ Index(
     sqlite_where=contact.c.deleted_at.is_(None),
     postgresql_where=contact.c.deleted_at.is_(None),
 )
+
+# Contacts left by telephone whose case is not there, or not seen, or has another: the name of each one's file, and the
+# number (node, epoch, seq) of the rating that it was left with at `left_at` (ms).
+contact_waiting = Table(
+    "contact_waiting",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("left_at", BigInteger, nullable=False),
+)

@@ -25,6 +25,7 @@ import cloud.oidc.tables
 import cloud.people.tables
 import cloud.phone.tables
 import cloud.quarantine.tables
+import cloud.reasons.tables
 import cloud.registry.tables
 import cloud.rota.tables
 import cloud.series.tables

@@ -79,6 +79,7 @@ TABLE: Mapping[Route, Rule] = {
     # Citizens: a code that the hall shows is asked for there.
     ("GET", "/r/{node}/{window}"): Rule(ANYBODY),
     ("POST", "/r/{node}/{window}"): Rule(ANYBODY),
+    ("POST", "/r/{node}/{window}/reason"): Rule(ANYBODY),
     # Out to the identity provider and back: which browser that was is asked there, and who it is.
     ("POST", "/login/oidc"): Rule(ANYBODY),
     ("GET", "/login/oidc/back"): Rule(ANYBODY),

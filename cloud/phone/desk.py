@@ -50,11 +50,11 @@ class PhoneDesk:
         """Return the code of `window` in this minute."""
         return code_at(key_of(self._secret, township_of(window)), window, self._now() // MINUTE_MS)
 
-    async def rate(self, window: str, level: Level, text: str, receipt: str) -> None:
+    async def rate(self, window: str, level: Level, text: str, receipt: str) -> Level:
         """Take a rating of the registered `window` by the code `text`; it is on disk when this returns.
 
-        Sent again with the same `receipt` it is the same rating, whatever the level. Raises `NotTaken`, and
-        `Unavailable`: then it is not known whether it was taken, and the same may be sent again.
+        Sent again with the same `receipt` it is the same rating, whatever the level; that of the rating is returned.
+        Raises `NotTaken`, and `Unavailable`: then it is not known whether it was taken, and the same may be sent again.
         """
         now = self._now()
         if not self._wrong.has(window):
@@ -70,9 +70,12 @@ class PhoneDesk:
         with unavailable():
             if not await self._take(window, level, used, receipt, now):
                 async with self._database.reader.connect() as connection:
-                    if await store.receipt_of(connection, used) != receipt:
-                        raise NotTaken("used")
+                    use = await store.use_of(connection, used)
+                if use is None or use[0] != receipt:
+                    raise NotTaken("used")
+                level = use[1]
         self._taken()
+        return level
 
     async def _take(self, window: str, level: Level, used: tuple[str, int], receipt: str, now: int) -> bool:
         """Number, sign and keep the rating; False, and then nothing has happened, where the code was `used` before."""

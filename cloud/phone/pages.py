@@ -17,16 +17,22 @@ from contract.rating import Level
 # As typed: with spaces, perhaps.
 Code = Annotated[str, Form(max_length=20)]
 Receipt = Annotated[str, Form(min_length=20, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+# Thanks for a rating of a window; with a receipt, a reason may be left by it.
+Thanks = Callable[[Request, str, str], Response]
 _STATUS = {"patience": 429, "used": 409}
 
 
 class Pages:
-    """The pages, by where ratings are taken; `registry` is asked at each request, `now` is the city's time in ms."""
+    """The pages, by where ratings are taken and what gives `thanks` then.
+
+    `registry` is asked at each request, `now` is the city's time in ms.
+    """
 
     def __init__(
         self,
         desk: PhoneDesk,
         screens: Screens,
+        thanks: Thanks,
         *,
         registry: Callable[[], Registry],
         now: Callable[[], int],
@@ -34,6 +40,7 @@ class Pages:
     ) -> None:
         self._desk = desk
         self._screens = screens
+        self._thanks = thanks
         self._registry = registry
         self._now = now
         self._random_bits = random_bits
@@ -65,13 +72,13 @@ class Pages:
         if not self._open(name):
             return self._page(request, name)
         try:
-            await self._desk.rate(name, level, code, receipt)
+            counted = await self._desk.rate(name, level, code, receipt)
         except NotTaken as bad:
             kept = "" if bad.why == "used" else code
             return self._page(request, name, code=kept, said=f"phone.{bad.why}", status=_STATUS.get(bad.why, 403))
         except Unavailable:
             return self._page(request, name, code=code, said="phone.away", receipt=receipt, status=503)
-        return self._screens.page(request, "phone_thanks.html", called=self._called(request, name))
+        return self._thanks(request, name, receipt if counted == Level.DISSATISFIED else "")
 
     def _page(
         self, request: Request, window: str, *, code: str = "", said: str = "", receipt: str = "", status: int = 200

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 
 from cloud.calendar import Calendar
 from cloud.console.screens import Screens
+from cloud.contacts.waiting import Waiting
 from cloud.database import Database
 from cloud.health import checks
 from cloud.health.metrics import Source, gauges
@@ -22,6 +23,8 @@ from cloud.phone.desk import PhoneDesk
 from cloud.phone.feeder import Certify, PhoneFeeder
 from cloud.phone.pages import Pages
 from cloud.pki.authority import Authority
+from cloud.reasons.desk import ReasonDesk
+from cloud.reasons.pages import Pages as ReasonPages
 from cloud.registry.snapshot import Registry
 from contract.signing import Signer
 
@@ -31,8 +34,9 @@ _KEY, _CODES = b"manyi key for telephones", b"manyi codes of the minute"
 
 
 class Phones:
-    """`city` is the city's key; `ingest` is this process's, if it ingests, and `serves` says whether it serves.
+    """`city` is the city's key; `ingest` is this process's, if it ingests.
 
+    `waiting`: where contacts wait for their cases, if it serves.
     `pki`: the folder of the CA that certifies those who speak for telephones; None: there is none.
     """
 
@@ -43,7 +47,7 @@ class Phones:
         *,
         ingest: Ingest | None,
         charge: Charge,
-        serves: bool,
+        waiting: Waiting | None,
         pki: str | None,
         registry: Callable[[], Registry],
         calendar: Calendar,
@@ -68,7 +72,7 @@ class Phones:
                 monotonic=monotonic,
             )
             ingest.listeners.append(self._feeder.committed)
-        if serves:
+        if waiting is not None:
             desk = PhoneDesk(
                 database,
                 signer,
@@ -80,8 +84,13 @@ class Phones:
                 taken=self._wake,
             )
             screens = Screens(calendar)
-            pages = Pages(desk, screens, registry=registry, now=now, random_bits=random_bits)
-            self.routers = (pages.router(), CodePages(desk, screens, registry=registry, now=now).router())
+            reasons = ReasonPages(ReasonDesk(database, waiting, now=now), screens, registry=registry, now=now)
+            pages = Pages(desk, screens, reasons.thanks, registry=registry, now=now, random_bits=random_bits)
+            self.routers = (
+                pages.router(),
+                reasons.router(),
+                CodePages(desk, screens, registry=registry, now=now).router(),
+            )
         self.checks: Sequence[tuple[str, Check]] = ()
         self.sources: Sequence[Source] = ()
         if (feeder := self._feeder) is not None:

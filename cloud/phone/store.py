@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import cloud.phone.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, write
 from contract.batch import StreamKey
+from contract.codec import stored_batch
+from contract.rating import Level
 
 # The next number of a stream; until the commit nobody else is given one of it.
 NEXT = """
@@ -22,7 +24,7 @@ INSERT INTO phone_rating ("window", minute, receipt, node, epoch, number, at, ra
 VALUES (:window, :minute, :receipt, :node, :epoch, :number, :at, :raw)
 ON CONFLICT ("window", minute) DO NOTHING RETURNING number
 """
-USED = 'SELECT receipt FROM phone_rating WHERE "window" = :window AND minute = :minute'
+USED = 'SELECT receipt, raw FROM phone_rating WHERE "window" = :window AND minute = :minute'
 # With the position at which the ledger has it, if it has.
 WAITING = """
 SELECT r."window", r.minute, r.node, r.epoch, r.number, r.raw, (
@@ -63,10 +65,10 @@ async def take(
     return bool(await fetch(connection, TAKE, (*code, receipt, *stream, number, at, raw)))
 
 
-async def receipt_of(connection: AsyncConnection, code: tuple[str, int]) -> str | None:
-    """Return by which receipt the `code` (window, minute) was used; None where it was not."""
+async def use_of(connection: AsyncConnection, code: tuple[str, int]) -> tuple[str, Level] | None:
+    """Return by which receipt the `code` (window, minute) was used, and for which level; None where it was not."""
     found = await fetch(connection, USED, code)
-    return str(found[0][0]) if found else None
+    return next(((str(receipt), Level(stored_batch(bytes(raw)).rows[0].level)) for receipt, raw in found), None)
 
 
 async def waiting(connection: AsyncConnection, limit: int) -> list[Waiting]:

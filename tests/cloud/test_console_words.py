@@ -21,6 +21,8 @@ from cloud.hours.rules import Published
 from cloud.oidc.rules import Said
 from cloud.people.rules import ROLES
 from cloud.phone.rules import Why
+from cloud.reasons.rules import REASONS
+from cloud.reasons.rules import Why as NotLeftWhy
 from cloud.reports.lines import ORDERS
 from cloud.reports.pages import KINDS_SHOWN
 from cloud.updates.rules import Act
@@ -68,6 +70,7 @@ PARTS = {
     "notices.": ("sent", "waiting", "given_up"),
     "digest.": ("day", "week"),
     "phone.": get_args(Why),
+    "why.": (*REASONS, *get_args(NotLeftWhy)),
     "configs.": ("settle_ms", "cooldown_ms", *WindowPins.__struct_fields__[1:]),
 }
 # What is put together otherwise than with a whole section.

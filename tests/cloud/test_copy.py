@@ -46,6 +46,8 @@ from cloud.people.tokens import TokenForm
 from cloud.phone import store as phone
 from cloud.quarantine import store as quarantine
 from cloud.quarantine.rules import poison
+from cloud.reasons import store as reasons
+from cloud.reasons.rules import Left
 from cloud.registry import auditors
 from cloud.registry import store as registry
 from cloud.registry.auditors import AuditorForm
@@ -127,6 +129,8 @@ async def city(desk: Desk) -> Desk:
         by_phone = StreamKey(f"{NODE}.phone", EPOCH)
         await phone.next_number(connection, by_phone, NOW)
         await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
+        await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
+        await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

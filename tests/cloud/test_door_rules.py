@@ -67,6 +67,7 @@ def test_whoever_did_not_come_in_gets_only_what_this_list_says() -> None:
         "GET /login/oidc/back",
         "GET /r/{node}/{window}",
         "POST /r/{node}/{window}",
+        "POST /r/{node}/{window}/reason",
     }
 
 
