@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
+from cloud.calendar import HOUR_MS
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
 from cloud.ledger.rules import Lane
@@ -34,6 +35,9 @@ LOOK_S = 0.5
 # What the ledger does not take at once is put before it again, and more and more seldom: it may never take it.
 FIRST_AGAIN_S, LAST_AGAIN_S = 2.0, 3600.0
 PAGE = 5_000
+# What the ledger has had for so long is not kept here too; that is looked for so often.
+KEEP_MS = 60 * 24 * HOUR_MS
+PRUNE_S = 86_400.0
 
 # A node's certificate (PEM), by its name and public key.
 Certify = Callable[[str, str], str]
@@ -76,6 +80,7 @@ class PhoneFeeder:
         # When each is put before the intake again, and after which pause.
         self._again: dict[tuple[StreamKey, int], tuple[float, float]] = {}
         self._seen: Registry | None = None
+        self._pruned: float | None = None
 
     def wake(self) -> None:
         """Something was taken."""
@@ -94,6 +99,7 @@ class PhoneFeeder:
                 # First: what was taken goes on whatever there is about those that are to be registered.
                 with unavailable():
                     await self._feed()
+                    await self._prune()
                 await self._enlist()
                 self.trouble = None
             except Unavailable as away:
@@ -124,6 +130,14 @@ class PhoneFeeder:
             _, pause = self._again.get(key := (one.stream, one.number), (0.0, FIRST_AGAIN_S / 2))
             pause = min(LAST_AGAIN_S, 2 * pause)
             self._again[key] = at + pause, pause
+
+    async def _prune(self) -> None:
+        """Once a day, whoever registers, forget what the ledger has had for long."""
+        at = self._monotonic()
+        if self._registers() and (self._pruned is None or at - self._pruned >= PRUNE_S):
+            async with self._database.writer.begin() as connection:
+                await store.prune(connection, self._now() - KEEP_MS)
+            self._pruned = at
 
     def _is_due(self, key: tuple[StreamKey, int], at: float) -> bool:
         return key not in self._again or self._again[key][0] <= at

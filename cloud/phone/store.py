@@ -33,6 +33,8 @@ SELECT r."window", r.minute, r.node, r.epoch, r.number, r.raw, (
 )
 FROM phone_rating AS r WHERE r.settled IS NULL ORDER BY r.node, r.epoch, r.number LIMIT :limit
 """
+# Not those that the ledger is not known to have, however old.
+PRUNE = "DELETE FROM phone_rating WHERE settled <= :until"
 SETTLE = 'UPDATE phone_rating SET settled = :at WHERE "window" = :window AND minute = :minute'
 
 
@@ -84,3 +86,8 @@ async def waiting(connection: AsyncConnection, limit: int) -> list[Waiting]:
 async def settle(connection: AsyncConnection, found: Sequence[Waiting], at: int) -> None:
     """Note at `at` (ms) that the ledger has these."""
     await write(connection, SETTLE, [(at, one.window, one.minute) for one in found])
+
+
+async def prune(connection: AsyncConnection, until: int) -> None:
+    """Forget what the ledger was seen to have by `until` (ms); it has that, and those codes are long over."""
+    await write(connection, PRUNE, [(until,)])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -136,6 +137,89 @@ async def test_what_is_replayed_stale_or_forged_is_refused_kindly_and_counts_not
         assert [await rated(city, window) for window in WINDOWS] == [before[0], before[1] + 1, before[2]]
 
 
+async def test_who_was_dissatisfied_says_why_and_the_case_has_it(chromium: Browser, city: City) -> None:
+    """In both languages: what is wrong stands beside its field and is mended, and the city's desk reads the rest."""
+    words = {"zh": "材料要了三次", "en": "They asked for the papers three times"}
+    async with (
+        desk(chromium, city, "wu", "township", TOWNSHIP) as (hall, _),
+        desk(chromium, city, "zhou", "operator") as (console, _),
+        telephone(chromium, scripts=False) as (_, blind),
+        telephone(chromium) as (context, page),
+    ):
+        await ready(page, city)
+        line = await context.new_cdp_session(page)
+        await line.send("Network.enable")
+        await line.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        loaded: list[float] = []
+        line.on("Network.loadingFinished", lambda one: loaded.append(float(one["encodedDataLength"])))
+        for number, language in enumerate(("zh", "en")):
+            window = WINDOWS[1 + number]
+            # A minute of its own, since the tests beside this one use codes too.
+            await page.goto(f"{city.address}/r/{window}?lang={language}")
+            await fresh_code(hall, page, city, window)
+            loaded.clear()
+            await page.locator("button.dissatisfied").tap()
+            await expect(page.locator("form.why")).to_be_visible()
+            assert sum(loaded) < MOST_BYTES
+            await readable(page)
+            await page.locator("#telephone").fill("12345")
+            await page.locator("#text").fill(words[language])
+            await page.locator("input[value=materials]").check()
+            await page.locator("button.send").tap()
+            wrong = page.locator("#telephone[aria-invalid=true]")
+            await expect(wrong).to_have_attribute("aria-describedby", re.compile("wrong"))
+            await expect(page.get_by_role("alert")).to_be_visible()
+            await expect(page.locator("#text")).to_have_value(words[language])
+            await expect(page.locator("input[value=materials]")).to_be_checked()
+            await readable(page)
+            await large(page)
+            await wrong.fill("13812345678")
+            await page.locator("input[name=consent]").check()
+            await page.locator("button.send").tap()
+            await expect(page.locator("form")).to_have_count(0)
+            await expect(page.locator("h1.thanks")).to_be_visible()
+            await readable(page)
+            await console.goto(f"{city.address}/cases?place={window}")
+            async with asyncio.timeout(20):
+                while await console.locator("tbody a").count() == 0:
+                    await asyncio.sleep(0.2)
+                    await console.reload()
+            await console.locator("tbody a").first.click()
+            await expect(console.get_by_text(words[language])).to_be_visible()
+        # Without scripts it is the same page.
+        await blind.goto(f"{city.address}/r/{WINDOWS[0]}")
+        await fresh_code(hall, blind, city, WINDOWS[0])
+        await blind.get_by_role("button", name="不满意", exact=True).tap()
+        await blind.get_by_label("等候时间长").check()
+        await blind.get_by_role("button", name="提交").tap()
+        await expect(blind.locator("h1")).to_have_text("谢谢，您说的也已经记下")
+
+
+async def fresh_code(hall: Page, page: Page, city: City, window: str) -> None:
+    """Type a code that nobody used: of the minute that begins, if that of this one was used by a test before."""
+    before = (await codes(hall, city))[window]
+    used = before if await used_now(city, window) else ""
+    async with asyncio.timeout(70):
+        while (code := (await codes(hall, city))[window]) == used:
+            await asyncio.sleep(0.5)
+    await page.locator("#code").fill(code)
+
+
+async def used_now(city: City, window: str) -> bool:
+    """Whether the newest code of `window` that was used is of this minute."""
+    minute = time.time_ns() // 60_000_000_000
+    with closing(connect(city.premises.database)) as ledger:
+        newest = ledger.execute('SELECT max(minute) FROM phone_rating WHERE "window" = ?', (window,)).fetchone()[0]
+    return newest is not None and int(newest) >= minute
+
+
+async def large(page: Page) -> None:
+    """With text of twice the size nothing lies beside the screen."""
+    await page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+    await page.evaluate("document.documentElement.style.fontSize = ''")
+
+
 async def test_every_page_can_be_read_and_touched_in_both_languages(chromium: Browser, city: City) -> None:
     async with telephone(chromium) as (_, page):
         await ready(page, city)
@@ -156,7 +240,7 @@ async def readable(page: Page) -> None:
     found = await Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
-    for one in await page.locator("button, input:not([type=hidden])").all():
+    for one in await page.locator("button, textarea, input:not([type=hidden])").all():
         box = await one.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= LEAST_TARGET, page.url

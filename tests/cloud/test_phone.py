@@ -272,6 +272,42 @@ async def test_however_much_waits_it_comes_in_payloads_that_are_taken(tmp_path: 
     assert feeding.waiting == 1000
 
 
+async def test_what_the_ledger_has_had_for_long_is_forgotten_and_what_it_lacks_never(where: Where) -> None:
+    """Day by day, however old it is; and the number that is given next is the next one all the same."""
+    signer, stream, day = Signer(b"p" * 32), StreamKey(f"{NODE}.phone", "A" * 10), 86_400_000
+    clocks = {"now": NOW, "ticks": 0.0}
+    async with await where.open() as database:
+        async with database.writer.begin() as connection:
+            for number in (1, 2, 3):
+                raw = signer.entry(encode(Batch(1, *stream, number, 5, Quality.SYNCHRONISED, [Row(0, "01", 3, 1)])))
+                assert await store.take(connection, (WINDOW, number), "r" * 43, (stream, number), 5, raw)
+            # The first was settled long ago, the second 59 days, the third never.
+            for number, at in ((1, NOW - 60 * day), (2, NOW - 59 * day)):
+                await store.settle(connection, [store.Waiting(WINDOW, number, stream, number, b"", settled=True)], at)
+        feeding = feeder.PhoneFeeder(
+            database,
+            signer,
+            receive=lambda *_: None,
+            covers=lambda _township: True,
+            registry=lambda: Registry(1),
+            registers=lambda: True,
+            certify=None,
+            now=lambda: int(clocks["now"]),
+            monotonic=lambda: clocks["ticks"],
+        )
+        running = asyncio.create_task(feeding.run())
+        for kept in ([(2,), (3,)], [(3,)]):
+            async with asyncio.timeout(20):
+                while where.query("SELECT number FROM phone_rating ORDER BY number") != kept:
+                    await asyncio.sleep(0.01)
+            clocks["now"] += 365 * day
+            clocks["ticks"] += feeder.PRUNE_S
+        feeding.wake()
+        await asyncio.sleep(0.2)
+        running.cancel()
+    assert where.query("SELECT number FROM phone_rating") == [(3,)]
+
+
 def _no_certificate(_name: str, _key: str) -> str:
     raise SettingsError("the CA's folder is not there")
 
