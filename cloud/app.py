@@ -27,6 +27,7 @@ from cloud.registry import routes as registry_routes
 from cloud.reports import routes as reports
 from cloud.seals import routes as seals
 from cloud.series.rules import Ranking, Trend
+from cloud.tablet import routes as tablets
 from contract.errors import Unavailable
 from contract.version import __version__
 
@@ -58,6 +59,7 @@ STRUCTS = (
     *contacts.ANSWERS,
     *alerts.ANSWERS,
     *appeals.ANSWERS,
+    *tablets.ANSWERS,
 )
 
 

@@ -27,16 +27,18 @@ class Asset(NamedTuple):
     type: str
     tag: str
 
+    @classmethod
+    def of(cls, plain: bytes, kind: str) -> "Asset":
+        """Return `plain` as it goes out; `kind` is its media type."""
+        # mtime 0: equal files are equal bytes.
+        return cls(plain, gzip.compress(plain, 9, mtime=0), kind, sha256(plain).hexdigest()[:16])
+
 
 def read_assets(package: str) -> dict[str, Asset]:
     """Return every file of `package`'s folder `static` by name; one of a kind that is not served raises `KeyError`."""
     assets = {}
     for file in files(package).joinpath("static").iterdir():
-        plain = file.read_bytes()
-        suffix = file.name[file.name.rindex(".") :]
-        # mtime 0: equal files are equal bytes.
-        packed = gzip.compress(plain, 9, mtime=0)
-        assets[file.name] = Asset(plain, packed, TYPES[suffix], sha256(plain).hexdigest()[:16])
+        assets[file.name] = Asset.of(file.read_bytes(), TYPES[file.name[file.name.rindex(".") :]])
     return assets
 
 

@@ -16,6 +16,7 @@ from cloud.board.load import load
 from cloud.board.rules import Board
 from cloud.calendar import Calendar
 from cloud.cases import policy as cases_policy
+from cloud.channels import open_channels, without
 from cloud.copy.target import check_finished
 from cloud.database import Database, open_database, unavailable
 from cloud.desks import Desks
@@ -27,7 +28,6 @@ from cloud.http import Server, address_of, bind
 from cloud.ingest.charge import Charge, charge_of
 from cloud.ingest.worker import Ingest
 from cloud.ingesting import open_ingesting
-from cloud.phone.role import Phones
 from cloud.pki import routes as pki_routes
 from cloud.pki.enrolment import Enrolment
 from cloud.pki.renewal import Renewal
@@ -181,26 +181,24 @@ class City:
                 attachments=Path(self._settings.attachments or "attachments"),
                 contacts=Path(self._settings.contacts or "contacts"),
                 random_bits=self._random_bits,
-                phones=self._settings.phones,
+                without=without(self._settings),
             )
             roles += [serving, desks]
             waiting = desks.waiting
-        if self._settings.phones:
-            phones = Phones(
-                database,
-                self._signer,
-                ingest=ingest,
-                charge=charge,
-                waiting=waiting,
-                pki=self._settings.pki,
-                registry=partial(_current, holder),
-                calendar=self._calendar,
-                now=self._now,
-                monotonic=self._monotonic,
-                random_bits=self._random_bits,
-            )
-            roles.insert(0, phones)
-        return roles
+        channels = open_channels(
+            self._settings,
+            database,
+            self._signer,
+            ingest=ingest,
+            charge=charge,
+            waiting=waiting,
+            registry=partial(_current, holder),
+            calendar=self._calendar,
+            now=self._now,
+            monotonic=self._monotonic,
+            random_bits=self._random_bits,
+        )
+        return [*channels, *roles]
 
     def _ingest(self, database: Database, holder: RegistryHolder, charge: Charge) -> Ingest:
         return Ingest(

@@ -73,7 +73,7 @@ class Desks:
 
     `now` is the city's time in ms. Below `least` ratings no score is given. `attachments`: the folder of the files of
     cases, `contacts`: of what citizens leave for a call back. `random_bits(n)` gives n random bits.
-    `phones`: citizens rate by their telephones too; `waiting` keeps the contacts that they leave there.
+    `without`: entries of the menu that this city has not. `waiting` keeps the contacts that are left with ratings.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Desks:
         attachments: Path,
         contacts: Path,
         random_bits: Callable[[int], int],
-        phones: bool,
+        without: Sequence[str],
     ) -> None:
-        screens = Screens(calendar, without=() if phones else ("/codes",))
+        screens = Screens(calendar, without=without)
         self._news = News(database.reader, now=now)
         desk = CaseDesk(database, policy=policy.shipped(), calendar=calendar, offices=offices, now=now)
         cases = Pages(database.reader, desk, self._news, screens, registry=registry, calendar=calendar, now=now)

@@ -98,7 +98,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     invited enrol here (`manyi pki invite`); without it nobody does. `notices`: how leaders are told outside the
     console. `oidc`: by which provider people can come in. `attachments`: the folder of the files of cases; empty, it
     stands beside the database's file, or beside this one where the database is a PostgreSQL. `contacts`: likewise, of
-    what citizens leave for a call back. `phones`: citizens rate by their telephones too.
+    what citizens leave for a call back. `phones`: citizens rate by their telephones too. `tablets`: windows may be
+    tablets, which work offline.
     """
 
     database: str
@@ -119,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attachments: str = ""
     contacts: str = ""
     phones: bool = False
+    tablets: bool = False
 
 
 def read(file: Path) -> Settings:

@@ -39,6 +39,7 @@ _MENU = (
     Entry("/windows", "menu.windows", "b"),
     Entry("/heat", "menu.heat", "h"),
     Entry("/codes", "menu.codes", "e"),
+    Entry("/tablets", "menu.tablets", "x"),
     Entry("/reports", "menu.reports", "r"),
     Entry("/duties", "menu.duties", "u"),
     Entry("/rota", "menu.rota", "t"),

@@ -30,6 +30,7 @@ import cloud.registry.tables
 import cloud.rota.tables
 import cloud.series.tables
 import cloud.staffing.tables
+import cloud.tablet.tables
 import cloud.tallies.tables
 import cloud.updates.tables  # noqa: F401  (every room's tables belong to the schema)
 from cloud.copy.rules import in_order

@@ -80,6 +80,13 @@ TABLE: Mapping[Route, Rule] = {
     ("GET", "/r/{node}/{window}"): Rule(ANYBODY),
     ("POST", "/r/{node}/{window}"): Rule(ANYBODY),
     ("POST", "/r/{node}/{window}/reason"): Rule(ANYBODY),
+    # Tablets: a link of the city's is asked for there, and then the tablet's own secret. The page is everybody's.
+    ("GET", "/window/worker.js"): Rule(ANYBODY),
+    ("GET", "/window/{node}/{window}"): Rule(ANYBODY),
+    ("GET", "/window/{node}/{window}/app.webmanifest"): Rule(ANYBODY),
+    ("GET", "/static/tablet/{name}"): Rule(ANYBODY),
+    ("POST", "/api/tablet/setup"): Rule(ANYBODY),
+    ("POST", "/api/tablet/ratings"): Rule(ANYBODY),
     # Out to the identity provider and back: which browser that was is asked there, and who it is.
     ("POST", "/login/oidc"): Rule(ANYBODY),
     ("GET", "/login/oidc/back"): Rule(ANYBODY),
@@ -137,6 +144,9 @@ TABLE: Mapping[Route, Rule] = {
     ("GET", "/windows/{node}/{window}"): Rule(PLACES, Held("node", "node")),
     ("GET", "/codes"): Rule(PLACES, Where("place", OWN)),
     ("GET", "/codes/sheets"): Rule(PLACES, Where("place", OWN)),
+    ("GET", "/tablets"): Rule(CITY_WIDE),
+    ("POST", "/tablets"): Rule(OPERATORS),
+    ("POST", "/tablets/{name}/end"): Rule(OPERATORS),
     ("GET", "/heat"): Rule(PLACES | {"clerk"}, Where("place", OWN)),
     ("GET", "/search"): Rule(PEOPLE),
     ("GET", "/quarantine"): Rule(CITY_WIDE),

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
-import segno
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
+from cloud.console.picture import qr
 from cloud.console.screens import Screens, language_of
 from cloud.door.asker import asker_of
 from cloud.people.rules import within
@@ -74,7 +74,4 @@ class Pages:
         """The window's address as a QR code, with its code of the minute where the hall alone sees it."""
         query = f"c={self._desk.code(window)}" if with_code else ""
         address = str(request.url.replace(path=f"/r/{window}", query=query))
-        drawn = segno.make(address, error="m", micro=False).svg_inline(
-            omitsize=True, border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None
-        )
-        return Markup(drawn)  # noqa: S704  (the picture of an address of ours, and no text of anybody's)
+        return qr(address)

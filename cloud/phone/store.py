@@ -1,12 +1,10 @@
 """SQL of ratings by telephone: numbers given, codes used, and what the ledger has not got yet."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.phone.tables  # noqa: F401  (its tables belong to the schema)
-from cloud.database import fetch, write
+from cloud.database import fetch
+from cloud.spoken.store import Kept
 from contract.batch import StreamKey
 from contract.codec import stored_batch
 from contract.rating import Level
@@ -27,26 +25,18 @@ ON CONFLICT ("window", minute) DO NOTHING RETURNING number
 USED = 'SELECT receipt, raw FROM phone_rating WHERE "window" = :window AND minute = :minute'
 # With the position at which the ledger has it, if it has.
 WAITING = """
-SELECT r."window", r.minute, r.node, r.epoch, r.number, r.raw, (
+SELECT r.node, r.epoch, r.number, r.number, r.raw, (
   SELECT e.position FROM ledger_entry AS e
   WHERE e.kind = 'batch' AND e.node = r.node AND e.epoch = r.epoch AND e.first = r.number AND e.last = r.number
 )
 FROM phone_rating AS r WHERE r.settled IS NULL ORDER BY r.node, r.epoch, r.number LIMIT :limit
 """
-# Not those that the ledger is not known to have, however old.
+SETTLE = """
+UPDATE phone_rating SET settled = :at WHERE node = :node AND epoch = :epoch AND number = :first AND settled IS NULL
+"""
+# Not those that the ledger is not known to have, however old; those codes are long over.
 PRUNE = "DELETE FROM phone_rating WHERE settled <= :until"
-SETTLE = 'UPDATE phone_rating SET settled = :at WHERE "window" = :window AND minute = :minute'
-
-
-class Waiting(NamedTuple):
-    """A rating that was taken: number `number` of `stream`, as signed; `settled`: the ledger has it."""
-
-    window: str
-    minute: int
-    stream: StreamKey
-    number: int
-    raw: bytes
-    settled: bool
+KEPT = Kept(WAITING, SETTLE, PRUNE)
 
 
 async def next_number(connection: AsyncConnection, stream: StreamKey, now: int) -> tuple[int, tuple[str, int] | None]:
@@ -71,23 +61,3 @@ async def use_of(connection: AsyncConnection, code: tuple[str, int]) -> tuple[st
     """Return by which receipt the `code` (window, minute) was used, and for which level; None where it was not."""
     found = await fetch(connection, USED, code)
     return next(((str(receipt), Level(stored_batch(bytes(raw)).rows[0].level)) for receipt, raw in found), None)
-
-
-async def waiting(connection: AsyncConnection, limit: int) -> list[Waiting]:
-    """Return up to `limit` ratings that are not known to be in the ledger."""
-    return [
-        Waiting(
-            str(window), int(minute), StreamKey(str(node), str(epoch)), int(number), bytes(raw), position is not None
-        )
-        for window, minute, node, epoch, number, raw, position in await fetch(connection, WAITING, (limit,))
-    ]
-
-
-async def settle(connection: AsyncConnection, found: Sequence[Waiting], at: int) -> None:
-    """Note at `at` (ms) that the ledger has these."""
-    await write(connection, SETTLE, [(at, one.window, one.minute) for one in found])
-
-
-async def prune(connection: AsyncConnection, until: int) -> None:
-    """Forget what the ledger was seen to have by `until` (ms); it has that, and those codes are long over."""
-    await write(connection, PRUNE, [(until,)])

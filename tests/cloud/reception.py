@@ -140,12 +140,13 @@ async def open_stage(
     oidc: OidcSettings | None = None,
     now: int = NOW,
     phones: bool = False,
+    tablets: bool = False,
     pki: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself.
 
-    With `oidc` it is where that says that browsers come back to; with `phones` citizens rate by theirs; `pki` is the
-    folder of its CA, if it has one.
+    With `oidc` it is where that says that browsers come back to; with `phones` citizens rate by theirs, with
+    `tablets` windows may be those; `pki` is the folder of its CA, if it has one.
     """
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
@@ -158,7 +159,8 @@ async def open_stage(
             # The machine's clock since its boot is turned with the city's, which would call it stepped.
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
         told = notices or NoticesSettings()
-        async with _running(stage, broker, told, oidc, trusted=notices is not None, phones=phones, pki=pki):
+        trusted = notices is not None
+        async with _running(stage, broker, told, oidc, trusted=trusted, phones=phones, tablets=tablets, pki=pki):
             yield stage
 
 
@@ -171,6 +173,7 @@ async def _running(
     *,
     trusted: bool,
     phones: bool,
+    tablets: bool,
     pki: Path | None,
 ) -> AsyncIterator[None]:
     city = City(
@@ -185,6 +188,7 @@ async def _running(
             attachments=str(stage.attachments),
             contacts=str(stage.contacts),
             phones=phones,
+            tablets=tablets,
             pki=None if pki is None else str(pki),
         ),
         signer=Signer(bytes(32)),

@@ -21,7 +21,7 @@ from cloud.series.port import CITY
 from contract.batch import Batch
 from contract.codec import encode
 from contract.errors import Reason
-from contract.identity import PHONE
+from contract.identity import CHANNELS, PHONE
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
 from proof.tallies import differences
@@ -83,6 +83,22 @@ async def test_each_tally_has_a_row_for_each_channel(rated: Desk) -> None:
         (NODE[:9], "phone", 1, 0, 2),
     ]
     assert rows(rated, "tally_city") == [("button", 2, 1, 0), ("phone", 1, 0, 2)]
+
+
+async def test_every_channel_that_there_is_counts_the_same_window_apart(desk: Desk) -> None:
+    names = {channel: NODE if channel == "button" else f"{NODE}.{channel}" for channel in CHANNELS}
+    keys = {channel: SIGNERS[NODE] if channel == "button" else KEY for channel in CHANNELS}
+    nodes = [RegisteredNode(names[one], "node", NODE[:9], public_key(keys[one].public), 0, None) for one in CHANNELS]
+    desk.registry = Registry(1, nodes=nodes, windows=[RegisteredWindow(WINDOW, 0, None)])
+    for count, channel in enumerate(CHANNELS, start=1):
+        given = [Row(0, "01", 3, 1)] * count
+        batch_of = Batch(1, names[channel], EPOCH, 1, NOW - 1000, Quality.SYNCHRONISED, given)
+        await desk.exchange(keys[channel].entry(encode(batch_of)))
+    counts = [(channel, count, 0, 0) for count, channel in enumerate(CHANNELS, start=1)]
+    for table in ("tally_minute", "tally_day", "tally_township", "tally_city"):
+        assert rows(desk, table) == counts
+    assert (await recount(desk.database, CALENDAR, lambda *_: None)).equal
+    assert differences(desk.path, ZoneInfo(ZONE)) == []
 
 
 async def test_whoever_counts_the_ledger_again_finds_the_same(rated: Desk) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.alerts import store as alerts
 from cloud.alerts.alert import Figures
@@ -56,6 +57,8 @@ from cloud.rota.rules import Turn
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
 from cloud.staffing.seats import SIGN
+from cloud.tablet import store as tablets
+from cloud.tablet.rules import Anchor, Press, dated
 from cloud.updates import store as updates
 from cloud.updates.rules import Member, Update
 from contract.batch import Batch, StreamKey
@@ -98,6 +101,17 @@ ROWS = (
 )
 
 
+async def fill_tablets(connection: AsyncConnection) -> None:
+    """A tablet, its stream, and a batch of it."""
+    await tablets.add(connection, "T" * 10, f"{NODE}/01", ("0" * 64, NOW), (NOW, "li"))
+    await tablets.set_up(connection, "T" * 10, "1" * 64, NOW)
+    by_tablet, anchor = StreamKey(f"{NODE}.tablet", EPOCH), Anchor(1, 5, NOW, NOW)
+    standing = await tablets.hold(connection, by_tablet, f"{NODE}/01")
+    made, _ = dated([Press(1, 4, NOW, 3, 1)], 1, "01", (anchor, None), NOW)
+    await tablets.keep(connection, by_tablet, [(one, b"{}") for one in made], NOW)
+    await tablets.move(connection, by_tablet, "T" * 10, standing._replace(last=1, anchor=anchor))
+
+
 @pytest.fixture
 async def city(desk: Desk) -> Desk:
     """A city with something in every table that a city fills."""
@@ -131,6 +145,7 @@ async def city(desk: Desk) -> Desk:
         await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
         await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
         await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
+        await fill_tablets(connection)
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

@@ -68,6 +68,12 @@ def test_whoever_did_not_come_in_gets_only_what_this_list_says() -> None:
         "GET /r/{node}/{window}",
         "POST /r/{node}/{window}",
         "POST /r/{node}/{window}/reason",
+        "GET /window/worker.js",
+        "GET /window/{node}/{window}",
+        "GET /window/{node}/{window}/app.webmanifest",
+        "GET /static/tablet/{name}",
+        "POST /api/tablet/setup",
+        "POST /api/tablet/ratings",
     }
 
 

@@ -14,11 +14,13 @@ import httpx
 import pytest
 
 from cloud.database import fetch
-from cloud.phone import feeder, store
+from cloud.phone import store
 from cloud.phone.rules import GOOD, MINUTE_MS, code_at, key_of
 from cloud.pki.authority import Authority
 from cloud.registry.load import register
 from cloud.registry.snapshot import RegisteredNode, Registry
+from cloud.spoken import feeder
+from cloud.spoken.store import Waiting, settle
 from contract.batch import Batch, StreamKey
 from contract.bundle import unpack
 from contract.codec import encode
@@ -207,7 +209,7 @@ async def test_what_waits_when_the_city_ends_is_counted_by_its_next_run(
 ) -> None:
     await furnish(where)
     with monkeypatch.context() as cut:
-        cut.setattr(feeder.PhoneFeeder, "_feed", _nothing)
+        cut.setattr(feeder.Feeder, "_feed", _nothing)
         async with open_stage(where, phones=True) as stage, stage.browser() as citizen:
             await opened(citizen)
             assert (await rate(citizen, 1, code(stage))).status_code == 200
@@ -218,7 +220,7 @@ async def test_what_waits_when_the_city_ends_is_counted_by_its_next_run(
                 await asyncio.sleep(0.05)
 
 
-async def _nothing(_self: feeder.PhoneFeeder) -> None:
+async def _nothing(_self: feeder.Feeder) -> None:
     """Feed nothing."""
 
 
@@ -251,9 +253,12 @@ async def test_however_much_waits_it_comes_in_payloads_that_are_taken(tmp_path: 
                 batch = Batch(1, *stream, number, NOW, Quality.SYNCHRONISED, [Row(0, "01", 3, 1)])
                 raw = signer.entry(encode(batch))
                 assert await store.take(connection, (WINDOW, number), "r" * 43, (stream, number), NOW, raw)
-        feeding = feeder.PhoneFeeder(
+        feeding = feeder.Feeder(
             database,
+            store.KEPT,
             signer,
+            channel="phone",
+            called="telephones",
             receive=lambda _lane, _topic, payload: fed.append(payload),
             covers=lambda _township: True,
             registry=lambda: Registry(1, nodes=[RegisteredNode(NODE, "node", NODE[:9], bytes(32), 0, None)]),
@@ -283,10 +288,13 @@ async def test_what_the_ledger_has_had_for_long_is_forgotten_and_what_it_lacks_n
                 assert await store.take(connection, (WINDOW, number), "r" * 43, (stream, number), 5, raw)
             # The first was settled long ago, the second 59 days, the third never.
             for number, at in ((1, NOW - 60 * day), (2, NOW - 59 * day)):
-                await store.settle(connection, [store.Waiting(WINDOW, number, stream, number, b"", settled=True)], at)
-        feeding = feeder.PhoneFeeder(
+                await settle(connection, store.KEPT, [Waiting(stream, number, number, b"", settled=True)], at)
+        feeding = feeder.Feeder(
             database,
+            store.KEPT,
             signer,
+            channel="phone",
+            called="telephones",
             receive=lambda *_: None,
             covers=lambda _township: True,
             registry=lambda: Registry(1),

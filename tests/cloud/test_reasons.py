@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from cloud.database import write
-from cloud.phone import feeder
 from cloud.phone.rules import MINUTE_MS
 from cloud.reasons.rules import LEAVE_MS
+from cloud.spoken import feeder
 from contract.errors import Unavailable
 from tests.cloud.furnished import NODE, furnish
 from tests.cloud.reception import Stage, open_stage
@@ -202,13 +202,13 @@ async def test_what_cannot_be_kept_can_be_sent_again(stage: Stage, monkeypatch: 
 async def test_what_was_left_waits_over_a_restart_for_a_case_that_opens_later(
     where: Where, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nothing(_self: feeder.PhoneFeeder) -> None:
+    async def nothing(_self: feeder.Feeder) -> None:
         """Feed nothing."""
 
     monkeypatch.setattr("cloud.contacts.waiting.LOOK_S", 0.05)
     await furnish(where)
     with monkeypatch.context() as cut:
-        cut.setattr(feeder.PhoneFeeder, "_feed", nothing)
+        cut.setattr(feeder.Feeder, "_feed", nothing)
         async with open_stage(where, phones=True) as stage, stage.browser() as citizen:
             await opened(citizen)
             by = await dissatisfied(stage, citizen)

@@ -20,7 +20,8 @@ def test_each_name_holds_the_one_above_it() -> None:
 
 def test_a_well_formed_node_name_is_given_back() -> None:
     assert identity.check_node("371721121-a1") == "371721121-a1"
-    assert identity.check_node("371721121-a1.phone") == "371721121-a1.phone"
+    for channel in ("phone", "tablet"):
+        assert identity.check_node(f"371721121-a1.{channel}") == f"371721121-a1.{channel}"
 
 
 @pytest.mark.parametrize("counter", ["371721121-a1", "371721121-a1/02", "371721121-a1/0.2"])
@@ -46,6 +47,8 @@ def test_a_name_says_by_which_channel_and_which_counter_it_speaks_for(counter: s
         "371721121-a1.",
         "371721121-a1.mail",
         "371721121-a1.phone.phone",
+        "371721121-a1.phone.tablet",
+        "371721121-a1.button",
         "371721121-" + "a" * 17,
         "３７１７２１１２１-a1",
         "+",

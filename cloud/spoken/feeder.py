@@ -1,7 +1,7 @@
-"""From what telephones rated to the ledger: put before the intake again and again, until the ledger has it.
+"""From what a channel took to the ledger: put before the intake again and again, until the ledger has it.
 
 What was taken is in the city's database, as a node's is on its card; the intake takes it as it takes what a township
-sends. And the nodes that speak for telephones are registered here, one for each node at a counter.
+sends. And the nodes that speak for the channel are registered here, one for each node at a counter.
 """
 
 import asyncio
@@ -15,22 +15,21 @@ from cloud.calendar import HOUR_MS
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
 from cloud.ledger.rules import Lane
-from cloud.phone import store
-from cloud.phone.store import Waiting
 from cloud.registry.load import register
 from cloud.registry.snapshot import Registry
+from cloud.spoken import store
+from cloud.spoken.store import Kept, Waiting
 from contract import topics
 from contract.batch import StreamKey
 from contract.bundle import packed
 from contract.codec import encode
 from contract.errors import SettingsError, Unavailable
 from contract.hello import Hello
-from contract.identity import PHONE, township_of
 from contract.signing import Signer, public_key
 
 logger = logging.getLogger(__name__)
 
-# Telephones may be served by another process, which cannot wake this one.
+# The channel may be served by another process, which cannot wake this one.
 LOOK_S = 0.5
 # What the ledger does not take at once is put before it again, and more and more seldom: it may never take it.
 FIRST_AGAIN_S, LAST_AGAIN_S = 2.0, 3600.0
@@ -43,18 +42,22 @@ PRUNE_S = 86_400.0
 Certify = Callable[[str, str], str]
 
 
-class PhoneFeeder:
-    """Feeds what waits in `database` to `receive`, of townships that it `covers`; `signer` is the telephones' own.
+class Feeder:
+    """Feeds what is `kept` in `database` to `receive`, of townships that it `covers`; `signer` is the channel's own.
 
-    `waiting`: how many the ledger was not seen to have; `trouble`: why nothing goes on, while that is so. `registers()`
-    says whether registering is this process's duty, `certify` makes certificates where the city has a CA.
+    `channel` is how it is named behind a node's dot, `called` how people call its senders. `waiting`: how many batches
+    the ledger was not seen to have; `trouble`: why nothing goes on, while that is so. `registers()` says whether
+    registering is this process's duty, `certify` makes certificates where the city has a CA.
     """
 
     def __init__(
         self,
         database: Database,
+        kept: Kept,
         signer: Signer,
         *,
+        channel: str,
+        called: str,
         receive: Callable[[Lane, str, bytes], None],
         covers: Callable[[str], bool],
         registry: Callable[[], Registry],
@@ -67,7 +70,10 @@ class PhoneFeeder:
         self.trouble: str | None = None
         self.waiting = 0
         self._database = database
+        self._kept = kept
         self._signer = signer
+        self._channel = channel
+        self._called = called
         self._key = public_key(signer.public)
         self._receive = receive
         self._covers = covers
@@ -104,7 +110,7 @@ class PhoneFeeder:
                 self.trouble = None
             except Unavailable as away:
                 if self.trouble is None:
-                    logger.warning("what telephones rated waits: %s", away)
+                    logger.warning("what %s rated waits: %s", self._called, away)
                 self.trouble = str(away)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
@@ -112,22 +118,22 @@ class PhoneFeeder:
 
     async def _feed(self) -> None:
         async with self._database.reader.connect() as connection:
-            found = await store.waiting(connection, PAGE)
+            found = await store.waiting(connection, self._kept, PAGE)
         settled = [one for one in found if one.settled]
         if settled:
             async with self._database.writer.begin() as connection:
-                await store.settle(connection, settled, self._now())
+                await store.settle(connection, self._kept, settled, self._now())
         at = self._monotonic()
-        waiting = {(one.stream, one.number): one for one in found if not one.settled}
+        waiting = {(one.stream, one.first): one for one in found if not one.settled}
         self.waiting = len(waiting)
         self._again = {key: again for key, again in self._again.items() if key in waiting}
-        due = [one for key, one in waiting.items() if self._is_due(key, at) and self._covers(township_of(one.window))]
-        for township in sorted({township_of(one.window) for one in due}):
-            here = [one for one in due if township_of(one.window) == township]
+        due = [one for key, one in waiting.items() if self._is_due(key, at) and self._covers(one.township)]
+        for township in sorted({one.township for one in due}):
+            here = [one for one in due if one.township == township]
             for payload in packed([*self._hellos(here), *(one.raw for one in here)]):
                 self._receive("live", topics.township(township, "live"), payload)
         for one in due:
-            _, pause = self._again.get(key := (one.stream, one.number), (0.0, FIRST_AGAIN_S / 2))
+            _, pause = self._again.get(key := (one.stream, one.first), (0.0, FIRST_AGAIN_S / 2))
             pause = min(LAST_AGAIN_S, 2 * pause)
             self._again[key] = at + pause, pause
 
@@ -136,7 +142,7 @@ class PhoneFeeder:
         at = self._monotonic()
         if self._registers() and (self._pruned is None or at - self._pruned >= PRUNE_S):
             async with self._database.writer.begin() as connection:
-                await store.prune(connection, self._now() - KEEP_MS)
+                await store.prune(connection, self._kept, self._now() - KEEP_MS)
             self._pruned = at
 
     def _is_due(self, key: tuple[StreamKey, int], at: float) -> bool:
@@ -146,26 +152,26 @@ class PhoneFeeder:
         """What each node says its numbers go up to, so that a tail that is withheld shows."""
         last: dict[StreamKey, int] = {}
         for one in found:
-            last[one.stream] = max(one.number, last.get(one.stream, 0))
+            last[one.stream] = max(one.last, last.get(one.stream, 0))
         return [
-            self._signer.entry(encode(Hello(1, *stream, number, "telephones", 0, "city", 0, self._now())))
+            self._signer.entry(encode(Hello(1, *stream, number, self._called, 0, "city", 0, self._now())))
             for stream, number in last.items()
         ]
 
     async def _enlist(self) -> None:
-        """Register who speaks for the telephones at each node that is at a counter; raises `Unavailable`."""
+        """Register who speaks for the channel at each node that is at a counter; raises `Unavailable`."""
         registry = self._registry()
         if registry is self._seen or not self._registers():
             return
-        missing = [name for node in registry.nodes if not self._known(registry, name := f"{node}.{PHONE}")]
+        missing = [name for node in registry.nodes if not self._known(registry, name := f"{node}.{self._channel}")]
         if missing:
             try:
                 forms = await asyncio.to_thread(self._forms, missing)
                 with unavailable():
                     await register(self._database.writer, msgspec.json.encode({"nodes": forms}), self._now())
             except SettingsError as wrong:
-                raise Unavailable(f"telephones cannot be registered: {wrong}") from wrong
-            logger.info("telephones may rate at %d more nodes", len(missing))
+                raise Unavailable(f"{self._called} cannot be registered: {wrong}") from wrong
+            logger.info("%s may rate at %d more nodes", self._called, len(missing))
         self._seen = registry
 
     def _known(self, registry: Registry, name: str) -> bool:

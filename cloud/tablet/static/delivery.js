@@ -1,0 +1,72 @@
+// From the outbox to the city: sent until it is held, then deleted. What is sent again counts once, by its number.
+
+const MOST_ROWS = 200;
+// An answer that takes longer is given up, so that what it dates is right within 10 s.
+const PATIENCE_MS = 8_000;
+// The city is told the tablet's clocks so often, also while nobody rates.
+const GREET_MS = 300_000;
+const FIRST_AGAIN_MS = 2_000;
+const LAST_AGAIN_MS = 60_000;
+
+export class Delivery {
+  #outbox;
+  #secret;
+  #told;
+  #pause = FIRST_AGAIN_MS;
+  #timer = null;
+  #sending = false;
+  #more = false;
+
+  // `told(line)` is called after each attempt: "held", "away", or "ended" where the city knows this tablet no more.
+  constructor(outbox, secret, told) {
+    this.#outbox = outbox;
+    this.#secret = secret;
+    this.#told = told;
+    addEventListener("online", () => this.send());
+  }
+
+  // Send what there is, now.
+  async send() {
+    this.#more = true;
+    if (this.#sending) return;
+    this.#sending = true;
+    clearTimeout(this.#timer);
+    let line = "held";
+    try {
+      while (this.#more && line === "held") {
+        this.#more = false;
+        line = await this.#sendOnce();
+      }
+    } catch {
+      // No line, no answer, or none that can be read.
+      line = "away";
+    }
+    this.#sending = false;
+    const next = line === "held" ? GREET_MS : this.#pause * (0.75 + Math.random() / 2);
+    this.#pause = line === "held" ? FIRST_AGAIN_MS : Math.min(LAST_AGAIN_MS, 2 * this.#pause);
+    this.#timer = setTimeout(() => this.send(), next);
+    await this.#told(line);
+  }
+
+  async #sendOnce() {
+    const { epoch, first, rows } = await this.#outbox.oldest(MOST_ROWS);
+    const clocks = { run: this.#outbox.run, mono: Math.round(performance.now()), date: Date.now() };
+    const answer = await fetch("/api/tablet/ratings", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.#secret}` },
+      body: JSON.stringify({ v: 1, epoch, first, ...clocks, rows }),
+      cache: "no-store",
+      credentials: "omit",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    if (answer.status === 401) return "ended";
+    if (answer.status !== 200 && answer.status !== 409) return "away";
+    const { held } = await answer.json();
+    if (!Number.isSafeInteger(held)) return "away";
+    if (answer.status === 409) await this.#outbox.renew(epoch, held);
+    else await this.#outbox.confirm(epoch, held);
+    // There may be more than goes at once; what was refused goes again under its new numbers.
+    this.#more ||= rows.length === MOST_ROWS || answer.status === 409;
+    return "held";
+  }
+}

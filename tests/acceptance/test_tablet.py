@@ -1,0 +1,283 @@
+"""A tablet at a window in a real browser: offline, loaded anew, its power cut, and every rating arrives once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, Route, async_playwright, expect
+
+from proof.ledger import connect
+from tests.acceptance.conftest import CHROMIUM, FLAGS, TOWNSHIP, City
+from tests.acceptance.test_console import RULES, desk
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+NODE = f"{TOWNSHIP}-a1"
+# Every test has a window of its own, so that none counts another's.
+POWER, LOST, LOOKS, AGAIN = (f"{NODE}/{window}" for window in ("01", "02", "03", "01"))
+RATINGS = "**/api/tablet/ratings"
+SCREENS = {"lying": (1280, 800), "standing": (800, 1280), "small": (360, 640)}
+TALLIES = """
+SELECT coalesce(sum(satisfied), 0), coalesce(sum(basic), 0), coalesce(sum(dissatisfied), 0)
+FROM tally_day WHERE channel = 'tablet' AND "window" = ?
+"""
+BATCHES = """
+SELECT raw FROM ledger_entry WHERE kind = 'batch' AND node = ? ORDER BY epoch, first
+"""
+
+
+class Tablet:
+    """A browser with a disk of its own in `folder`, which outlives the loss of its power."""
+
+    def __init__(self, playwright: Playwright, folder: Path) -> None:
+        self._playwright = playwright
+        self._folder = folder
+        self.context: BrowserContext
+        self.page: Page
+
+    async def on(self) -> Page:
+        self.context = await self._playwright.chromium.launch_persistent_context(
+            str(self._folder),
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            viewport={"width": 1280, "height": 800},
+            locale="zh-CN",
+        )
+        # What its browser keeps for offline is asked first, so nothing of it may come from the network.
+        self.page = self.context.pages[0] if self.context.pages else await self.context.new_page()
+        return self.page
+
+    async def off(self) -> None:
+        await self.context.close()
+
+
+@asynccontextmanager
+async def tablet(folder: Path) -> AsyncIterator[Tablet]:
+    async with async_playwright() as playwright:
+        one = Tablet(playwright, folder)
+        await one.on()
+        try:
+            yield one
+        finally:
+            await one.off()
+
+
+async def link(chromium: Browser, city: City, window: str, name: str) -> str:
+    """A link that an operator makes for `window`."""
+    async with desk(chromium, city, name, "operator") as (console, _):
+        await console.goto(f"{city.address}/tablets")
+        await console.locator("#window").fill(window)
+        await console.locator("button.main").click()
+        return await console.locator("#link").inner_text()
+
+
+async def opened(page: Page, address: str) -> None:
+    """Set up, delivering, and kept for when there is no line."""
+    await page.goto(address)
+    await expect(page.locator("body")).to_have_attribute("data-state", "open")
+    assert "#" not in page.url
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await expect(page.locator("body")).to_have_attribute("data-line", "held")
+
+
+async def rate(page: Page, *levels: int) -> None:
+    """Press these one after the other, before any of them settles; the last one is thanked for."""
+    body = page.locator("body")
+    await expect(body).to_have_attribute("data-state", "open")
+    for level in levels:
+        await page.locator(f"#choices [data-level='{level}']").click()
+    await page.clock.run_for(900)
+    await expect(body).to_have_attribute("data-state", "thanks")
+    await expect(page.locator("#said")).to_have_text("谢谢，您的评价已经记下")
+    await page.clock.run_for(3_100)
+
+
+async def begun(page: Page) -> None:
+    """From here on a test lets time pass on this page, and there alone: when a row was is tested elsewhere."""
+    await page.clock.install()
+
+
+def tallied(city: City, window: str) -> tuple[int, int, int]:
+    with closing(connect(city.premises.database)) as ledger:
+        satisfied, basic, dissatisfied = ledger.execute(TALLIES, (window,)).fetchone()
+        return int(satisfied), int(basic), int(dissatisfied)
+
+
+def rows(city: City, window: str) -> list[list[int]]:
+    """The levels of `window` in the ledger, in the order of their numbers, by epoch."""
+    with closing(connect(city.premises.database)) as ledger:
+        found = ledger.execute(BATCHES, (f"{NODE}.tablet",)).fetchall()
+    by_epoch: dict[str, list[int]] = {}
+    for (raw,) in found:
+        batch = json.loads(bytes(raw).partition(b"\n")[0])
+        levels = [level for _, short, level, _ in batch["rows"] if short == window.partition("/")[2]]
+        assert len(by_epoch.get(batch["epoch"], [])) + 1 == batch["first"] or not levels
+        by_epoch.setdefault(batch["epoch"], []).extend(levels)
+    return [levels for levels in by_epoch.values() if levels]
+
+
+async def settled(city: City, window: str, count: int) -> None:
+    async with asyncio.timeout(60):
+        while sum(tallied(city, window)) < count:
+            await asyncio.sleep(0.1)
+
+
+async def test_ten_minutes_without_a_line_and_two_reloads_and_a_power_cut_lose_and_double_nothing(
+    chromium: Browser, city: City, tmp_path: Path
+) -> None:
+    address = await link(chromium, city, POWER, "zhao")
+    async with tablet(tmp_path / "disk") as one:
+        page = one.page
+        await begun(page)
+        await opened(page, address)
+        await rate(page, 3)
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        pressed = [3]
+
+        async def cut_and_rate(levels: list[int]) -> None:
+            for level in levels:
+                await rate(page, level)
+                pressed.append(level)
+                # Some half a minute between two people: more than ten minutes together.
+                await page.clock.run_for(36_000)
+
+        await one.context.set_offline(True)
+        await cut_and_rate([1, 2, 3, 3, 1, 2])
+        await expect(page.locator("body")).to_have_attribute("data-line", "away")
+        await page.reload()
+        await cut_and_rate([2, 2, 1, 3, 1, 1])
+        await page.reload()
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "12")
+        await cut_and_rate([3, 1, 2])
+
+        # The power goes; it comes again while there is still no line.
+        await one.off()
+        page = await one.on()
+        await begun(page)
+        await one.context.set_offline(True)
+        await page.goto(address.partition("#")[0])
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "15")
+        await cut_and_rate([1, 3, 3])
+        assert tallied(city, POWER) == (1, 0, 0)
+
+        await one.context.set_offline(False)
+        await page.clock.run_for(61_000)
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        await settled(city, POWER, len(pressed))
+        assert rows(city, POWER) == [pressed]
+        assert tallied(city, POWER) == tuple(pressed.count(level) for level in (3, 2, 1))
+
+
+async def test_a_lost_answer_doubles_nothing_and_the_last_press_counts(
+    chromium: Browser, city: City, tmp_path: Path
+) -> None:
+    address = await link(chromium, city, LOST, "qian")
+    async with tablet(tmp_path / "disk") as one:
+        page = one.page
+        await begun(page)
+        await opened(page, address)
+        lost = 0
+
+        async def lose(route: Route) -> None:
+            """The city takes it; the tablet never hears of that."""
+            nonlocal lost
+            await route.fetch()
+            lost += 1
+            await route.abort()
+
+        await page.route(RATINGS, lose)
+        await rate(page, 1, 1, 3)
+        await rate(page, 2)
+        await settled(city, LOST, 2)
+        assert lost >= 2
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "2")
+        await page.unroute(RATINGS)
+        await page.clock.run_for(61_000)
+        await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        await rate(page, 1)
+        await settled(city, LOST, 3)
+        assert rows(city, LOST) == [[3, 2, 1]]
+        assert tallied(city, LOST) == (1, 1, 1)
+
+
+async def test_the_page_is_readable_and_touchable_at_every_size_in_both_languages(
+    chromium: Browser, city: City, tmp_path: Path
+) -> None:
+    address = await link(chromium, city, LOOKS, "sun")
+    async with tablet(tmp_path / "disk") as one:
+        page = one.page
+        await page.goto(address.partition("#")[0])
+        await expect(page.locator("body")).to_have_attribute("data-state", "unset")
+        await readable(page)
+        await opened(page, address)
+        for width, height in SCREENS.values():
+            await page.set_viewport_size({"width": width, "height": height})
+            for language in ("English", "中文"):
+                await readable(page)
+                await page.locator("#language").click()
+                await expect(page.locator("#language")).not_to_have_text(language)
+        await page.locator("#choices [data-level='1']").click()
+        await expect(page.locator("body")).to_have_attribute("data-state", "chosen")
+        await expect(page.locator("body")).to_have_attribute("data-state", "thanks")
+        await readable(page)
+        # By keyboard as well.
+        await expect(page.locator("body")).to_have_attribute("data-state", "open")
+        await page.locator("#choices [data-level='2']").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("body")).to_have_attribute("data-state", "thanks")
+
+
+async def test_every_grade_is_thanked_for_alike(chromium: Browser, city: City, tmp_path: Path) -> None:
+    """What the page shows and for how long depends on no grade."""
+    address = await link(chromium, city, LOOKS, "zhou")
+    async with tablet(tmp_path / "disk") as one:
+        page = one.page
+        await begun(page)
+        await opened(page, address)
+        seen = []
+        await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1"))
+        for level in (3, 2, 1):
+            await page.locator(f"#choices [data-level='{level}']").click()
+            steps = []
+            for ms in (700, 200, 2_800, 400):
+                await page.clock.run_for(ms)
+                if ms == 200:
+                    await expect(page.locator("body")).to_have_attribute("data-state", "thanks")
+                steps.append((await page.locator("body").get_attribute("data-state"), await page.inner_text("#said")))
+            seen.append(steps)
+        assert seen[0] == seen[1] == seen[2]
+        assert [state for state, _ in seen[0]] == ["chosen", "thanks", "thanks", "open"]
+
+
+async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city: City, tmp_path: Path) -> None:
+    address = await link(chromium, city, AGAIN, "wu")
+    async with tablet(tmp_path / "disk") as one:
+        await opened(one.page, address)
+        async with desk(chromium, city, "zheng", "operator") as (console, _):
+            await console.goto(f"{city.address}/tablets")
+            ends = console.locator(f"button.danger:has-text('{AGAIN} ')")
+            while await ends.count():
+                await ends.first.click()
+        await one.page.reload()
+        await expect(one.page.locator("body")).to_have_attribute("data-state", "closed")
+        await expect(one.page.locator("#choices")).to_be_hidden()
+        await readable(one.page)
+
+
+async def readable(page: Page) -> None:
+    """Nothing for axe to tell of, nothing beside the screen, nothing too small for a finger, and no grade larger."""
+    found = await Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+    for one in await page.locator("button:visible").all():
+        box = await one.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
+    sizes = await page.evaluate(
+        "[...document.querySelectorAll('#choices button')].map((one) => [one.offsetWidth, one.offsetHeight])"
+    )
+    assert sizes[0] == sizes[1] == sizes[2], (page.url, sizes)
