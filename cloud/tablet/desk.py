@@ -86,8 +86,8 @@ class TabletDesk:
             if (window := await store.end(connection, name, now)) is not None:
                 await changes.note(connection, now, by, "end-tablet", name, window)
 
-    async def set_up(self, link: str, secret: str) -> Tablet:
-        """Let whoever has the `link` be known by `secret` from now on; the same may be asked again.
+    async def set_up(self, window: str, link: str, secret: str) -> None:
+        """Let whoever has the `link` of `window` be known by `secret` from now on; the same may be asked again.
 
         Raises `NotKnown` and `Unavailable`.
         """
@@ -95,14 +95,13 @@ class TabletDesk:
         with unavailable():
             async with self._database.writer.begin() as connection:
                 found = await store.by_link(connection, digest(link))
-                if found is None or found.ended_at is not None:
+                if found is None or found.ended_at is not None or found.window != window:
                     raise NotKnown
                 if found.secret is None:
                     if now >= found.link_until or not await store.set_up(connection, found.name, shown, now):
                         raise NotKnown
                 elif not compare_digest(found.secret, shown):
                     raise NotKnown
-        return found
 
     async def take(self, secret: str, delivery: Delivery) -> int:
         """Take what a tablet sends; up to which number its epoch is held, on disk, when this returns.

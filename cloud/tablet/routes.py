@@ -22,8 +22,9 @@ _SETUP, _RATINGS = "/api/tablet/setup", "/api/tablet/ratings"
 
 
 class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whoever has the `link` wants to be known by `secret`, which the tablet made."""
+    """Whoever has the `link` of `window` wants to be known by `secret`, which the tablet made."""
 
+    window: Annotated[str, msgspec.Meta(max_length=60)]
     link: _Secret
     secret: _Secret
 
@@ -74,12 +75,13 @@ def router(desk: TabletDesk, *, registry: Callable[[], Registry], monotonic: Cal
             return _not_now(Patience())
         try:
             asked = await read_as(request, _set_up, MOST_BYTES)
-            window = (await desk.set_up(asked.link, asked.secret)).window
+            await desk.set_up(asked.window, asked.link, asked.secret)
         except NotKnown:
             return problem(403, "this link is used or over: ask the city for another one")
         except (Unread, Patience, Unavailable) as bad:
             return _not_now(bad)
-        return answer(Bound(window, registry().called(window, "zh"), registry().called(window, "en")))
+        called = registry().called
+        return answer(Bound(asked.window, called(asked.window, "zh"), called(asked.window, "en")))
 
     @tablets.post(
         _RATINGS,

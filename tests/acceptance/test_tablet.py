@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, Route, async_playwright, expect
 
+from contract.identity import node_of
 from proof.ledger import connect
-from tests.acceptance.conftest import CHROMIUM, FLAGS, TOWNSHIP, City
+from tests.acceptance.conftest import CHROMIUM, FLAGS, OTHERS, TOWNSHIP, City
 from tests.acceptance.test_console import RULES, desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -19,7 +21,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 NODE = f"{TOWNSHIP}-a1"
 # Every test has a window of its own, so that none counts another's.
 POWER, LOST, LOOKS, AGAIN = (f"{NODE}/{window}" for window in ("01", "02", "03", "01"))
+SLOW = f"{OTHERS[0]}-a1/01"
 RATINGS = "**/api/tablet/ratings"
+MOST = 10
 SCREENS = {"lying": (1280, 800), "standing": (800, 1280), "small": (360, 640)}
 TALLIES = """
 SELECT coalesce(sum(satisfied), 0), coalesce(sum(basic), 0), coalesce(sum(dissatisfied), 0)
@@ -110,7 +114,7 @@ def tallied(city: City, window: str) -> tuple[int, int, int]:
 def rows(city: City, window: str) -> list[list[int]]:
     """The levels of `window` in the ledger, in the order of their numbers, by epoch."""
     with closing(connect(city.premises.database)) as ledger:
-        found = ledger.execute(BATCHES, (f"{NODE}.tablet",)).fetchall()
+        found = ledger.execute(BATCHES, (f"{node_of(window)}.tablet",)).fetchall()
     by_epoch: dict[str, list[int]] = {}
     for (raw,) in found:
         batch = json.loads(bytes(raw).partition(b"\n")[0])
@@ -266,6 +270,50 @@ async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city
         await expect(one.page.locator("body")).to_have_attribute("data-state", "closed")
         await expect(one.page.locator("#choices")).to_be_hidden()
         await readable(one.page)
+        # Nobody is thanked there without a line either, for what nobody may ever be sent.
+        await one.context.set_offline(True)
+        await one.page.reload()
+        await expect(one.page.locator("body")).to_have_attribute("data-line", "away")
+        await expect(one.page.locator("body")).to_have_attribute("data-state", "closed")
+
+
+async def test_one_page_of_a_window_is_open_at_a_time(chromium: Browser, city: City, tmp_path: Path) -> None:
+    address = await link(chromium, city, LOOKS, "feng")
+    async with tablet(tmp_path / "disk") as one:
+        await opened(one.page, address)
+        other = await one.context.new_page()
+        await other.goto(address.partition("#")[0])
+        await expect(other.locator("#said")).to_have_text("这个窗口已在另一个页面打开，请关闭其中一个。")
+        await expect(other.locator("#choices")).to_be_hidden()
+        await one.page.close()
+        await expect(other.locator("body")).to_have_attribute("data-state", "open")
+
+
+async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_hold_up_nothing(
+    chromium: Browser, city: City, tmp_path: Path
+) -> None:
+    address = await link(chromium, city, SLOW, "chen")
+    async with tablet(tmp_path / "disk") as one:
+        page = one.page
+        await page.clock.install(time=datetime(9999, 1, 1, tzinfo=UTC))
+        await opened(page, address)
+
+        async def carry(route: Route) -> None:
+            """Whatever is longer is given up on the way."""
+            told = json.loads(route.request.post_data or "")
+            await (route.continue_() if len(told["rows"]) <= MOST else route.abort())
+
+        await page.route(RATINGS, carry)
+        await one.context.set_offline(True)
+        pressed = [1 + number % 3 for number in range(MOST + 5)]
+        for level in pressed:
+            await rate(page, level)
+        await one.context.set_offline(False)
+        async with asyncio.timeout(120):
+            while await page.locator("body").get_attribute("data-waiting") != "0":
+                await page.clock.run_for(60_000)
+        await settled(city, SLOW, len(pressed))
+        assert rows(city, SLOW) == [pressed]
 
 
 async def readable(page: Page) -> None:

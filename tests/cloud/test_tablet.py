@@ -58,15 +58,15 @@ async def csrf(browser: httpx.AsyncClient) -> str:
     return found[1]
 
 
-async def set_up(tablet: httpx.AsyncClient, link: str, secret: str = SECRET) -> httpx.Response:
-    return await tablet.post("/api/tablet/setup", json={"link": link, "secret": secret})
+async def set_up(tablet: httpx.AsyncClient, link: str, secret: str = SECRET, window: str = WINDOW) -> httpx.Response:
+    return await tablet.post("/api/tablet/setup", json={"window": window, "link": link, "secret": secret})
 
 
 async def bound(stage: Stage, secret: str = SECRET, window: str = WINDOW, name: str = "li") -> None:
     """A tablet of `window` that is known by `secret`, in a city that has registered who speaks for tablets."""
     async with stage.browser() as operator, stage.browser() as tablet:
         await stage.come_in(operator, name, "operator")
-        answer = await set_up(tablet, await made(stage, operator, window), secret)
+        answer = await set_up(tablet, await made(stage, operator, window), secret, window)
         assert (answer.status_code, answer.json()["window"]) == (200, window)
         async with asyncio.timeout(20):
             while (answer := await deliver(tablet, body(stage, [], epoch=secret[:10]), secret)).status_code == 503:
@@ -189,6 +189,8 @@ async def test_a_link_sets_up_one_tablet_and_the_same_may_be_asked_again(stage: 
     async with stage.browser() as operator, stage.browser() as tablet:
         await stage.come_in(operator, "li", "operator")
         link = await made(stage, operator)
+        # Opened at another window, where somebody else's ratings may wait, it is no link at all, and not used up.
+        assert (await set_up(tablet, link, window=NEXT)).status_code == 403
         called = {"window": WINDOW, "zh": "371721121 01", "en": "x"}
         for _ in range(2):
             answer = await set_up(tablet, link)
@@ -260,7 +262,9 @@ async def test_what_no_tablet_sends_is_refused(stage: Stage) -> None:
         assert huge.status_code == 413
         elsewhere = {"Sec-Fetch-Site": "cross-site"}
         assert (await tablet.post("/api/tablet/setup", json={}, headers=elsewhere)).status_code == 403
-        assert (await tablet.post("/api/tablet/setup", json={"link": "x", "secret": SECRET})).status_code == 400
+        assert (
+            await tablet.post("/api/tablet/setup", json={"window": WINDOW, "link": "x", "secret": SECRET})
+        ).status_code == 400
     assert stage.where.query("SELECT count(*) FROM tablet_batch") == [(0,)]
 
 

@@ -1,7 +1,9 @@
 // From the outbox to the city: sent until it is held, then deleted. What is sent again counts once, by its number.
 
+import { date, mono } from "./clocks.js";
+
 const MOST_ROWS = 200;
-// An answer that takes longer is given up, so that what it dates is right within 10 s.
+// An answer that takes longer is given up, so that what it dates is right within 10 s; less is sent then.
 const PATIENCE_MS = 8_000;
 // The city is told the tablet's clocks so often, also while nobody rates.
 const GREET_MS = 300_000;
@@ -13,6 +15,7 @@ export class Delivery {
   #secret;
   #told;
   #pause = FIRST_AGAIN_MS;
+  #most = MOST_ROWS;
   #timer = null;
   #sending = false;
   #more = false;
@@ -44,13 +47,15 @@ export class Delivery {
     this.#sending = false;
     const next = line === "held" ? GREET_MS : this.#pause * (0.75 + Math.random() / 2);
     this.#pause = line === "held" ? FIRST_AGAIN_MS : Math.min(LAST_AGAIN_MS, 2 * this.#pause);
+    // On a line too slow for so many, fewer come through.
+    if (line !== "held") this.#most = Math.max(1, this.#most >> 1);
     this.#timer = setTimeout(() => this.send(), next);
     await this.#told(line);
   }
 
   async #sendOnce() {
-    const { epoch, first, rows } = await this.#outbox.oldest(MOST_ROWS);
-    const clocks = { run: this.#outbox.run, mono: Math.round(performance.now()), date: Date.now() };
+    const { epoch, first, rows } = await this.#outbox.oldest(this.#most);
+    const clocks = { run: this.#outbox.run, mono: mono(), date: date() };
     const answer = await fetch("/api/tablet/ratings", {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.#secret}` },
@@ -66,7 +71,8 @@ export class Delivery {
     if (answer.status === 409) await this.#outbox.renew(epoch, held);
     else await this.#outbox.confirm(epoch, held);
     // There may be more than goes at once; what was refused goes again under its new numbers.
-    this.#more ||= rows.length === MOST_ROWS || answer.status === 409;
+    this.#more ||= rows.length === this.#most || answer.status === 409;
+    this.#most = Math.min(MOST_ROWS, 2 * this.#most);
     return "held";
   }
 }

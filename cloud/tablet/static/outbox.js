@@ -17,15 +17,20 @@ export class Outbox {
     this.run = run;
   }
 
-  static async open(window) {
+  // `lost()` is called where the browser takes the database away while the page is open.
+  static async open(window, lost) {
     const opening = indexedDB.open(`manyi ${window}`, 1);
     opening.onupgradeneeded = () => {
       opening.result.createObjectStore("facts");
       opening.result.createObjectStore("rows", { keyPath: "number" });
     };
     const database = await done(opening);
-    // It is opened anew where a newer page needs another shape.
-    database.onversionchange = () => database.close();
+    database.onclose = lost;
+    // A newer page needs another shape.
+    database.onversionchange = () => {
+      database.close();
+      lost();
+    };
     const run = await changed(database, async (facts) => {
       const next = ((await done(facts.get("run"))) ?? 0) + 1;
       facts.put(next, "run");

@@ -5,8 +5,9 @@ import { newSecret } from "./outbox.js";
 
 const PATIENCE_MS = 8_000;
 
-// The device: { secret, zh, en }; undefined where there is none. Throws "refused", or "away" where nothing was answered.
-export async function device(outbox) {
+// The device of `window`: { secret, zh, en }; undefined where there is none. Throws "refused", or "away" where nothing was
+// answered and there is none that could go on meanwhile.
+export async function device(outbox, window) {
   const link = location.hash.slice(1);
   const asked = await outbox.fact("asked");
   if (link !== "" && asked?.link !== link) {
@@ -17,15 +18,20 @@ export async function device(outbox) {
   const wanted = await outbox.fact("asked");
   const known = await outbox.fact("device");
   if (wanted === undefined || wanted.secret === known?.secret) return known;
-  const bound = await ask(wanted);
+  const bound = await ask({ ...wanted, window });
+  if (bound === "away") {
+    if (known !== undefined && !(await outbox.fact("ended"))) return known;
+    throw new Error("away");
+  }
   if (bound === "refused") {
     // A tablet that is set up stays so.
     await outbox.put("asked", known === undefined ? undefined : { link: "", secret: known.secret });
     if (known !== undefined) return known;
     throw new Error("refused");
   }
-  const found = { secret: wanted.secret, window: bound.window, zh: bound.zh, en: bound.en };
+  const found = { secret: wanted.secret, zh: bound.zh, en: bound.en };
   await outbox.put("device", found);
+  await outbox.put("ended", false);
   return found;
 }
 
@@ -44,6 +50,5 @@ async function ask(wanted) {
   } catch {
     // As below.
   }
-  if (answer?.status === 403 || answer?.status === 400) return "refused";
-  throw new Error("away");
+  return answer?.status === 403 || answer?.status === 400 ? "refused" : "away";
 }

@@ -1,10 +1,12 @@
 // A virtual window, composed. What tests may rely on:
 //
-//   body[data-state]     loading | unset | open | chosen | thanks | full | closed
+//   body[data-state]     loading | unset | open | chosen | thanks | full | closed; unset also while another page is open
 //   body[data-waiting]   how many ratings the city does not hold yet
 //   body[data-line]      held | away | ended: how the last delivery went; "" before the first
 //   #choices [data-level]  the buttons; #said what is said; #language the switch
+import { alone } from "./alone.js";
 import { ring } from "./bell.js";
+import { date, mono } from "./clocks.js";
 import { Delivery } from "./delivery.js";
 import { Outbox } from "./outbox.js";
 import { COOLDOWN_MS, SETTLE_MS, Session } from "./session.js";
@@ -22,6 +24,7 @@ const line = document.getElementById("line");
 const said = document.getElementById("said");
 const buttons = [...document.querySelectorAll("#choices button")];
 const path = location.pathname;
+const name = path.replace("/window/", "");
 
 let shown = "";
 let known;
@@ -56,7 +59,12 @@ function rest() {
   back = setTimeout(() => speak(false, repaint), BACK_MS);
 }
 
-// A page of a newer program comes once nobody is in the middle of a choice.
+// A page of a newer program, or with a disk again, comes once nobody is in the middle of a choice.
+function renew() {
+  outdated = true;
+  renewWhenIdle();
+}
+
 function renewWhenIdle() {
   if (outdated && body.dataset.state !== "chosen" && body.dataset.state !== "thanks") location.reload();
 }
@@ -66,8 +74,7 @@ async function keepForLater() {
   const workers = navigator.serviceWorker;
   const hadOne = workers.controller !== null;
   workers.addEventListener("controllerchange", () => {
-    outdated = hadOne;
-    renewWhenIdle();
+    if (hadOne) renew();
   });
   const registration = await workers.register("/window/worker.js", { scope: path });
   setInterval(() => registration.update().catch(() => {}), UPDATE_MS);
@@ -77,24 +84,30 @@ async function keepForLater() {
 
 async function open(outbox) {
   const session = new Session();
+  // As the city said when it last answered: without a line, and after a reload, that holds on.
+  let ended = (await outbox.fact("ended")) ?? false;
   const delivery = new Delivery(outbox, known.secret, async (how) => {
     body.dataset.line = how;
     body.dataset.waiting = await outbox.count();
-    if (how === "ended") show("closed", "ended");
-    else if (body.dataset.state === "closed") show("open");
-    else repaint();
+    if (how !== "away" && ended !== (how === "ended")) {
+      ended = how === "ended";
+      await outbox.put("ended", ended);
+      stand();
+    } else repaint();
   });
   let settling = null;
 
   async function settle() {
-    const choice = session.settle(performance.now());
+    const choice = session.settle(mono());
     if (choice === null) {
       // A timer that came early; or nothing is open.
-      if (session.due !== null) settling = setTimeout(settle, session.due - performance.now() + 1);
+      if (session.due !== null) settling = setTimeout(settle, session.due - mono() + 1);
       return;
     }
+    // Nobody is thanked for what the city may never be sent.
+    if (ended) return;
     try {
-      await outbox.add({ ...choice, mono: Math.round(choice.mono), date: Math.round(choice.date) });
+      await outbox.add(choice);
     } catch {
       show("full", "full");
       setTimeout(ready, COOLDOWN_MS);
@@ -108,16 +121,20 @@ async function open(outbox) {
     delivery.send();
   }
 
+  function stand() {
+    if (ended) show("closed", "ended");
+    else show("open");
+  }
+
   function ready() {
     for (const one of buttons) one.setAttribute("aria-pressed", "false");
-    if (body.dataset.state !== "closed") show("open");
+    stand();
     renewWhenIdle();
   }
 
   for (const button of buttons) {
     button.addEventListener("click", () => {
-      if (body.dataset.state === "closed") return;
-      if (!session.press(Number(button.dataset.level), performance.now(), Date.now())) return;
+      if (ended || !session.press(Number(button.dataset.level), mono(), date())) return;
       for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
       show("chosen");
       clearTimeout(settling);
@@ -125,7 +142,7 @@ async function open(outbox) {
     });
   }
   body.dataset.waiting = await outbox.count();
-  show("open");
+  stand();
   delivery.send();
 }
 
@@ -137,10 +154,12 @@ async function begin() {
   manifest.href = `${path}/app.webmanifest`;
   document.head.append(manifest);
   keepForLater().catch(() => {});
-  const outbox = await Outbox.open(path.replace("/window/", ""));
   show("loading", "asking");
+  await alone(name, () => show("unset", "another"));
+  show("loading", "asking");
+  const outbox = await Outbox.open(name, renew);
   try {
-    known = await device(outbox);
+    known = await device(outbox, name);
   } catch (bad) {
     show("unset", bad.message === "refused" ? "refused" : "away");
     if (bad.message !== "refused") setTimeout(() => location.reload(), AGAIN_MS);

@@ -7,6 +7,7 @@ const WORDS = {
   asking: ["正在设置……", "Setting up…"],
   unset: ["这台平板还没有设置。请在管理台“平板”页生成链接，在这台平板上打开。", "This tablet is not set up. Make a link on the console's page Tablets, and open it here."],
   refused: ["设置链接已经用过或过期，请重新生成。", "This link is used or over. Please make another one."],
+  another: ["这个窗口已在另一个页面打开，请关闭其中一个。", "This window is open in another page. Please close one of them."],
   away: ["暂时连不上，会自动重试。", "There is no line now; it is tried again by itself."],
   ended: ["这台平板已经停用。请使用窗口上的按钮。", "This tablet is not in use any more. Please use the buttons at the window."],
   online: ["已联网", "Online"],
