@@ -55,6 +55,9 @@ class Pages:
         if not self._registry().has_window(name, self._now()):
             return self._screens.page(request, "phone_thanks.html", status=404, called="", said="phone.nowhere")
         typed = {"reason": reason, "text": text, "telephone": telephone, "consent": consent}
+        # Nothing is left yet: the form is wanted once more, in another language.
+        if "again" in request.query_params:
+            return self.thanks(request, name, receipt, typed=typed)
         try:
             await self._desk.leave(name, receipt, left_of(reason, text, telephone, consent=bool(consent)))
         except NotLeft as bad:

@@ -165,6 +165,8 @@ async def test_who_was_dissatisfied_says_why_and_the_case_has_it(chromium: Brows
             await page.locator("#telephone").fill("12345")
             await page.locator("#text").fill(words[language])
             await page.locator("input[value=materials]").check()
+            for other in ({"zh": "en", "en": "zh"}[language], language):
+                await turned(page, other, words[language])
             await page.locator("button.send").tap()
             wrong = page.locator("#telephone[aria-invalid=true]")
             await expect(wrong).to_have_attribute("aria-describedby", re.compile("wrong"))
@@ -193,6 +195,14 @@ async def test_who_was_dissatisfied_says_why_and_the_case_has_it(chromium: Brows
         await blind.get_by_label("等候时间长").check()
         await blind.get_by_role("button", name="提交").tap()
         await expect(blind.locator("h1")).to_have_text("谢谢，您说的也已经记下")
+
+
+async def turned(page: Page, language: str, typed: str) -> None:
+    """Ask for the form beneath the thanks in this language: nothing of what was typed is lost."""
+    await page.locator("button.other").tap()
+    await expect(page.locator("html")).to_have_attribute("lang", {"zh": "zh-CN", "en": "en"}[language])
+    await expect(page.locator("#text")).to_have_value(typed)
+    await readable(page)
 
 
 async def fresh_code(hall: Page, page: Page, city: City, window: str) -> None:

@@ -244,3 +244,15 @@ async def test_a_contact_that_no_case_ever_comes_for_is_deleted(stage: Stage, mo
 
 async def _idle(_self: object) -> None:
     """Open no case."""
+
+
+async def test_the_other_language_keeps_what_was_typed_and_leaves_nothing(stage: Stage) -> None:
+    async with stage.browser() as citizen:
+        by = await dissatisfied(stage, citizen)
+        english = await citizen.post(f"/r/{WINDOW}/reason?again=yes&lang=en", data={"receipt": by, **LEFT})
+        assert (english.status_code, "In your own words" in english.text) == (200, True)
+        assert (WORDS in english.text, TELEPHONE in english.text, by in english.text) == (True, True, True)
+        assert "/reason?again=yes&amp;lang=zh" in english.text
+        assert stage.where.query(REASONS) == []
+        assert (await leave(citizen, by)).status_code == 200
+        assert len(stage.where.query(REASONS)) == 1
