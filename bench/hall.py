@@ -26,13 +26,17 @@ class Hall(NamedTuple):
 
 
 @asynccontextmanager
-async def open_hall(townships: Townships) -> AsyncIterator[Hall]:
-    """Open it in a folder of its own, with all `townships` registered and connected."""
+async def open_hall(townships: Townships, *, phones: bool = False) -> AsyncIterator[Hall]:
+    """Open it in a folder of its own, with all `townships` known and connected; `phones`: citizens rate as well."""
     with tempfile.TemporaryDirectory(prefix="manyi-bench-") as name:
         folder = Path(name)
         async with Mosquitto(folder / "broker") as broker:
             wires = Wires(broker.port, broker.port, free_port())
             premises = build(lay_out(codes(), windows=1, townships=1, seed=1), folder / "city", wires=wires)
+            if phones:
+                premises.cloud.write_text(
+                    f"phones = true\n{premises.cloud.read_text(encoding='utf-8')}", encoding="utf-8"
+                )
             registration = folder / "registration.json"
             townships.registration(registration)
             known = json.loads(registration.read_text(encoding="utf-8")) | {"tokens": premises.keys.registered()}
