@@ -83,7 +83,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --group build --quiet --no-co
 # The locks hold a version and its hashes for every package, for any platform, and no address of where it came from.
 lock: .venv/.dev
 	$(COMPILE) --extra sim -o requirements/run.txt
-	for extra in dev edge gateway cloud; do \
+	for extra in dev edge gateway gateway-web cloud; do \
 		$(COMPILE) --extra $$extra -c requirements/run.txt -o requirements/$$extra.txt || exit 1; done
 
 clean:

@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(new_key(arguments.file))
         elif arguments.command == "register":
             print(_register(arguments.config, arguments.file))
+        elif arguments.command == "hall":
+            print(_tell_halls(arguments.config, arguments.file))
         else:
             _run(arguments.config, arguments.only)
     except SettingsError as wrong:
@@ -61,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     registering = commands.add_parser("register", help="register nodes, gateways and windows, also while the city runs")
     registering.add_argument("--config", type=Path, required=True, metavar="FILE", help="the city's TOML file")
     registering.add_argument("file", type=Path, metavar="JSON", help="what to register")
+    hall = commands.add_parser("hall", help="put what halls show and kiosks answer, also while the city runs")
+    hall.add_argument("--config", type=Path, required=True, metavar="FILE", help="the city's TOML file")
+    hall.add_argument("file", type=Path, metavar="TOML", help="plates, notices, services, questions")
     keygen = commands.add_parser("keygen", help="make the city's private key and print its public one")
     keygen.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
     return parser
@@ -127,6 +132,37 @@ def _register(config: Path, file: Path) -> str:
             except Unavailable as bad:
                 raise Unavailable(f"{file}: {bad}; run the same command again") from bad
             return msgspec.json.encode(summary).decode()
+
+    return asyncio.run(put())
+
+
+def _tell_halls(config: Path, file: Path) -> str:
+    from cloud.address import shown, url_of  # noqa: PLC0415
+    from cloud.copy.target import check_finished  # noqa: PLC0415
+    from cloud.database import open_database, unavailable  # noqa: PLC0415
+    from cloud.halls import store  # noqa: PLC0415
+    from cloud.halls.document import read as read_document  # noqa: PLC0415
+
+    settings = read(config)
+    if settings.hall is None:
+        raise SettingsError(f"{config}: there is no [hall], so halls are told nothing; add it and start the city again")
+    try:
+        document = read_document(file.read_text(encoding="utf-8"), file=str(file))
+    except (OSError, UnicodeDecodeError) as bad:
+        raise SettingsError(f"{file}: cannot be read: {bad}") from bad
+
+    async def put() -> str:
+        opened = await open_database(settings.database, password_file=settings.database_password_file)
+        async with opened as database:
+            try:
+                with unavailable():
+                    await check_finished(database, shown(url_of(settings.database)))
+                    async with database.writer.begin() as connection:
+                        edition = await store.put(connection, document, wall_ms())
+            except Unavailable as bad:
+                raise Unavailable(f"{file}: {bad}; run the same command again") from bad
+        counted = {name: len(getattr(document, name)) for name in document.__struct_fields__}
+        return msgspec.json.encode({"edition": edition, **counted}).decode()
 
     return asyncio.run(put())
 

@@ -14,6 +14,8 @@ from cloud.cases import policy as cases_policy
 from cloud.cases.casework import Casework
 from cloud.database import Database
 from cloud.filtered import store as filtered
+from cloud.halls.rules import Common
+from cloud.halls.worker import Halls
 from cloud.health import checks
 from cloud.health.metrics import Ledger, Source, counties, counts, gauges
 from cloud.health.routes import Check
@@ -22,10 +24,12 @@ from cloud.ingest.charge import Charge
 from cloud.ingest.worker import Ingest
 from cloud.misuse import policy as misuse_policy
 from cloud.misuse.worker import BESIDE_INGEST, Filter
+from cloud.phone.role import codes_secret
 from cloud.registry.snapshot import Registry
 from cloud.seals.worker import Sealer
 from cloud.settings import Settings
 from cloud.telling import Telling
+from contract.codes import key_of
 from contract.signing import Signer
 
 if TYPE_CHECKING:
@@ -48,7 +52,10 @@ class Ingesting:
         telling: Telling,
         sealer: Sealer,
         offices: OfficesHolder,
+        *,
+        halls: Halls | None = None,
     ) -> None:
+        self._halls = halls
         self._ingest = ingest
         self._feeder = feeder
         self._judging = judging
@@ -74,6 +81,8 @@ class Ingesting:
         if feeder is not None:
             ingest.listeners.append(feeder.wake)
             watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
+        if halls is not None:
+            watched.append(("halls", partial(checks.untroubled, lambda: halls.trouble, vital=False)))
         self.checks: Sequence[tuple[str, Check]] = watched
         self.sources: Sequence[Source] = (self._ledger.families, self._figures, telling.figures, self._counties)
 
@@ -83,6 +92,8 @@ class Ingesting:
         self._casework.start(tasks)
         self._telling.start(tasks)
         self._sealing = tasks.create_task(self._sealer.run(), name="seals")
+        if self._halls is not None:
+            self._showing = tasks.create_task(self._halls.run(), name="halls")
         if self._feeder is not None:
             self._feeding = tasks.create_task(self._feeder.run(), name="feeder")
         tasks.create_task(self._settle(), name="ingest")
@@ -98,6 +109,8 @@ class Ingesting:
         self._casework.stop()
         self._telling.stop()
         self._sealing.cancel()
+        if self._halls is not None:
+            self._showing.cancel()
         if self._feeder is not None:
             self._feeding.cancel()
 
@@ -213,4 +226,19 @@ async def open_ingesting(
     ingest.hear_seals(sealer.returned)
     ingest.seals = lambda: [one.raw for one in sealer.newest]
     sealer.listeners.append(ingest.sealed)
-    return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices)
+    halls = None
+    if settings.hall is not None:
+        secret = codes_secret(signer)
+        halls = Halls(
+            database,
+            signer,
+            Common(settings.zone, cases_policy.shipped().veil, settings.least, settings.hall.site),
+            key_of=lambda township: key_of(secret, township) if settings.phones else None,
+            registry=registry,
+            covers=charge.covers,
+            now=now,
+            known=known,
+            tell=ingest.tell_halls,
+        )
+        ingest.halls = halls.payloads
+    return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices, halls=halls)

@@ -8,6 +8,7 @@ import msgspec
 
 from cloud.loopback import LOOPBACK, is_kept
 from contract.errors import SettingsError
+from contract.hall import SITE
 from contract.settings import parse
 from transport.broker import Broker
 from transport.log import Form
@@ -87,6 +88,15 @@ class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Annotated[str, msgspec.Meta(max_length=40)] = ""
 
 
+class HallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That townships are told what their halls show; `site`: the address at which telephones find the city.
+
+    The city's broker has to let it write the townships' `hall` topics.
+    """
+
+    site: Annotated[str, msgspec.Meta(pattern=rf"^({SITE.pattern})?$(?!\n)")] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The city.
 
@@ -99,7 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     console. `oidc`: by which provider people can come in. `attachments`: the folder of the files of cases; empty, it
     stands beside the database's file, or beside this one where the database is a PostgreSQL. `contacts`: likewise, of
     what citizens leave for a call back. `phones`: citizens rate by their telephones too. `tablets`: windows may be
-    tablets, which work offline.
+    tablets, which work offline. With `hall` halls are told what they show.
     """
 
     database: str
@@ -121,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contacts: str = ""
     phones: bool = False
     tablets: bool = False
+    hall: HallSettings | None = None
 
 
 def read(file: Path) -> Settings:

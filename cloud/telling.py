@@ -8,7 +8,6 @@ from prometheus_client.metrics_core import Metric
 from cloud.alerts.policy import Policy
 from cloud.alerts.watcher import Watcher
 from cloud.calendar import Calendar
-from cloud.cases.policy import Veil
 from cloud.database import Database
 from cloud.digests.worker import Digests
 from cloud.health.metrics import gauges
@@ -17,6 +16,7 @@ from cloud.notices.opening import carriers_of
 from cloud.notices.outbox import Outbox
 from cloud.registry.snapshot import Registry
 from cloud.settings import NoticesSettings
+from contract.veil import Veil
 
 
 class Telling:

@@ -15,6 +15,7 @@ from contract.batch import Batch
 from contract.bundle import GZIP_ABOVE, MAX_ENTRIES, MAX_PAYLOAD
 from contract.codec import Entry
 from contract.config import NodeConfig, Roster
+from contract.hall import Catalogue, Hall
 from contract.hello import Hello, Welcome
 from contract.identity import NODE, TOWNSHIP
 from contract.prompt import Prompt
@@ -57,6 +58,8 @@ KINDS = {
     "roster": Kind(Roster, _CITY),
     "prompt": Kind(Prompt, ""),
     "seal": Kind(Seal, _CITY),
+    "hall": Kind(Hall, _CITY),
+    "catalogue": Kind(Catalogue, _CITY),
 }
 
 _ANSWERS = ("welcome", "ack", "refusal", "receipt")
@@ -92,6 +95,11 @@ CHANNELS = {
     "township_config": _by_township(
         *("config", _CITY, ("roster", "config", "seal")),
         "Who the township's nodes are, and their set-ups; the city's newest seals, which gateways keep.",
+        retained=True,
+    ),
+    "township_hall": _by_township(
+        *("hall", _CITY, ("hall", "catalogue")),
+        "What the screen of the township's hall shows, the key of its codes among it, and what its kiosk answers.",
         retained=True,
     ),
 }

@@ -13,12 +13,27 @@ from contract.batch import Batch
 from contract.bundle import Signed
 from contract.config import NodeConfig, Roster
 from contract.errors import Reason, Refused
+from contract.hall import Catalogue, Hall
 from contract.hello import Hello, Welcome
 from contract.prompt import Prompt
 from contract.seal import Seal
 from contract.status import GatewayStatus, NodeStatus
 
-Entry = Hello | Welcome | Ack | Refusal | Receipt | NodeStatus | GatewayStatus | NodeConfig | Roster | Prompt | Seal
+Entry = (
+    Hello
+    | Welcome
+    | Ack
+    | Refusal
+    | Receipt
+    | NodeStatus
+    | GatewayStatus
+    | NodeConfig
+    | Roster
+    | Prompt
+    | Seal
+    | Hall
+    | Catalogue
+)
 
 _KIND = b'{"kind":"'
 _encoder = msgspec.json.Encoder()

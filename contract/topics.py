@@ -6,7 +6,7 @@ from contract.identity import NODE, TOWNSHIP, county_of
 
 ROOT = "manyi/1"
 NodeLeaf = Literal["ratings", "acks", "status", "config", "prompt"]
-TownshipLeaf = Literal["live", "backlog", "acks", "status", "config"]
+TownshipLeaf = Literal["live", "backlog", "acks", "status", "config", "hall"]
 
 
 def node(name: str, leaf: NodeLeaf) -> str:

@@ -1,13 +1,15 @@
 # The box in a township.
 #   docker build -f docker/gateway.Dockerfile -t manyi-gateway .     (from the project's top folder)
+# With the hall's pages: --build-arg LOCK=gateway-web
 FROM python:3.11-slim-bookworm AS build
+ARG LOCK=gateway
 WORKDIR /src
 # Without pip: what runs in an office installs nothing.
 RUN python -m venv --without-pip /opt/manyi
-COPY requirements/gateway.txt requirements/
+COPY requirements/${LOCK}.txt requirements/
 # Wheels only: every one is there for amd64 and arm64, so no stage has a compiler.
 RUN python -m pip --python /opt/manyi/bin/python install \
-    --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements/gateway.txt
+    --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements/${LOCK}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY contract contract
 COPY transport transport

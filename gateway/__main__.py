@@ -111,6 +111,11 @@ async def _serve(gateway: Gateway, settings: Settings) -> None:
             from transport.exposition import exposed  # noqa: PLC0415
 
             await stack.enter_async_context(exposed(settings.metrics, partial(figures, gateway)))
+        if settings.web is not None:
+            from gateway.web.pages import pages  # noqa: PLC0415  (its libraries cost memory)
+            from gateway.web.server import serving  # noqa: PLC0415
+
+            await stack.enter_async_context(serving(settings.web, [pages(gateway.view)]))
         if settings.city_url is not None:
             # One certificate for both brokers, or two to be renewed.
             brokers = (settings.node_broker, settings.city_broker)

@@ -60,7 +60,9 @@ class Forwarder:
         self._monotonic = monotonic
         self._knew_the_time = False
         self._township = settings.township
-        self._acks, self._config = self._topic("acks"), self._topic("config")
+        self._acks, self._papered = self._topic("acks"), {self._topic("config"), self._topic("hall")}
+        # When the city last said something, seconds of `monotonic`; None: not yet.
+        self.heard_at: float | None = None
         self.sender = Sender(
             station, journal, Lanes(_LIMITS), self, publish=self._publish, monotonic=monotonic, words=GATEWAY
         )
@@ -68,7 +70,7 @@ class Forwarder:
         self._live = Link(
             settings.city_broker,
             client_id=f"{station.name}-live",
-            subscribe=[self._acks, self._config],
+            subscribe=[self._acks, *sorted(self._papered)],
             on_receive=self._arrived,
             on_up=self.sender.link_up,
             on_down=self.sender.link_down,
@@ -133,8 +135,9 @@ class Forwarder:
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         if topic == self._acks:
+            self.heard_at = self._monotonic()
             self.sender.receive(payload)
-        elif topic == self._config:
+        elif topic in self._papered:
             try:
                 news = self._papers.read(payload)
             except Refused as bad:

@@ -1,4 +1,4 @@
-"""What the city signed for this township: the roster, the nodes' configurations, the receipts, its seals. Pure.
+"""What the city signed for this township: roster, configurations, receipts, seals, what its hall shows. Pure.
 
 Versions only rise: an old paper that comes again, from a retained message or a hand that kept it, changes nothing. Of
 seals all are kept: a township is the city's witness, so two of one number are not let pass.
@@ -13,6 +13,7 @@ from contract.bundle import Signed, unpack
 from contract.codec import decode
 from contract.config import FormerKey, NodeConfig, Roster, RosterNode
 from contract.errors import Reason, Refused
+from contract.hall import Catalogue, Hall
 from contract.identity import township_of
 from contract.keys import Key
 from contract.ranges import Ranges
@@ -22,6 +23,8 @@ from transport.owner import Receipted
 
 # What the names of seals begin with.
 SEAL = "seal "
+# The names of what the hall shows and what its kiosk answers.
+HALL, CATALOGUE = "hall", "catalogue"
 
 
 class News(NamedTuple):
@@ -40,6 +43,9 @@ class Papers:
 
     def __init__(self, township: str, city_key: bytes, roster: Iterable[RosterNode]) -> None:
         """Begin with the roster of the settings file."""
+        self.hall: Hall | None = None
+        self.catalogue: Catalogue | None = None
+        self._shown: dict[str, bytes] = {}
         self._township = township
         self._city_key = city_key
         self._keys = _keys_on(roster)
@@ -55,7 +61,7 @@ class Papers:
         All of them come again with every connection: what is in force byte for byte was verified when it first came.
         """
         news = News({}, [], [])
-        in_force = {self._roster[1], *self.configs.values(), *self._seals.values()}
+        in_force = {self._roster[1], *self.configs.values(), *self._seals.values(), *self._shown.values()}
         entries = unpack(payload)
         for entry in entries:
             if entry.raw in in_force:
@@ -87,6 +93,10 @@ class Papers:
                 return self.receipted(Receipted(receipt, entry.raw))
             case Seal() as seal:
                 return self._new_seal(seal, entry.raw)
+            case Hall() as hall if hall.township == self._township:
+                return self._new_hall(hall, entry.raw)
+            case Catalogue() as catalogue:
+                return self._new_catalogue(catalogue, entry.raw)
             case other:
                 raise Refused(Reason.WRONG_SENDER, f"{type(other).__name__} is not for township {self._township}")
 
@@ -112,6 +122,20 @@ class Papers:
         if kept != raw:
             raise Refused(Reason.CONFLICT, f"the city signed two different seals {seal.number}; the first is kept")
         return seal_name(seal.number)
+
+    def _new_hall(self, hall: Hall, raw: bytes) -> str | None:
+        if self.hall is not None and hall.version <= self.hall.version:
+            return None
+        self.hall = hall
+        self._shown[HALL] = raw
+        return HALL
+
+    def _new_catalogue(self, catalogue: Catalogue, raw: bytes) -> str | None:
+        if self.catalogue is not None and catalogue.version <= self.catalogue.version:
+            return None
+        self.catalogue = catalogue
+        self._shown[CATALOGUE] = raw
+        return CATALOGUE
 
     def receipted(self, received: Receipted) -> str | None:
         """Take in a receipt whose signature was found good; else as `take_in`."""

@@ -16,6 +16,7 @@ from contract.signing import Signer, public_key
 from contract.status import GatewayStatus
 from contract.version import __version__
 from gateway.forwarder import Forwarder
+from gateway.hall.view import View
 from gateway.health import Health
 from gateway.papers import Papers
 from gateway.reception import Reception
@@ -69,6 +70,13 @@ class Gateway:
     def stop(self) -> None:
         """Make `run` end: intake first, then everything else."""
         self._stopping.set()
+
+    def view(self) -> View | None:
+        """What the hall's pages look at; None before it is `ready`."""
+        if not self.ready.is_set():
+            return None
+        forwarder = self._forwarder
+        return View(self._papers, self._journal, self._timepiece, forwarder.up["live"], forwarder.heard_at)
 
     async def run(self) -> None:
         """Open, connect, work. Raises what a supervisor cannot mend (`StoreDamaged`), with everything closed."""

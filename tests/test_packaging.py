@@ -25,7 +25,14 @@ WEIGHT = ["fastapi", "sqlalchemy", "influxdb_client", "pydantic", "typer", "rich
 # Who reads certificates carries what reads them.
 AUDITS = ("cryptography", "proof")
 # What each lock is made for: `make demo`, `make setup`, and the three images.
-LOCKS = {"run": "sim", "dev": "dev", "edge": "edge", "gateway": "gateway", "cloud": "cloud"}
+LOCKS = {
+    "run": "sim",
+    "dev": "dev",
+    "edge": "edge",
+    "gateway": "gateway",
+    "gateway-web": "gateway-web",
+    "cloud": "cloud",
+}
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -116,7 +123,7 @@ def test_the_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: 
     assert (told["lost"], told["twice"]) == (0, 0)
 
 
-@pytest.mark.parametrize("role", ["edge", "gateway", "cloud"])
+@pytest.mark.parametrize("role", ["edge", "gateway", "gateway-web", "cloud"])
 def test_a_pi_has_to_compile_nothing(role: str, tmp_path: Path) -> None:
     """Every package of a role has a wheel for Raspberry Pi OS bookworm, 64 bit: Python 3.11, glibc 2.36."""
     a_pi = ["--python-platform", "aarch64-manylinux_2_36", "--python-version", "3.11"]
@@ -140,7 +147,7 @@ def test_a_release_is_whole_the_same_twice_and_names_all_that_it_consists_of(tmp
     dist = tmp_path / "clone" / "dist"
     run("sha256sum", "--check", "--quiet", "SHA256SUMS", cwd=dist)
     assert {file.suffix for file in dist.glob("manyi-*")} == {".whl", ".gz", ".json", ".txt"}
-    for role in ("edge", "gateway", "cloud"):
+    for role in ("edge", "gateway", "gateway-web", "cloud"):
         bill = json.loads((dist / f"manyi-{version[1]}-{role}.cdx.json").read_text(encoding="utf-8"))
         assert {canonicalize_name(one["name"]): one["version"] for one in bill["components"]} == pins(role)
 

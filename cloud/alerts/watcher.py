@@ -16,7 +16,6 @@ from cloud.alerts.policy import Policy
 from cloud.alerts.rules import breached, of_case, of_rate, passed, quiet, settled
 from cloud.alerts.store import Rising
 from cloud.calendar import MINUTE_MS
-from cloud.cases.policy import Veil
 from cloud.database import Database, unavailable
 from cloud.notices.outbox import Outbox
 from cloud.people import accounts
@@ -24,6 +23,7 @@ from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
 from cloud.rota.rules import Turn, able, by_place
 from cloud.rounds import Rounds
+from contract.veil import Veil
 
 LOOK_S = 5.0
 # So few at a time that ingest, which commits on the same connection, hardly waits.

@@ -14,12 +14,12 @@ from cloud.board.picture import FeedItem
 from cloud.board.rules import FEED
 from cloud.board.trends import first_day, first_estimate, first_minute
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
-from cloud.cases.policy import Veil
 from cloud.cases.veil import unseen_from
 from cloud.ledger.rules import LATE_MS
 from contract.codec import stored_batch
 from contract.identity import channel_of, township_of
 from contract.rating import Quality
+from contract.veil import Veil
 from proof.scores import Counts, plus
 
 HEAD = text("SELECT position, commits FROM ledger_head")

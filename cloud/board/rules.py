@@ -33,10 +33,10 @@ from cloud.board.picture import (
 from cloud.board.trends import Trends
 from cloud.board.veiled import Veiled
 from cloud.calendar import MINUTE_MS, Calendar
-from cloud.cases.policy import Veil
 from cloud.ledger.cells import Cells, by_channel, by_minute, counts_of, rated
 from cloud.ledger.commit import Commit
 from contract.identity import BUTTON, county_of, township_of
+from contract.veil import Veil
 from proof.scores import BINS, WEIGHTS, Counts, interval, percent, percent_interval
 
 LOWEST = 5

@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from cloud.board.day import Day
 from cloud.board.picture import FeedItem
 from cloud.calendar import MINUTE_MS
-from cloud.cases.policy import Veil
-from cloud.cases.veil import full
 from contract.identity import county_of
+from contract.veil import Veil, full
 from proof.scores import Counts, minus, plus
 
 _ZERO: Counts = (0, 0, 0)

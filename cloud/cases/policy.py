@@ -6,14 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from contract.veil import Veil
+
 _Days = Annotated[int, msgspec.Meta(ge=1, le=250)]
-
-
-class Veil(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """After how many other ratings, or else after how many minutes, a rating is seen."""
-
-    others: Annotated[int, msgspec.Meta(ge=1)]
-    minutes: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Days(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from cloud.calendar import MINUTE_MS, Calendar
 from cloud.cases.case import Case, Rating, Step
-from cloud.cases.policy import Veil
 from cloud.people.rules import AT_ONCE, Person
+from contract.veil import Veil, full
 
 # Later than every `seen_from`.
 FOREVER = 1 << 60
@@ -38,18 +38,9 @@ def viewer_of(person: Person, now: int) -> Viewer:
 
 
 def seen_from(received_at: int, others: int, now: int, veil: Veil) -> int:
-    """From when (ms) a rating received at `received_at` is seen, which at `now` had `others` after it.
-
-    Full multiples are counted from 1970 UTC: those of a divisor of 15 minutes are full by the clocks of every zone.
-    """
+    """From when (ms) a rating received at `received_at` is seen, which at `now` had `others` after it."""
     by_time = full(received_at + veil.minutes * MINUTE_MS, veil)
     return min(full(now, veil), by_time) if others >= veil.others else by_time
-
-
-def full(at: int, veil: Veil) -> int:
-    """The first full multiple of the veil's minutes at or after `at` (ms)."""
-    every = veil.minutes * MINUTE_MS
-    return -(-at // every) * every
 
 
 def unseen_from(now: int, veil: Veil) -> int:

@@ -17,12 +17,12 @@ from cloud.cases.desk import Listener
 from cloud.cases.filing import filed
 from cloud.cases.policy import Policy
 from cloud.cases.sifting import Sifted, sifted
-from cloud.cases.veil import full
 from cloud.database import Database, unavailable
 from cloud.hours.rules import Offices
 from cloud.ledger import pages
 from cloud.ledger.following import Following, Pace
 from cloud.ledger.pages import Streams
+from contract.veil import full
 
 # Commits of so long go together; somebody is waiting for the alarm.
 PACE_S = 0.1

@@ -15,6 +15,7 @@ import cloud.configs.tables
 import cloud.contacts.tables
 import cloud.digests.tables
 import cloud.filtered.tables
+import cloud.halls.tables
 import cloud.hours.tables
 import cloud.imports.tables
 import cloud.judgements.tables

@@ -1,7 +1,7 @@
 """The city's end of the durable hop on real connections: one for the live lane and one for the backlog."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -108,6 +108,8 @@ class Ingest:
         self._awaited: set[Lane] = set(LANES)
         # The newest seals as signed, which townships keep.
         self.seals: Callable[[], Sequence[bytes]] = tuple
+        # What halls show, as signed: payloads by township.
+        self.halls: Callable[[], Iterable[tuple[str, bytes]]] = tuple
         self._subscribed = False
         self._links = {
             lane: Link(
@@ -226,6 +228,7 @@ class Ingest:
         self._awaited.discard(lane)
         if lane == "live":
             self._publish_papers(registry)
+            self.tell_halls(self.halls())
         if not self.up or self._awaited:
             return
         for gateway in registry.gateways.values():
@@ -245,6 +248,13 @@ class Ingest:
         """There is a new seal: let townships have it."""
         if self._subscribed and "live" not in self._awaited:
             self._publish_papers(self._holder.current)
+
+    def tell_halls(self, told: Iterable[tuple[str, bytes]]) -> None:
+        """Let halls have the payloads in `told`, by township; what cannot be told yet is asked for when it can."""
+        if self._subscribed and "live" not in self._awaited:
+            for township, payload in told:
+                if self._charge.covers(township):
+                    self._publish("live", topics.township(township, "hall"), payload, retain=True)
 
     def _publish_papers(self, registry: Registry) -> None:
         for township, payload in papers(registry, self._signer, self.seals()):

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from cloud.database import Database, unavailable
 from cloud.door.allowances import Allowances
 from cloud.phone import store
-from cloud.phone.rules import MINUTE_MS, NotTaken, checked, code_at, key_of, neighbours_of
+from cloud.phone.rules import NotTaken, checked, neighbours_of
 from cloud.registry.snapshot import Registry
 from contract.batch import Batch, StreamKey
 from contract.codec import encode
+from contract.codes import MINUTE_MS, code_at, key_of
 from contract.identity import EPOCH_BITS, PHONE, epoch_text, node_of, township_of
 from contract.rating import Level, Quality, Row
 from contract.signing import Signer

@@ -23,6 +23,11 @@ TELEPHONES = Channel(PHONE, "telephones", KEPT)
 _CODES = b"manyi codes of the minute"
 
 
+def codes_secret(city: Signer) -> bytes:
+    """Return the secret of the city whose key is `city`, of which the townships' keys of codes are made."""
+    return sha256(city.sign(_CODES)).digest()
+
+
 def serve(
     telephones: Spoken,
     database: Database,
@@ -42,7 +47,7 @@ def serve(
     desk = PhoneDesk(
         database,
         TELEPHONES.signer(city),
-        sha256(city.sign(_CODES)).digest(),
+        codes_secret(city),
         registry=registry,
         now=now,
         monotonic=monotonic,

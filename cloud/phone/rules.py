@@ -1,9 +1,6 @@
-"""The code of the minute, by which a telephone shows that whoever holds it stands in the hall. Pure.
+"""Whether a code of the minute (`contract.codes`) that somebody typed is good, there and now. Pure.
 
-Each window has a code of its own, which changes every minute: the truncated HMAC-SHA256 of the window and the minute,
-as one-time passwords by time are made (RFC 6238). Its key is the township's, made of the city's secret, so that a box
-in a township can show the codes of its own windows while its line is cut, and nobody else's. A code is good for one
-rating: as many come by telephone from a window as there are minutes, whoever has its codes.
+A code is good for one rating: as many come by telephone from a window as there are minutes, whoever has its codes.
 """
 
 import hmac
@@ -11,16 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from contract.codes import MINUTE_MS, code_at
 from contract.errors import ManyiError
 from contract.identity import township_of
 
-MINUTE_MS = 60_000
-DIGITS = 6
 # Of this minute and the two before it: who reads a code off the screen has two minutes to use it.
 GOOD = 3
 # For so many minutes more it is told that a code was good, and is not any longer.
 OVER = 60
-_BYTES = 8
 
 Why = Literal["forged", "over", "elsewhere", "used", "patience"]
 
@@ -42,17 +37,6 @@ class Code(NamedTuple):
 
     text: str
     minute: int
-
-
-def key_of(secret: bytes, township: str) -> bytes:
-    """Return the key of the codes of `township`, 32 bytes; whoever has it can make no other's."""
-    return hmac.digest(secret, f"manyi codes {township}".encode(), "sha256")
-
-
-def code_at(key: bytes, window: str, minute: int) -> str:
-    """Return the code of `window` in `minute`, by the `key` of its township."""
-    mac = hmac.digest(key, f"{window} {minute}".encode(), "sha256")
-    return f"{int.from_bytes(mac[:_BYTES]) % 10**DIGITS:0{DIGITS}}"
 
 
 def checked(key: bytes, window: str, text: str, now: int, neighbours: Iterable[str] = ()) -> Code:

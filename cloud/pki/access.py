@@ -14,7 +14,7 @@ ANYBODY = "%u"
 NODE_WRITES: tuple[NodeLeaf, ...] = ("ratings", "status")
 NODE_READS: tuple[NodeLeaf, ...] = ("acks", "config", "prompt")
 TOWNSHIP_WRITES: tuple[TownshipLeaf, ...] = ("live", "backlog", "status")
-TOWNSHIP_READS: tuple[TownshipLeaf, ...] = ("acks", "config")
+TOWNSHIP_READS: tuple[TownshipLeaf, ...] = ("acks", "config", "hall")
 
 # The files of a broker's folder.
 CONF, ACL, CA, REVOKED, CERTIFICATE, KEY = "mosquitto.conf", "acl", "ca.pem", "crl.pem", "broker.pem", "broker.key"

@@ -151,9 +151,9 @@ class AclDenial:
         standing = len(place.door.passages)
         leaf = random.choice(("ratings", "acks") if of_nodes else ("live", "acks"))
         left = random.choice(("read", "write"))
-        leaves = (
-            ("ratings", "acks", "status", "config") if of_nodes else ("live", "backlog", "acks", "status", "config")
-        )
+        leaves: tuple[str, ...] = ("ratings", "acks", "status", "config")
+        if not of_nodes:
+            leaves = ("live", "backlog", "acks", "status", "config", "hall")
         root = "manyi/1/+" if of_nodes else "manyi/1/+/+"
         rules = city.folder / "rules.acl"
         rules.write_text(

@@ -61,7 +61,7 @@ class Table(NamedTuple):
 
 
 TOWNSHIPS = Table(OURS, NODE_TOPICS, frozenset({"acks", "config", "prompt"}))
-CITYS = Table(CITY, TOWNSHIP_TOPICS, frozenset({"acks", "config"}))
+CITYS = Table(CITY, TOWNSHIP_TOPICS, frozenset({"acks", "config", "hall"}))
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from cloud.board.picture import Cases, Nodes, OpenCase, Picture, Unit
 from cloud.board.rules import Board
 from cloud.calendar import HOUR_MS, MINUTE_MS, Calendar
 from cloud.cases.policy import shipped
-from cloud.cases.veil import full
 from cloud.ledger.cells import number_of
 from cloud.ledger.commit import Commit, Counted
+from contract.veil import full
 from proof.scores import Counts, difference, interval, percent
 
 VEIL = shipped().veil

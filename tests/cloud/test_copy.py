@@ -29,6 +29,8 @@ from cloud.database import metadata, open_database, write
 from cloud.digests import store as digests
 from cloud.digests.rules import Period
 from cloud.filtered import store as filtered
+from cloud.halls import store as halls
+from cloud.halls.document import Document
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
 from cloud.imports import store as plans
@@ -146,6 +148,7 @@ async def city(desk: Desk) -> Desk:
         await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
         await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
         await fill_tablets(connection)
+        await halls.put(connection, Document(), NOW)
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

@@ -15,7 +15,7 @@ import pytest
 
 from cloud.database import fetch
 from cloud.phone import store
-from cloud.phone.rules import GOOD, MINUTE_MS, code_at, key_of
+from cloud.phone.rules import GOOD
 from cloud.pki.authority import Authority
 from cloud.registry.load import register
 from cloud.registry.snapshot import RegisteredNode, Registry
@@ -24,6 +24,7 @@ from cloud.spoken.store import Waiting, settle
 from contract.batch import Batch, StreamKey
 from contract.bundle import unpack
 from contract.codec import encode
+from contract.codes import MINUTE_MS, code_at, key_of
 from contract.errors import SettingsError
 from contract.rating import Quality, Row
 from contract.signing import Signer

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.phone.rules import DIGITS, GOOD, MINUTE_MS, OVER, NotTaken, checked, code_at, key_of, neighbours_of
+from cloud.phone.rules import GOOD, OVER, NotTaken, checked, neighbours_of
+from contract.codes import DIGITS, MINUTE_MS, code_at, key_of
 
 TOWNSHIP = "371721121"
 WINDOW, NEXT = "371721121-a1/01", "371721121-a1/02"

@@ -196,12 +196,14 @@ def test_the_access_list_of_the_city() -> None:
         "pattern write manyi/1/+/%u/status",
         "pattern read manyi/1/+/%u/acks",
         "pattern read manyi/1/+/%u/config",
+        "pattern read manyi/1/+/%u/hall",
         "user city",
         "topic read manyi/1/+/+/live",
         "topic read manyi/1/+/+/backlog",
         "topic read manyi/1/+/+/status",
         "topic write manyi/1/+/+/acks",
         "topic write manyi/1/+/+/config",
+        "topic write manyi/1/+/+/hall",
     ]
 
 

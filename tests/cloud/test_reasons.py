@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from cloud.database import write
-from cloud.phone.rules import MINUTE_MS
 from cloud.reasons.rules import LEAVE_MS
 from cloud.spoken import feeder
+from contract.codes import MINUTE_MS
 from contract.errors import Unavailable
 from tests.cloud.furnished import NODE, furnish
 from tests.cloud.reception import Stage, open_stage

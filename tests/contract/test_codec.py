@@ -15,12 +15,14 @@ from contract.batch import MAX_NUMBER, MAX_ROWS, Batch, StreamKey
 from contract.bundle import MAX_ENTRIES, MAX_PAYLOAD, Signed, pack, unpack
 from contract.config import NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
+from contract.hall import Catalogue, Hall, Notice, OnDuty, Plate, Question, Said, Service, Stage
 from contract.hello import Clock, Hello, Stream, Welcome
 from contract.prompt import Prompt
 from contract.rating import MAX_PRESSES, Level, Quality, Row
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
+from contract.veil import Veil
 
 NODE, EPOCH, BOOT = "371721121-a1", "q7Zk2wX0aB", "5f1c5a6e-8a0e-4c38-9d8b-0d5f5a3f2c11"
 AT = 1_763_800_000_000
@@ -42,6 +44,29 @@ ENTRIES: list[codec.Entry] = [
     Roster("371721121", 4, [RosterNode(NODE, signer.public)]),
     Prompt(NODE, "01", "t-1", AT, "户籍"),
     Seal(1, 1, "2025-11-21", 1, 1041, "1a" * 32, NOTHING, AT, signer.public),
+    Hall(
+        "371721121",
+        4,
+        "大集镇",
+        "Daji",
+        "Asia/Shanghai",
+        Veil(3, 5),
+        20,
+        [Plate(f"{NODE}/01", "社保", "Insurance", ["pension"]), Plate(f"{NODE}/02")],
+        [OnDuty(f"{NODE}/01", "李敏", "Li Min", AT)],
+        [Notice("停水", "No water", until=AT)],
+        "https://manyi.example",
+        signer.public,
+    ),
+    Catalogue(
+        4,
+        [
+            Service(
+                "pension", Said("养老", "Pension"), Said("登记", "Register"), [Stage("ticket", "取号", "Take a number")]
+            )
+        ],
+        [Question(Said("几点？", "When?"), Said("九点", "At nine"), "pension")],
+    ),
 ]
 
 

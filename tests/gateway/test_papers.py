@@ -8,12 +8,14 @@ from contract.bundle import Signed, pack
 from contract.codec import Entry, encode
 from contract.config import FormerKey, NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
+from contract.hall import Catalogue, Hall, Plate
 from contract.hello import Clock, Hello, Welcome
 from contract.keys import Key
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
+from contract.veil import Veil
 from gateway.papers import News, Papers, receipt_name, seal_name
 from transport.intake import gather
 
@@ -233,3 +235,36 @@ def test_what_the_city_lost_is_taken_back_and_its_receipt_is_void() -> None:
     assert known.receipt_of(STREAM) is None
     # The city gives a new one once it has them again.
     assert known.take_in(Signed.of(signed(receipt(90, 5)))) == receipt_name(STREAM)
+
+
+def hall(version: int, township: str = TOWNSHIP) -> Hall:
+    return Hall(township, version, "大集镇", "Daji", "Asia/Shanghai", Veil(3, 5), 20, [Plate(f"{A1}/01")])
+
+
+def test_what_the_hall_shows_is_the_newest_that_the_city_signed_for_it() -> None:
+    known = papers()
+    assert (known.hall, known.catalogue) == (None, None)
+    first, catalogue = signed(hall(5)), signed(Catalogue(5, [], []))
+    assert known.read(pack([first, catalogue])).papers == {"hall": first, "catalogue": catalogue}
+    # The same again, older ones, another township's and a forged one change nothing.
+    assert known.read(pack([first, catalogue])) == News({}, [], [])
+    assert known.read(pack([signed(hall(4)), signed(Catalogue(4, [], []))])) == News({}, [], [])
+    news = known.read(pack([signed(hall(6), MALLORY), signed(hall(6, "371721122"))]))
+    assert [bad.reason for bad in news.refused] == [Reason.WRONG_SIGNATURE, Reason.WRONG_SENDER]
+    assert (known.hall, known.catalogue) == (hall(5), Catalogue(5, [], []))
+
+    assert known.read(signed(hall(6))).papers == {"hall": signed(hall(6))}
+    again = papers()
+    assert again.take_in(Signed.of(signed(hall(6)))) == "hall"
+    assert again.hall == hall(6)
+
+
+def test_no_refusal_tells_the_key_of_the_codes() -> None:
+    """What cannot be read is logged; the key that stands in it is not."""
+    secret = Signer(b"7" * 32).public
+    told = Hall(TOWNSHIP, 7, "镇", "Town", "Asia/Shanghai", Veil(3, 5), 20, [Plate(f"{A1}/01")], codes=secret)
+    body = encode(told)
+    for damaged in (body.replace(b'"others":3', b'"others":0'), body.replace(secret.encode(), secret.encode() + b"!")):
+        (refused,) = papers().read(pack([CITY.entry(damaged)])).refused
+        assert refused.reason is Reason.UNDECODABLE
+        assert secret not in str(refused)
