@@ -9,7 +9,7 @@ from contract.version import __version__
 # Each of them has its own command line.
 HOUSES = ("edge", "gateway", "cloud")
 # What an outsider does with a ledger, without the city and without typer.
-OUTSIDERS = ("score", "audit", "prove", "verify")
+OUTSIDERS = ("score", "audit", "prove", "verify", "visits")
 _OF_THE_CITY = (
     "cloud",
     "db",
@@ -34,7 +34,7 @@ _EXTRAS = {
 }
 # For an installation without typer, which has houses alone.
 _USAGE = (
-    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score|audit|prove|verify --help; "
+    f"manyi {__version__}; usage: manyi edge|gateway|cloud|score|audit|prove|verify|visits --help; "
     "manyi demo needs: pip install 'manyi[sim]'\n"
 )
 _OURS = frozenset({"cli", "cloud", "contract", "edge", "firmware_sim", "gateway", "proof", "transport"})

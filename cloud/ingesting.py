@@ -29,6 +29,7 @@ from cloud.registry.snapshot import Registry
 from cloud.seals.worker import Sealer
 from cloud.settings import Settings
 from cloud.telling import Telling
+from cloud.visits.visitwork import VisitWork
 from contract.codes import key_of
 from contract.signing import Signer
 
@@ -53,6 +54,7 @@ class Ingesting:
         sealer: Sealer,
         offices: OfficesHolder,
         *,
+        visits: VisitWork,
         halls: Halls | None = None,
     ) -> None:
         self._halls = halls
@@ -62,6 +64,7 @@ class Ingesting:
         self._casework = casework
         self._telling = telling
         self._sealer = sealer
+        self._visits = visits
         self._ledger = Ledger()
         ingest.listeners.append(self._ledger.committed)
         watched: list[tuple[str, Check]] = [
@@ -74,10 +77,12 @@ class Ingesting:
             ("cases", partial(checks.untroubled, lambda: casework.trouble, vital=False)),
             ("notices", partial(checks.untroubled, lambda: telling.trouble, vital=False)),
             ("seals", partial(checks.untroubled, lambda: sealer.trouble, vital=False)),
+            ("visits", partial(checks.untroubled, lambda: visits.trouble, vital=False)),
             ("holidays", partial(checks.untroubled, lambda: offices.trouble, vital=False)),
         ]
         ingest.listeners.append(judging.wake)
         ingest.listeners.append(casework.wake)
+        ingest.listeners.append(visits.wake)
         if feeder is not None:
             ingest.listeners.append(feeder.wake)
             watched.append(("series", partial(checks.untroubled, lambda: feeder.trouble, vital=False)))
@@ -91,6 +96,7 @@ class Ingesting:
         self._watching = tasks.create_task(self._judging.run(), name="misuse")
         self._casework.start(tasks)
         self._telling.start(tasks)
+        self._visits.start(tasks)
         self._sealing = tasks.create_task(self._sealer.run(), name="seals")
         if self._halls is not None:
             self._showing = tasks.create_task(self._halls.run(), name="halls")
@@ -108,6 +114,7 @@ class Ingesting:
         self._watching.cancel()
         self._casework.stop()
         self._telling.stop()
+        self._visits.stop()
         self._sealing.cancel()
         if self._halls is not None:
             self._showing.cancel()
@@ -138,6 +145,8 @@ class Ingesting:
                 "misuse_troubled": ("Whether misuse cannot be judged", self._judging.trouble is not None),
                 "cases_behind": ("Ledger positions that were not looked at for cases yet", self._casework.behind),
                 "cases_troubled": ("Whether cases are not opened or raised", self._casework.trouble is not None),
+                "visits_behind": ("Ledger positions that were not looked at for visits yet", self._visits.behind),
+                "visits_troubled": ("Whether visits cannot be counted", self._visits.trouble is not None),
                 "seals_troubled": ("Whether a day cannot be sealed", self._sealer.trouble is not None),
             }
         )
@@ -241,4 +250,5 @@ async def open_ingesting(
             tell=ingest.tell_halls,
         )
         ingest.halls = halls.payloads
-    return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices, halls=halls)
+    visits = VisitWork(database, pki=settings.pki, registry=registry, calendar=calendar, now=now, on_duty=on_duty)
+    return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices, visits=visits, halls=halls)

@@ -18,7 +18,7 @@ from contract.config import NodeConfig, Roster
 from contract.hall import Catalogue, Hall
 from contract.hello import Hello, Welcome
 from contract.identity import NODE, TOWNSHIP
-from contract.prompt import Prompt
+from contract.prompt import Answer, Prompt
 from contract.seal import Seal
 from contract.status import GatewayStatus, NodeStatus
 from contract.topics import ROOT
@@ -57,6 +57,7 @@ KINDS = {
     "config": Kind(NodeConfig, _CITY),
     "roster": Kind(Roster, _CITY),
     "prompt": Kind(Prompt, ""),
+    "answer": Kind(Answer, _NODE),
     "seal": Kind(Seal, _CITY),
     "hall": Kind(Hall, _CITY),
     "catalogue": Kind(Catalogue, _CITY),
@@ -76,7 +77,10 @@ def _by_township(leaf: str, writer: str, kinds: tuple[str, ...], says: str, *, r
 
 
 CHANNELS = {
-    "node_ratings": _by_node("ratings", _NODE, ("hello", "batch"), "Hellos and ratings of one node."),
+    "node_ratings": _by_node(
+        *("ratings", _NODE, ("hello", "batch", "answer")),
+        "Hellos and ratings of one node, and what became of the prompts it was given.",
+    ),
     "node_acks": _by_node("acks", _GATEWAY, _ANSWERS, "Answers to one node; receipts are the city's, passed through."),
     "node_status": _by_node("status", _NODE, ("node",), "Birth, heartbeat, and death as the will.", retained=True),
     "node_config": _by_node("config", _GATEWAY, ("config",), "The node's set-up, passed through.", retained=True),

@@ -15,7 +15,7 @@ from contract.config import NodeConfig, Roster
 from contract.errors import Reason, Refused
 from contract.hall import Catalogue, Hall
 from contract.hello import Hello, Welcome
-from contract.prompt import Prompt
+from contract.prompt import Answer, Prompt
 from contract.seal import Seal
 from contract.status import GatewayStatus, NodeStatus
 
@@ -30,6 +30,7 @@ Entry = (
     | NodeConfig
     | Roster
     | Prompt
+    | Answer
     | Seal
     | Hall
     | Catalogue
@@ -46,6 +47,9 @@ _T = TypeVar("_T")
 
 def encode(struct: Batch | Entry) -> bytes:
     """Return the JSON bytes of `struct`; its keys stand in the struct's order, so equal structs give equal bytes."""
+    if isinstance(struct, Batch):
+        # msgspec leaves out defaults of keys, not those at the end of a row.
+        struct = msgspec.structs.replace(struct, rows=[row.written for row in struct.rows])
     return _encoder.encode(struct)
 
 

@@ -6,7 +6,8 @@ township (`371721121-a1`), a window's with its node (`371721121-a1/02`), an offi
 
 By whichever channel a window is rated, a node speaks for it. The one at the counter reads the three buttons; another's
 name is that one's with its channel behind a dot (`371721121-a1.phone`), and so are the windows it names
-(`371721121-a1.phone/02`).
+(`371721121-a1.phone/02`). What became of the visits at which somebody was asked to rate comes the same way
+(`371721121-a1.prompt`), and is no rating: `CHANNELS` are those of ratings.
 """
 
 import re
@@ -18,7 +19,8 @@ TOWNSHIP = re.compile(r"[0-9]{9}")
 COUNTER = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
 BUTTON, PHONE, TABLET = "button", "phone", "tablet"
 CHANNELS = (BUTTON, PHONE, TABLET)
-NODE = re.compile(rf"{COUNTER.pattern}(?:\.(?:{PHONE}|{TABLET}))?")
+PROMPT = "prompt"
+NODE = re.compile(rf"{COUNTER.pattern}(?:\.(?:{PHONE}|{TABLET}|{PROMPT}))?")
 WINDOW = re.compile(r"[a-z0-9]{1,8}")
 # Behind the colon a letter is an office's, a digit a person's.
 OFFICE = re.compile(r"[0-9]{9}:[a-z][a-z0-9]{0,15}")
@@ -62,7 +64,7 @@ def node_of(window: str) -> str:
 
 
 def channel_of(name: str) -> str:
-    """Return the channel of the node or window of this `name`: one of `CHANNELS`."""
+    """Return the channel of the node or window of this `name`: one of `CHANNELS`, or `PROMPT`."""
     return name.partition("/")[0].partition(".")[2] or BUTTON
 
 

@@ -13,12 +13,15 @@ from contract.bundle import Signed
 from contract.config import NodeConfig
 from contract.errors import Refused, StoreDamaged, StoreFull
 from contract.identity import EPOCH_BITS, epoch_text
+from contract.prompt import Prompt, Standing
 from contract.signing import Signer, public_key
 from contract.status import NodeStatus
 from contract.version import __version__
+from edge.asking import Ask
 from edge.config import PAPER, city_config, configured
 from edge.panel import Panel
 from edge.pins import Factory, reach
+from edge.prompts import Prompts
 from edge.session import Choice
 from edge.settings import Settings
 from edge.uplink import Uplink
@@ -64,6 +67,7 @@ class Node:
         self._reconfigured = asyncio.Event()
         self._new_config: tuple[NodeConfig, bytes] | None = None
         self._config_version = 0
+        self._prompts = Prompts(self._ask)
         # Counts of the panels that earlier configurations made.
         self._settled_before = 0
         self._ignored_before = 0
@@ -113,6 +117,7 @@ class Node:
             monotonic=boottime_s,
             config_version=self._config_version,
             configured=self._take_config,
+            prompted=self._prompted,
             on_up=self._report_due.set,
         )
         await stack.enter_async_context(self._uplink)
@@ -120,8 +125,14 @@ class Node:
     async def _serve(self) -> None:
         """Serve the windows as they are configured now, until that changes or the node stops."""
         settings = self._settings
+        self._prompts.interrupted()
         self._panel = Panel(
-            settings.window, settings.timing, factory=self._factory, record=self._record, monotonic_ns=boottime_ns
+            settings.window,
+            settings.timing,
+            factory=self._factory,
+            record=self._record,
+            became=self._became,
+            monotonic_ns=boottime_ns,
         )
         async with self._panel:
             self.ready.set()
@@ -145,11 +156,25 @@ class Node:
         boottime = choice.pressed_ns // 1_000_000
         dated = self._timepiece.at(boottime)
         try:
-            await self._uplink.record(Settled(choice.window, choice.level, choice.presses, boottime, dated))
+            await self._uplink.record(
+                Settled(choice.window, choice.level, choice.presses, boottime, dated, choice.token)
+            )
         except StoreFull:
             # Who is turned away saw it blink; the wall is to know as soon.
             self._report_due.set()
             raise
+
+    def _ask(self, window: str, asked: Ask) -> bool:
+        return self._panel.ask(window, asked)
+
+    def _prompted(self, prompt: Prompt) -> None:
+        now = self._timepiece.now()
+        standing = self._prompts.take(prompt, boottime_ns(), now.at if now else None)
+        self._uplink.answer(prompt.token, standing)
+
+    def _became(self, token: str, standing: Standing) -> None:
+        self._prompts.became(token, standing)
+        self._uplink.answer(token, standing)
 
     def _take_config(self, config: NodeConfig, raw: bytes) -> None:
         # What cannot be reached would end the node, at this start and at every later one.

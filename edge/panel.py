@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from contract.config import WindowPins
+from edge.asking import Ask
 from edge.pins import Factory
 from edge.settings import Timing
-from edge.window import Record, Window
+from edge.window import Became, Record, Window
 
 # A stop waits this long for commits under way; one takes 5 to 50 ms on an SD card.
 DRAIN_S = 1.0
@@ -17,8 +18,9 @@ class Panel:
     """The windows of a node, served while the context is open.
 
     `record(choice)` returns once the choice is on disk, and raises `StoreFull` where it cannot be. Any other error of
-    it ends the body of the `async with` and comes out of it in an `ExceptionGroup`: a panel never dies silently. The
-    clock is CLOCK_BOOTTIME in nanoseconds, read on the pins' thread too.
+    it ends the body of the `async with` and comes out of it in an `ExceptionGroup`: a panel never dies silently.
+    `became(token, standing)` is told what became of prompts. The clock is CLOCK_BOOTTIME in nanoseconds, read on the
+    pins' thread too.
     """
 
     def __init__(
@@ -28,11 +30,13 @@ class Panel:
         *,
         factory: Factory,
         record: Record,
+        became: Became,
         monotonic_ns: Callable[[], int],
     ) -> None:
         """Prepare; no pin is touched before `async with`, which one task must enter and leave."""
         self._windows = [
-            Window(wiring, timing, factory=factory, record=record, monotonic_ns=monotonic_ns) for wiring in windows
+            Window(wiring, timing, factory=factory, record=record, became=became, monotonic_ns=monotonic_ns)
+            for wiring in windows
         ]
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
@@ -51,6 +55,13 @@ class Panel:
     def refused(self) -> int:
         """Choices that the full disk could not take."""
         return sum(window.refused for window in self._windows)
+
+    def ask(self, window: str, asked: Ask) -> bool:
+        """Ask whoever was served at `window`; False where there is none of that name."""
+        there = [one for one in self._windows if one.name == window]
+        for one in there:
+            one.ask(asked)
+        return bool(there)
 
     def stuck(self) -> list[str]:
         """Buttons held for 60 s or more, as "02/3" (window/level)."""

@@ -11,13 +11,16 @@ from contract.rating import MAX_PRESSES
 class Choice(NamedTuple):
     """A settled choice at `window`: the `level` pressed last, after `presses` presses.
 
-    `pressed_ns` is when it was pressed, in nanoseconds of CLOCK_BOOTTIME.
+    `pressed_ns` is when it was pressed, `began_ns` when the first of the presses was; nanoseconds of CLOCK_BOOTTIME.
+    `token`: of the prompt that it answers.
     """
 
     window: str
     level: int
     presses: int
     pressed_ns: int
+    began_ns: int
+    token: str | None = None
 
 
 class Session:
@@ -40,6 +43,11 @@ class Session:
         self.ignored = 0
 
     @property
+    def began_ns(self) -> int | None:
+        """When the open session began; None while there is none."""
+        return None if self._choice is None else self._choice.began_ns
+
+    @property
     def due_ns(self) -> int | None:
         """When the open session settles unless pressed again; None while there is none."""
         return None if self._choice is None else self._choice.pressed_ns + self._settle_ns
@@ -51,7 +59,8 @@ class Session:
             self.ignored += 1
             return settled
         presses = 1 if self._choice is None else min(self._choice.presses + 1, MAX_PRESSES)
-        self._choice = Choice(self._window, level, presses, at)
+        began = at if self._choice is None else self._choice.began_ns
+        self._choice = Choice(self._window, level, presses, at, began)
         return settled or self.settle(at)
 
     def settle(self, now: int) -> Choice | None:

@@ -8,9 +8,10 @@ from contract import topics
 from contract.ack import Ack
 from contract.batch import StreamKey
 from contract.bundle import Signed, unpack
-from contract.codec import encode
+from contract.codec import decode_as, encode
 from contract.config import NodeConfig
 from contract.errors import Reason, Refused, SettingsError
+from contract.prompt import Answer, Prompt, Standing
 from contract.ranges import Ranges
 from contract.status import NodeStatus
 from edge.config import city_config
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Uplink:
     """`record` puts a settled choice on disk and on its way; `configured` is called with what the city signed.
 
-    It may raise `SettingsError`: then the configuration is not taken.
+    It may raise `SettingsError`: then the configuration is not taken. `prompted` is called with what the gateway asks.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Uplink:
         monotonic: Callable[[], float],
         config_version: int,
         configured: Callable[[NodeConfig, bytes], None],
+        prompted: Callable[[Prompt], None],
         on_up: Callable[[], None],
     ) -> None:
         """Send what `outbox` holds to the gateway behind `broker`."""
@@ -48,12 +50,13 @@ class Uplink:
         self._outbox = outbox
         self._config_version = config_version
         self._configured = configured
+        self._prompted = prompted
         self._on_up = on_up
         self.sender = Sender(station, outbox, Lanes(), self, publish=self._publish, monotonic=monotonic)
         self._link = Link(
             broker,
             client_id=station.name,
-            subscribe=[self._topic("acks"), self._topic("config")],
+            subscribe=[self._topic("acks"), self._topic("config"), self._topic("prompt")],
             on_receive=self._arrived,
             on_up=self._up,
             on_down=self.sender.link_down,
@@ -88,6 +91,11 @@ class Uplink:
         """Publish how the node is, retained."""
         self._link.publish(self._topic("status"), encode(status), retain=True)
 
+    def answer(self, token: str, became: Standing) -> None:
+        """Say what became of a prompt; what is lost on its way is asked for again."""
+        body = encode(Answer(self._station.name, token, became))
+        self._link.publish(self._topic("ratings"), self._station.signer.entry(body))
+
     def _topic(self, leaf: topics.NodeLeaf) -> str:
         return topics.node(self._station.name, leaf)
 
@@ -102,11 +110,18 @@ class Uplink:
         if topic == self._topic("acks"):
             self.sender.receive(payload)
             return
+        what, take = ("prompt", self._prompt) if topic == self._topic("prompt") else ("configuration", self._configure)
         try:
             for entry in unpack(payload):
-                self._configure(entry)
+                take(entry)
         except (Refused, SettingsError) as bad:
-            logger.warning("%s: a configuration was not taken: %s", self._station.name, bad)
+            logger.warning("%s: a %s was not taken: %s", self._station.name, what, bad)
+
+    def _prompt(self, entry: Signed) -> None:
+        prompt = decode_as(entry.body, Prompt)
+        if prompt.node != self._station.name:
+            raise Refused(Reason.WRONG_SENDER, f"it is for {prompt.node}")
+        self._prompted(prompt)
 
     def _configure(self, entry: Signed) -> None:
         config = city_config(entry, self._station.city_key, self._station.name)

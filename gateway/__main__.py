@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +21,7 @@ from contract.version import __version__
 from gateway.post import Gateway
 from gateway.seals import kept
 from gateway.settings import Settings
+from gateway.visits.settings import secret_of
 from proof.seals import written
 from transport.enrolment import add_command, enrol, invitation
 from transport.keys import new_key, read_key
@@ -27,6 +29,9 @@ from transport.log import set_up
 from transport.renewal import Renewal, renewing
 from transport.tls import context
 from transport.watchdog import watched
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,13 +97,28 @@ def read(file: Path) -> Settings:
     folder = file.resolve().parent
     if not (folder / settings.store).parent.is_dir():
         raise SettingsError(f"{file}: store: there is no folder {(folder / settings.store).parent}")
+    if settings.visits is not None and settings.web is None:
+        raise SettingsError(f"{file}: visits: they are told over HTTP; say where in [web]")
     return msgspec.structs.replace(
         settings,
+        visits=None if settings.visits is None else settings.visits.seen_from(folder),
         store=str(folder / settings.store),
         key=str(folder / settings.key),
         node_broker=settings.node_broker.seen_from(folder, key=settings.key),
         city_broker=settings.city_broker.seen_from(folder, key=settings.key),
     )
+
+
+def _routers(gateway: Gateway, settings: Settings) -> "list[APIRouter]":
+    """What is served over HTTP, as the settings ask for it; `SettingsError` where that cannot be."""
+    from gateway.web.pages import pages  # noqa: PLC0415  (its libraries cost memory)
+
+    routers = [pages(gateway.view)]
+    if settings.visits is not None:
+        from gateway.visits.routes import Routes  # noqa: PLC0415
+
+        routers.append(Routes(lambda: gateway.visits, secret_of(settings.visits)).router())
+    return routers
 
 
 async def _serve(gateway: Gateway, settings: Settings) -> None:
@@ -112,10 +132,9 @@ async def _serve(gateway: Gateway, settings: Settings) -> None:
 
             await stack.enter_async_context(exposed(settings.metrics, partial(figures, gateway)))
         if settings.web is not None:
-            from gateway.web.pages import pages  # noqa: PLC0415  (its libraries cost memory)
-            from gateway.web.server import serving  # noqa: PLC0415
+            from gateway.web.server import serving  # noqa: PLC0415  (its libraries cost memory)
 
-            await stack.enter_async_context(serving(settings.web, [pages(gateway.view)]))
+            await stack.enter_async_context(serving(settings.web, _routers(gateway, settings)))
         if settings.city_url is not None:
             # One certificate for both brokers, or two to be renewed.
             brokers = (settings.node_broker, settings.city_broker)

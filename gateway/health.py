@@ -1,5 +1,7 @@
 """How the township's nodes are, gathered from their retained statuses. Pure."""
 
+from collections.abc import Sequence
+
 from contract.status import NodeHealth, NodeStatus
 
 MOST_NODES = 4096
@@ -22,6 +24,11 @@ class Health:
         since = now if before is None or changed else before.since
         self._nodes[status.node] = NodeHealth(status, since)
         return changed
+
+    def windows(self, node: str) -> Sequence[str]:
+        """The windows that `node` last said it has; none where it never said anything."""
+        known = self._nodes.get(node)
+        return () if known is None else known.status.windows
 
     def of(self, roster: list[str]) -> list[NodeHealth]:
         """The nodes of `roster`; one that never said anything is down since nobody knows when."""

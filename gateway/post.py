@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from contract.bundle import Signed
 from contract.errors import Refused, StoreDamaged, StoreFull
 from contract.identity import EPOCH_BITS, epoch_text
+from contract.prompt import Answer
 from contract.signing import Signer, public_key
 from contract.status import GatewayStatus
 from contract.version import __version__
@@ -21,9 +22,12 @@ from gateway.health import Health
 from gateway.papers import Papers
 from gateway.reception import Reception
 from gateway.settings import Settings
+from gateway.visits.desk import Visits
+from gateway.visits.store import VisitStore
 from transport.boot import boot_id, boottime_ms, boottime_s, wall_ms
 from transport.histogram import Histogram
-from transport.lanes import Lanes
+from transport.intake import Verified
+from transport.lanes import Item, Lanes
 from transport.shelf import Shelf
 from transport.station import Station
 from transport.timepiece import Timepiece
@@ -54,7 +58,10 @@ class Vitals(NamedTuple):
 
 
 class Gateway:
-    """`run` until `stop`; `ready` is set once both brokers are being connected to and the journal is open."""
+    """`run` until `stop`; `ready` is set once both brokers are being connected to and the journal is open.
+
+    `visits`: where they are told, while it runs and its settings ask for it.
+    """
 
     def __init__(self, settings: Settings, signer: Signer) -> None:
         """Prepare a gateway with the key `signer`; nothing is opened yet."""
@@ -66,6 +73,7 @@ class Gateway:
         self._health = Health()
         self._news: dict[str, bytes] = {}
         self._news_due = asyncio.Event()
+        self.visits: Visits | None = None
 
     def stop(self) -> None:
         """Make `run` end: intake first, then everything else."""
@@ -91,8 +99,11 @@ class Gateway:
                     tasks.create_task(self._pass_hellos_on(), name="hellos"),
                     tasks.create_task(self._prune(), name="prune"),
                 ]
+                if self.visits is not None:
+                    work.append(tasks.create_task(self.visits.run(), name="visits"))
                 self.ready.set()
                 await self._stopping.wait()
+                self.visits = None
                 for task in work:
                     task.cancel()
 
@@ -131,11 +142,42 @@ class Gateway:
             self._journal,
             self._papers,
             self._health,
-            recorded=self._forwarder.recorded,
+            recorded=self._recorded,
             changed=self._report_due.set,
+            became=self._became,
+            met=self._met,
         )
+        if settings.visits is not None:
+            visits = await VisitStore.open_sound(Path(settings.visits.store))
+            stack.push_async_callback(visits.close)
+            self.visits = await Visits(
+                visits,
+                station,
+                self._journal,
+                wait_ms=round(settings.visits.wait_s * 1000),
+                send=self._reception.prompt,
+                recorded=self._forwarder.recorded,
+                windows_of=self._windows_of,
+                random_bits=secrets.randbits,
+            ).open()
         await stack.enter_async_context(self._forwarder)
         await stack.enter_async_context(self._reception)
+
+    def _recorded(self, items: list[Item], batches: list[Verified]) -> None:
+        self._forwarder.recorded(items, batches)
+        if self.visits is not None:
+            self.visits.passed(batches)
+
+    def _became(self, answer: Answer) -> None:
+        if self.visits is not None:
+            self.visits.became(answer)
+
+    def _met(self, node: str) -> None:
+        if self.visits is not None:
+            self.visits.met(node)
+
+    def _windows_of(self, node: str) -> Sequence[str] | None:
+        return self._health.windows(node) if node in self._papers.nodes else None
 
     def _tell(self, node: str, entries: list[bytes]) -> None:
         self._reception.tell(node, entries)
@@ -216,6 +258,8 @@ class Gateway:
     async def _pass_hellos_on(self) -> None:
         while True:
             hellos = self._reception.hellos()
+            if self.visits is not None:
+                hellos += self.visits.hellos()
             for start in range(0, len(hellos), _HELLOS_AT_ONCE):
                 self._forwarder.pass_on(hellos[start : start + _HELLOS_AT_ONCE])
             await asyncio.sleep(HELLOS_S)

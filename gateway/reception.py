@@ -13,6 +13,7 @@ from contract.codec import decode_as, encode
 from contract.errors import Reason, Refused
 from contract.hello import Hello, Welcome
 from contract.keys import Key
+from contract.prompt import Answer, Prompt
 from contract.ranges import Ranges
 from contract.status import NodeStatus
 from gateway.health import Health
@@ -29,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class Reception:
-    """`recorded` hands new batches to the forwarder; `changed` tells that a node's condition did."""
+    """`recorded` hands new batches to the forwarder; `changed` tells that a node's condition did.
+
+    `became` is told what nodes say of prompts, `met` who said hello.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,8 @@ class Reception:
         *,
         recorded: Callable[[list[Item], list[Verified]], None],
         changed: Callable[[], None],
+        became: Callable[[Answer], None],
+        met: Callable[[str], None],
     ) -> None:
         """Take ratings from the nodes on the roster in `papers`."""
         self.counts: Counter[Reason] = Counter()
@@ -50,6 +56,8 @@ class Reception:
         self._papers = papers
         self._health = health
         self._changed = changed
+        self._became = became
+        self._meet = met
         self._hellos: dict[str, bytes] = {}
         self._invited: set[str] = set()
         # Who said hello to this process.
@@ -112,6 +120,10 @@ class Reception:
         for payload in packed(entries):
             self._answer(node, payload)
 
+    def prompt(self, prompt: Prompt) -> bool:
+        """Give a node a prompt, which it answers; False while there is no connection."""
+        return self._link.publish(topics.node(prompt.node, "prompt"), encode(prompt))
+
     def hellos(self) -> list[bytes]:
         """The newest hello of each node since the last call, for the city."""
         taken = list(self._hellos.values())
@@ -157,8 +169,13 @@ class Reception:
         """Keep the hello for the city; answer with the receipts that the node may have missed."""
         self._hellos[hello.node] = raw
         self._met.add(hello.node)
+        self._meet(hello.node)
         receipts = (self._papers.receipt_of(stream.key) for stream in hello.streams if stream.node == hello.node)
         return [receipt for receipt in receipts if receipt is not None]
+
+    def became(self, answer: Answer) -> None:
+        """Pass on what a node says of a prompt."""
+        self._became(answer)
 
     def quarantined(self, bad: Quarantined) -> None:
         """Count it and say so, ever more seldom: a flood of rubbish must not become a flood of lines."""

@@ -7,6 +7,7 @@ import msgspec
 
 from contract.config import RosterNode, TownshipCode
 from contract.identity import whole
+from gateway.visits.settings import Visits
 from gateway.web.settings import Web
 from transport.broker import Broker
 from transport.log import Form
@@ -22,7 +23,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     The gateway's own name on the wire is `{township}-{name}`. `roster` serves until the city's own arrives. Where
     several townships share one `node_broker`, `shared_broker` makes the gateway listen to its own roster only.
     `log` is the form of what it says on stderr. With `metrics` it answers Prometheus there. With `city_url`,
-    the address of the city's pages, its certificate renews itself. With `web` it serves the hall's pages there.
+    the address of the city's pages, its certificate renews itself. With `web` it serves the hall's pages there,
+    and with `visits` it is told there what was finished at a window.
     """
 
     township: TownshipCode
@@ -39,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Scrape | None = None
     city_url: CityUrl | None = None
     web: Web | None = None
+    visits: Visits | None = None
 
     @property
     def node(self) -> str:

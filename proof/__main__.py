@@ -8,7 +8,7 @@ from importlib import import_module
 from contract.errors import SettingsError
 
 # Each word, and the module that is loaded when it is asked for: a score needs no certificates, and their library.
-_WORDS = {"score": "score", "audit": "auditor", "prove": "prover", "verify": "verifier"}
+_WORDS = {"score": "score", "audit": "auditor", "prove": "prover", "verify": "verifier", "visits": "visited"}
 
 # Their values are of letters, digits, "-" and "_", and may begin with what argparse takes for an option.
 _TAKING = ("--city", "--epoch")

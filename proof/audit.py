@@ -23,7 +23,7 @@ from proof.closed import Closing
 from proof.completeness import gaps
 from proof.decided import Decided
 from proof.findings import Finding, Rule, spelled
-from proof.ledger import batch_at, declared, ratings
+from proof.ledger import BATCH, VISITS, batch_at, declared, kind_of, ratings
 from proof.published import Reports
 from proof.recount import Counter, Recount
 from proof.seals import Sealed
@@ -35,9 +35,10 @@ _JUMPS = """
 SELECT before, position FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM ledger_entry)
 WHERE position <> before + 1
 """
-_HOW_MANY = "SELECT count(*) FROM ledger_entry WHERE kind = 'batch'"
+_HOW_MANY = "SELECT count(*) FROM ledger_entry WHERE kind IN ('batch', 'visits')"
+# Of one kind after the other: each has an index that stands in this order.
 _BATCHES = """
-SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = 'batch'
+SELECT node, epoch, first, last, position, received_at, raw FROM ledger_entry WHERE kind = '{kind}'
 ORDER BY node, epoch, first, last
 """
 _HELLOS = "SELECT node, epoch, last, raw FROM hello"
@@ -136,13 +137,18 @@ class Auditor:
     def _streams(self) -> None:
         (total,) = self._ledger.execute(_HOW_MANY).fetchone()
         with Signatures(many=total >= signatures.MANY, wrong=self._unsigned) as self._signatures:
-            for _, rows in groupby(self._ledger.execute(_BATCHES), itemgetter(0, 1)):
-                read = sorted(self._read(rows), key=itemgetter(0))
-                self._count(read)
-                self._tell(self._batches, total)
+            for kind in (BATCH, VISITS):
+                entries = self._ledger.execute(_BATCHES.format(kind=kind))
+                for _, rows in groupby(entries, itemgetter(0, 1)):
+                    read = sorted(self._read(kind, rows), key=itemgetter(0))
+                    if kind == BATCH:
+                        self._count(read)
+                    self._tell(self._batches, total)
 
-    def _read(self, rows: Iterator[tuple[str, str, int, int, int, object, object]]) -> Iterator[tuple[int, int, Batch]]:
-        """The entries that are batches, by position and when they arrived."""
+    def _read(
+        self, kind: str, rows: Iterator[tuple[str, str, int, int, int, object, object]]
+    ) -> Iterator[tuple[int, int, Batch]]:
+        """The entries of `kind` that are batches, by position and when they arrived."""
         for node, epoch, first, last, position, received_at, raw in rows:
             self._batches += 1
             where = f"position {position}"
@@ -154,6 +160,9 @@ class Auditor:
             named = (batch.node, batch.epoch, batch.first, batch.last)
             if named != (node, epoch, first, last) or not isinstance(received_at, int):
                 said = f"it stands as numbers {first} to {last} of {node}/{epoch}, of {received_at!r}, and says {named}"
+                self._find(Finding(Rule.ALTERED, where, said))
+            if kind_of(batch.node) != kind:
+                said = f"it stands as {kind!r}, and what {batch.node} signs is {kind_of(batch.node)!r}"
                 self._find(Finding(Rule.ALTERED, where, said))
             assert isinstance(raw, bytes)  # noqa: S101  (what `batch_at` took)
             self._signatures.ask(Asked(where, batch.node, raw, self._keys.get(batch.node, ()), batch.t0))

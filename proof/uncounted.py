@@ -13,7 +13,8 @@ from proof.findings import Finding, Rule
 
 _RULINGS = """
 SELECT position, kind, raw FROM ledger_entry
-WHERE kind NOT IN ('batch', 'seal', 'witness', 'report', 'judgement', 'certificate', 'revocation') ORDER BY position
+WHERE kind NOT IN ('batch', 'visits', 'seal', 'witness', 'report', 'judgement', 'certificate', 'revocation')
+ORDER BY position
 """
 _UNCOUNTED = "SELECT position, row, reason, admitted, refused FROM uncounted ORDER BY position, row"
 

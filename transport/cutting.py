@@ -19,6 +19,8 @@ class Uncut(NamedTuple):
     q: Quality
     earliest: int
     latest: int
+    item: str | None = None
+    token: str | None = None
 
 
 def run_of(head: Iterable[Uncut]) -> list[Uncut]:
@@ -56,7 +58,7 @@ def batch_of(stream: StreamKey, run: Sequence[Uncut], before: tuple[str, int] | 
         first=first,
         t0=t0,
         q=run[0].q,
-        rows=[Row(row.at - t0, row.window, row.level, row.presses) for row in run],
+        rows=[Row(row.at - t0, row.window, row.level, row.presses, row.item, row.token) for row in run],
         prev=before if first == 1 else None,
         bounds=bounds,
     )

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from contract.ack import Ack, Pair, Refusal
 from contract.batch import Batch, StreamKey
 from contract.bundle import Signed, digest, unpack
-from contract.codec import decode_as, decode_batch, encode, is_batch
+from contract.codec import decode, decode_batch, encode, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Clock, Hello, Welcome
 from contract.keys import Key, signed
+from contract.prompt import Answer
 from contract.ranges import Ranges
 
 Verified = tuple[Batch, bytes]
@@ -27,12 +28,16 @@ class Quarantined(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What one commit is about: `batches` and `hellos` are verified; `refusals` holds answers by sender."""
+    """What one commit is about: `batches`, `hellos` and `said` are verified; `refusals` holds answers by sender.
+
+    `said`: what became of prompts, as nodes say.
+    """
 
     batches: list[Verified]
     hellos: list[tuple[Hello, bytes]]
     quarantined: list[Quarantined]
     refusals: dict[str, list[bytes]]
+    said: list[Answer]
 
 
 def gather(arrivals: list[tuple[str, bytes]], keys_of: Callable[[str], Sequence[Key]], now: int) -> Group:
@@ -40,7 +45,7 @@ def gather(arrivals: list[tuple[str, bytes]], keys_of: Callable[[str], Sequence[
 
     `now` (ms; 0 where the time is not known): a hello is of now, a batch of when it was pressed.
     """
-    group = Group([], [], [], {})
+    group = Group([], [], [], {}, [])
     for sender, payload in arrivals:
         try:
             entries = unpack(payload)
@@ -54,12 +59,22 @@ def gather(arrivals: list[tuple[str, bytes]], keys_of: Callable[[str], Sequence[
                     _check(sender, batch.node, entry, keys_of, batch.t0)
                     group.batches.append((batch, entry.raw))
                 else:
-                    hello = decode_as(entry.body, Hello)
-                    _check(sender, hello.node, entry, keys_of, now)
-                    group.hellos.append((hello, entry.raw))
+                    told = _told(entry.body)
+                    _check(sender, told.node, entry, keys_of, now)
+                    if isinstance(told, Answer):
+                        group.said.append(told)
+                    else:
+                        group.hellos.append((told, entry.raw))
             except Refused as refused:
                 _refuse(group, Quarantined(sender, refused, entry.raw))
     return group
+
+
+def _told(body: bytes) -> Hello | Answer:
+    told = decode(body)
+    if isinstance(told, Hello | Answer):
+        return told
+    raise Refused(Reason.UNDECODABLE, f"expected Hello, got {type(told).__name__}")
 
 
 def _check(sender: str, node: str, entry: Signed, keys_of: Callable[[str], Sequence[Key]], at: int) -> None:

@@ -49,6 +49,13 @@ CREATE TABLE IF NOT EXISTS rating (
     sum INTEGER,                         -- of node, epoch, seq, the boot's name and what stands behind it here
     PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answered (    -- which of these ratings were asked for, and by which token
+    stream INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    sum INTEGER,                         -- of node, epoch, seq and token
+    PRIMARY KEY (stream, seq)
+) WITHOUT ROWID;
 """
 )
 
@@ -60,9 +67,16 @@ _SUMMED = {
         "rating t LEFT JOIN stream s ON s.id = t.stream LEFT JOIN boot b ON b.id = t.boot",
         "t.stream = rating.stream AND t.seq = rating.seq",
     ),
+    "answered": Summed(
+        ("s.node", "s.epoch", "t.seq", "t.token"),
+        "answered t LEFT JOIN stream s ON s.id = t.stream",
+        "t.stream = answered.stream AND t.seq = answered.seq",
+    ),
 }
 
 _ADD_RATING = "INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_ANSWERED = "INSERT INTO answered VALUES (?, ?, ?, ?)"
+_IN_BATCH = ("DELETE FROM rating WHERE stream = ? AND seq <= ?", "DELETE FROM answered WHERE stream = ? AND seq <= ?")
 _ADD_BOOT = """
 INSERT INTO boot (name, last_boottime) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET last_boottime = max(last_boottime, excluded.last_boottime)
@@ -79,7 +93,9 @@ _UNCUT = "SELECT count(*), count(*) FILTER (WHERE at IS NULL) FROM rating"
 _CUTTABLE = "SELECT DISTINCT stream FROM rating ORDER BY stream"
 # The dated beginning of a stream's uncut ratings, as `Uncut` has it: an undated one holds back those after it.
 _HEAD = """
-SELECT seq, boot, window, level, presses, at, q, coalesce(earliest, at), coalesce(latest, at) FROM rating
+SELECT seq, boot, window, level, presses, at, q, coalesce(earliest, at), coalesce(latest, at), NULL, (
+    SELECT token FROM answered a WHERE a.stream = rating.stream AND a.seq = rating.seq
+) FROM rating
 WHERE stream = :stream
 AND seq < coalesce((SELECT min(seq) FROM rating WHERE stream = :stream AND at IS NULL), 1 << 60)
 ORDER BY seq LIMIT :most
@@ -92,13 +108,17 @@ _DATE = "UPDATE rating SET at = ?, q = ?, earliest = ?, latest = ?, sum = ? WHER
 
 
 class Settled(NamedTuple):
-    """A settled choice; `boottime` (CLOCK_BOOTTIME, ms) is when it was pressed, `dated` the same in the city's time."""
+    """A settled choice; `boottime` (CLOCK_BOOTTIME, ms) is when it was pressed, `dated` the same in the city's time.
+
+    `token`: of the prompt that it answers.
+    """
 
     window: str
     level: int
     presses: int
     boottime: int
     dated: Dated | None
+    token: str | None = None
 
 
 class Outbox(Shelf):
@@ -167,7 +187,14 @@ class Outbox(Shelf):
             moment = (dated.at, dated.q, *(dated.bounds or (None, None))) if dated else (None, None, None, None)
             values = (choice.boottime, choice.window, choice.level, choice.presses, *moment)
             sum_ = sums.of_row(*self.stream, seq, self._boot_name, *values)
-            await self.disk.write(_ADD_RATING, (self._stream, seq, self._boot, *values, sum_))
+            row = (self._stream, seq, self._boot, *values, sum_)
+            if choice.token is None:
+                await self.disk.write(_ADD_RATING, row)
+            else:
+                answered = (self._stream, seq, choice.token, sums.of_row(*self.stream, seq, choice.token))
+                async with self.disk.transaction() as db:
+                    await db.execute(_ADD_RATING, row)
+                    await db.execute(_ADD_ANSWERED, answered)
             self.last = seq
             self.uncut += 1
             self.undated += dated is None
@@ -236,7 +263,8 @@ class Outbox(Shelf):
                         id_ = self._last_id + len(made) + 1
                         numbers = (batch.first, batch.last, raw)
                         await db.execute(ADD_BATCH, (id_, stream, *numbers, _sum_of(batch, raw)))
-                        await db.execute("DELETE FROM rating WHERE stream = ? AND seq <= ?", (stream, batch.last))
+                        for statement in _IN_BATCH:
+                            await db.execute(statement, (stream, batch.last))
                         made.append((id_, batch, raw))
             self.uncut -= sum(len(batch.rows) for _, batch, _ in made)
             return [self.shelved(id_, batch, len(raw)) for id_, batch, raw in made]
@@ -244,7 +272,7 @@ class Outbox(Shelf):
     def _row(self, choice: Settled, dated: Dated) -> Uncut:
         bounds = dated.bounds or (dated.at, dated.at)
         own = (choice.window, choice.level, choice.presses)
-        return Uncut(self.last + 1, self._boot, *own, dated.at, dated.q, *bounds)
+        return Uncut(self.last + 1, self._boot, *own, dated.at, dated.q, *bounds, token=choice.token)
 
     def _sign(self, stream: StreamKey, run: Sequence[Uncut]) -> tuple[Batch, bytes]:
         batch = batch_of(stream, run, self._before.get(self._ids[stream]))

@@ -16,6 +16,7 @@ from contract.codec import encode
 from contract.errors import StoreFull
 from contract.hello import Hello
 from contract.keys import Key
+from contract.prompt import Answer
 from contract.ranges import Ranges
 from transport.intake import Group, Quarantined, Verified, gather, held, welcome
 from transport.lanes import Item
@@ -48,6 +49,9 @@ class Owner(Protocol):
 
     def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
         """A node said hello; further entries to answer it with."""
+
+    def became(self, answer: Answer) -> None:
+        """A node says what became of a prompt."""
 
     def quarantined(self, bad: Quarantined) -> None:
         """Input was refused."""
@@ -105,6 +109,8 @@ class Receiver:
             await asyncio.sleep(RETRY_FULL_S)
         else:
             self._reply(group)
+        for answer in group.said:
+            self._owner.became(answer)
 
     async def _record(self, batches: list[Verified]) -> None:
         fresh: dict[bytes, Verified] = {}

@@ -21,6 +21,7 @@ TABLES = {
     "tie": "rowid",
     "batch": "id",
     "rating": "stream, seq",
+    "answered": "stream, seq",
     "void": "rowid",
 }
 
@@ -34,6 +35,11 @@ class Salvage(NamedTuple):
 
 def salvage(path: Path) -> Salvage:
     """Read the store at `path`, which nobody has open, as it is without its damage."""
+    return _sound(kept_in(path, TABLES))
+
+
+def kept_in(path: Path, tables: Mapping[str, str]) -> dict[str, list[Row]]:
+    """Read what can be read of `tables`, by name with the order of its tree, in the store `path`; sound or not."""
     log = path.with_name(f"{path.name}-wal")
     whole = wal.mended(path.read_bytes(), log.read_bytes() if log.exists() else b"")
     mended = path.with_name(f"{path.name}.mended")
@@ -41,7 +47,7 @@ def salvage(path: Path) -> Salvage:
     try:
         with closing(sqlite3.connect(f"{mended.resolve().as_uri()}?immutable=1", uri=True)) as connection:
             connection.text_factory = _text
-            return _sound({table: _rows(connection, table, order) for table, order in TABLES.items()})
+            return {table: _rows(connection, table, order) for table, order in tables.items()}
     finally:
         mended.unlink()
 
@@ -84,6 +90,8 @@ def _sound(found: Mapping[str, Sequence[Row]]) -> Salvage:
             rows["rating"].append(row)
         if key is not None:
             (kept if sound else claimed)[key].append((row[1], row[1]))  # type: ignore[arg-type]
+    # One that is not sound costs its rating the token, and no number.
+    rows["answered"] = [row for row in found["answered"] if _answered_is_sound(names, row)]
     pruned = {names[row[0]]: row[3] if isinstance(row[3], int) else 0 for row in found["stream"]}
     void = {key: missing(Ranges(kept[key]), claimed[key], pruned[key]) for key in kept}
     return Salvage(rows, {key: numbers for key, numbers in void.items() if numbers})
@@ -102,6 +110,12 @@ def rating_is_sound(names: Mapping[object, StreamKey], boots: Mapping[object, ob
     stream, seq, boot, *values, said = row
     key = names.get(stream)
     return key is not None and boot in boots and sums.of_row(*key, seq, boots[boot], *values) == said  # type: ignore[arg-type]
+
+
+def _answered_is_sound(names: Mapping[object, StreamKey], row: Row) -> bool:
+    stream, seq, token, said = row
+    key = names.get(stream)
+    return key is not None and sums.of_row(*key, seq, token) == said  # type: ignore[arg-type]
 
 
 def missing(kept: Ranges, claimed: Iterable[tuple[object, object]], pruned: int) -> Ranges:

@@ -33,7 +33,8 @@ import cloud.series.tables
 import cloud.staffing.tables
 import cloud.tablet.tables
 import cloud.tallies.tables
-import cloud.updates.tables  # noqa: F401  (every room's tables belong to the schema)
+import cloud.updates.tables
+import cloud.visits.tables  # noqa: F401  (every room's tables belong to the schema)
 from cloud.copy.rules import in_order
 from cloud.database import fetch, metadata
 

@@ -18,7 +18,7 @@ from contract.bundle import MAX_PAYLOAD, Signed, unpack
 from contract.codec import decode_as, decode_batch, is_batch
 from contract.errors import Reason, Refused
 from contract.hello import Hello
-from contract.identity import township_of
+from contract.identity import PROMPT, channel_of, township_of
 from contract.keys import signed
 from contract.rating import Quality
 from proof.seals import Sealed, objection, opened
@@ -132,7 +132,7 @@ def _read_entry(
             numbers = Numbers(StreamKey(node, batch.epoch), batch.first, batch.last)
             reading.batches.append(Verified(batch, numbers, raw, mark, arrival.township, arrival.lane))
             reading.rows += len(batch.rows)
-            if arrival.lane == "live" and batch.q is Quality.SYNCHRONISED:
+            if arrival.lane == "live" and batch.q is Quality.SYNCHRONISED and channel_of(node) != PROMPT:
                 reading.words.append(Word("rating", node, batch.t0 + batch.rows[-1].ms, 0, arrival.at))
         else:
             hello = decode_as(entry.body, Hello)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.database import fetch, fetch_value
 from cloud.ledger.counting import Entry, Rows, counted
 from contract.batch import MAX_ROWS, StreamKey
+from proof.ledger import VISITS
 
 # How many entries, and about how many rows, make a page: some 30 MB while it is worked on.
 ENTRIES_A_PAGE = 10_000
@@ -23,7 +24,7 @@ HEAD = "SELECT position FROM ledger_head WHERE id = 1"
 UNTIL = """
 SELECT MIN(position), MAX(CASE WHEN total <= :rows THEN position END) FROM (
     SELECT position, SUM(size) OVER (ORDER BY position) AS total FROM (
-        SELECT position, CASE WHEN kind = 'batch' THEN last - first + 1 ELSE 5000 END AS size
+        SELECT position, CASE WHEN kind IN ('batch', 'visits') THEN last - first + 1 ELSE 5000 END AS size
         FROM ledger_entry WHERE position > :after ORDER BY position LIMIT :limit
     ) AS sized
 ) AS summed
@@ -103,11 +104,12 @@ async def head(connection: AsyncConnection) -> int:
 
 
 async def following(
-    connection: AsyncConnection, after: int, streams: Streams, *, most: int | None = None
+    connection: AsyncConnection, after: int, streams: Streams, *, most: int | None = None, visits: bool = False
 ) -> tuple[int, list[Rows]] | None:
     """The next entries behind `after`: up to which position, and which of their rows count; None at the head.
 
-    A page has at most so many entries, by default `ENTRIES_A_PAGE`.
+    A page has at most so many entries, by default `ENTRIES_A_PAGE`. With `visits` also all rows of what became of
+    those, which count nowhere.
     """
     ((first, last),) = await fetch(connection, UNTIL, (ROWS_A_PAGE, after, most or ENTRIES_A_PAGE))
     if first is None:
@@ -123,7 +125,10 @@ async def following(
     batches = {
         entry.position: entry for entry in map(entry_of, await rows_in(connection, AT, "positions", sorted(named)))
     }
-    return until, counted(entries, given, held, batches)
+    found_here = counted(entries, given, held, batches)
+    if visits:
+        found_here += [Rows(one, range(one.last - one.first + 1)) for one in entries if one.kind == VISITS]
+    return until, found_here
 
 
 async def earlier(connection: AsyncConnection, positions: Sequence[int]) -> Mapping[int, list[tuple[int, int]]]:

@@ -11,7 +11,7 @@ from cloud.ledger.cells import ONE
 from cloud.ledger.commit import NEWEST, Counted
 from contract.batch import Batch, StreamKey
 from contract.errors import Reason
-from contract.identity import channel_of
+from contract.identity import PROMPT, channel_of
 from contract.ranges import Ranges
 from contract.rating import Quality
 
@@ -152,6 +152,9 @@ class Fold:
     def _count(self, verified: Verified, indexes: Iterable[int]) -> None:
         """Count the rows at `indexes` in their minutes; the innermost loop of the city."""
         batch = verified.batch
+        if channel_of(batch.node) == PROMPT:
+            # What became of visits is in the ledger, and no rating.
+            return
         rows, t0, prefix = batch.rows, batch.t0, batch.node + "/"
         cells, has_window, limit = self.cells, self._has_window, self._limit
         live = self.live if verified.lane == "live" else None

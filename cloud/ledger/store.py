@@ -15,6 +15,7 @@ from contract.codec import stored_batch
 from contract.hello import Hello
 from contract.identity import WINDOW
 from contract.rating import Quality
+from proof.ledger import BATCH, VISITS, kind_of
 
 BEGIN_HEAD = "INSERT INTO ledger_head (id, position, commits) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING"
 
@@ -61,7 +62,7 @@ SELECT node, epoch, min(first), max(last) FROM (
             PARTITION BY e.node, e.epoch ORDER BY e.first, e.last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) THEN 0 ELSE 1 END AS opens
         FROM wanted CROSS JOIN ledger_entry AS e
-        WHERE e.kind = 'batch' AND e.node = wanted.node AND e.epoch = wanted.epoch
+        WHERE e.kind = '{kind}' AND e.node = wanted.node AND e.epoch = wanted.epoch
     ) AS marked
 ) AS numbered GROUP BY node, epoch, range_number
 """
@@ -69,9 +70,10 @@ SELECT node, epoch, min(first), max(last) FROM (
 STANDING_SIZES = (1, 16, 256)
 
 # Entries of one stream that overlap a range. No batch is longer than MAX_ROWS, so the search begins that far before it.
+# The kind stands in the text: each has an index of its own, which no value would be seen to belong to.
 OVERLAPPING = """
 SELECT position, raw FROM ledger_entry
-WHERE kind = 'batch' AND node = :node AND epoch = :epoch AND first >= :from AND first <= :until AND last >= :first
+WHERE kind = '{kind}' AND node = :node AND epoch = :epoch AND first >= :from AND first <= :until AND last >= :first
 ORDER BY position
 """
 
@@ -99,7 +101,7 @@ class Entry(NamedTuple):
 def entry_of(verified: Verified, received_at: int) -> Entry:
     """The ledger entry of a verified batch."""
     (node, epoch), first, last = verified.numbers
-    return Entry("batch", node, epoch, first, last, received_at, verified.lane, verified.raw)
+    return Entry(kind_of(node), node, epoch, first, last, received_at, verified.lane, verified.raw)
 
 
 async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> Head:
@@ -157,23 +159,26 @@ async def standing(connection: AsyncConnection, streams: Sequence[StreamKey]) ->
     """The ranges of the numbers that the ledger holds of each of `streams`, lowest first."""
     found: dict[StreamKey, list[Pair]] = {stream: [] for stream in streams}
     most = STANDING_SIZES[-1]
-    for begin in range(0, len(streams), most):
-        some = streams[begin : begin + most]
-        size = next(size for size in STANDING_SIZES if size >= len(some))
-        # Nobody's name is empty, so what fills up the question finds nothing.
-        values = [*chain.from_iterable(some), *("", "") * (size - len(some))]
-        for node, epoch, lo, hi in await fetch(connection, _standing_of(size), values):
-            found[StreamKey(node, epoch)].append((int(lo), int(hi)))
+    for kind in (BATCH, VISITS):
+        wanted = [stream for stream in streams if kind_of(stream.node) == kind]
+        for begin in range(0, len(wanted), most):
+            some = wanted[begin : begin + most]
+            size = next(size for size in STANDING_SIZES if size >= len(some))
+            # Nobody's name is empty, so what fills up the question finds nothing.
+            values = [*chain.from_iterable(some), *("", "") * (size - len(some))]
+            for node, epoch, lo, hi in await fetch(connection, _standing_of(kind, size), values):
+                found[StreamKey(node, epoch)].append((int(lo), int(hi)))
     return {stream: sorted(pairs) for stream, pairs in found.items()}
 
 
 @cache
-def _standing_of(size: int) -> str:
-    return STANDING.format(streams=", ".join(f"(:node{number}, :epoch{number})" for number in range(size)))
+def _standing_of(kind: str, size: int) -> str:
+    streams = ", ".join(f"(:node{number}, :epoch{number})" for number in range(size))
+    return STANDING.format(kind=kind, streams=streams)
 
 
 async def overlapping(connection: AsyncConnection, stream: StreamKey, first: int, last: int) -> dict[int, Batch]:
     """The ledger's batches of `stream` that give a number in `first..last`, by position, lowest first."""
     values = (*stream, first - MAX_ROWS + 1, last, first)
-    found = await fetch(connection, OVERLAPPING, values)
+    found = await fetch(connection, OVERLAPPING.format(kind=kind_of(stream.node)), values)
     return {int(position): stored_batch(bytes(raw)) for position, raw in found}

@@ -26,7 +26,8 @@ ledger_commit = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `kind`: batch (`raw` is the signed batch as received); seal, witness or report (`raw` is as the city signed it);
+# `kind`: batch (`raw` is the signed batch as received); visits (the same, of what became of visits, which are no
+# ratings); seal, witness or report (`raw` is as the city signed it);
 # judgement (as two auditors signed it); certificate and revocation (`raw` is PEM); with JSON as `raw`, admit (see
 # `cloud.ledger.admission`) or refuse (see `cloud.held`). A witness is a seal of a ledger that was lost (`cloud.seals`).
 # `first`..`last`: a batch's numbers, a report's edition, which of its node and day a judgement is; of a seal its number
@@ -56,6 +57,16 @@ Index(
     unique=True,
     sqlite_where=ledger_entry.c.kind == "batch",
     postgresql_where=ledger_entry.c.kind == "batch",
+)
+Index(
+    "ledger_entry_visits",
+    ledger_entry.c.node,
+    ledger_entry.c.epoch,
+    ledger_entry.c.first,
+    ledger_entry.c.last,
+    unique=True,
+    sqlite_where=ledger_entry.c.kind == "visits",
+    postgresql_where=ledger_entry.c.kind == "visits",
 )
 
 # Unique, since no two seals, and no two editions of a period, have one number. Of two judgements that are filed at once

@@ -36,7 +36,10 @@ class Stay(NamedTuple):
 
 
 class Diary:
-    """The days of one node. Ratings that are dated by a guess are left out, and `guessed` tells on which days."""
+    """The days of one node. Ratings that are dated by a guess are left out, and `guessed` tells on which days.
+
+    `visits`: all that gateways told of visits at this node, by time. `answers`: by token, the first rating that has it.
+    """
 
     def __init__(
         self,
@@ -50,8 +53,13 @@ class Diary:
         self.calendar = calendar
         self.office = office
         self.has_window = has_window
-        self.guessed = frozenset(day for day, found in ratings.items() if not all(one.sure for one in found))
-        self._ratings = {day: [one for one in found if one.sure] for day, found in ratings.items()}
+        pressed = {day: [one for one in found if not one.visit] for day, found in ratings.items()}
+        self.guessed = frozenset(day for day, found in pressed.items() if not all(one.sure for one in found))
+        self.visits = sorted(one for found in ratings.values() for one in found if one.visit)
+        self._ratings = {day: [one for one in found if one.sure] for day, found in pressed.items() if found}
+        self.answers: dict[str, Seen] = {}
+        for one in sorted(one for found in pressed.values() for one in found if one.token):
+            self.answers.setdefault(one.token, one)
         self._stays: dict[tuple[str, str], Stay] = {}
         self._earlier: dict[str, Sequence[str]] = {}
 

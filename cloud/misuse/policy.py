@@ -72,6 +72,12 @@ class Unplugged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chance: _Share
 
 
+class Surplus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """More ratings than visits."""
+
+    within_s: _Whole
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of them, under one version."""
 
@@ -83,6 +89,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     closed: Closed
     silence: Silence
     unplugged: Unplugged
+    surplus: Surplus
 
     @property
     def basis(self) -> str:

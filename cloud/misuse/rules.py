@@ -13,8 +13,9 @@ from cloud.misuse.policy import Policy
 from cloud.misuse.sight import numbers
 from cloud.misuse.unplugged import unplugged
 from cloud.misuse.usual import bursts, silences, usual
+from cloud.misuse.visiting import surplus
 
-Rule = Literal["double", "children", "burst", "mash", "closed", "silence", "unplugged"]
+Rule = Literal["double", "children", "burst", "mash", "closed", "silence", "unplugged", "surplus"]
 
 
 class Flag(NamedTuple):
@@ -42,7 +43,7 @@ class Flag(NamedTuple):
 def judge(node: str, day: str, diary: Diary, policy: Policy, *, over: bool) -> list[Flag]:
     """Return the flags of `node` on `day`; while it is not `over`, only those that nothing later that day can take."""
     found = [
-        *_of_windows(day, diary, policy),
+        *_of_windows(day, diary, policy, over=over),
         *(_of_a_whole_day(node, day, diary, policy) if over else _so_far(day, diary, policy)),
     ]
     flags = [
@@ -63,7 +64,7 @@ def flagged(flags: Iterable[Flag]) -> list[tuple[str, int, int]]:
     return ranges
 
 
-def _of_windows(day: str, diary: Diary, policy: Policy) -> Iterator[Finding]:
+def _of_windows(day: str, diary: Diary, policy: Policy, *, over: bool) -> Iterator[Finding]:
     office = diary.office(day)
     around = [span for ahead in (-1, 0, 1) for span in diary.office(diary.calendar.later(day, ahead)).open]
     for ratings in diary.windows(day).values():
@@ -72,6 +73,7 @@ def _of_windows(day: str, diary: Diary, policy: Policy) -> Iterator[Finding]:
         yield from presses.metronomes(ratings, policy.mash)
         if office.known:
             yield from presses.closed(ratings, around, office.why, policy.closed)
+        yield from surplus(ratings, diary.answers, diary.visits, policy.surplus, over=over)
 
 
 def _so_far(day: str, diary: Diary, policy: Policy) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 # Changes with whatever changes what is seen of a ledger that stays the same.
-FORMAT = 1
+FORMAT = 2
 # The time quality of ratings that no anchor dates: their moment is a guess (`q` on the wire).
 _ESTIMATED = 2
 
@@ -18,7 +18,8 @@ _ESTIMATED = 2
 class Seen(NamedTuple):
     """One rating that counts. `at`: ms since 1970 UTC; `sure`: it is dated, not guessed; `window`: the node's own name.
 
-    Its place in this tuple is its order: by time, then by name.
+    `token`: of the visit at which it was asked for; "": it was not. With `visit` it is no rating but a visit, told at
+    `at`, and what became of it (`contract.rating.Became`). Its place in this tuple is its order: by time, then by name.
     """
 
     at: int
@@ -27,6 +28,8 @@ class Seen(NamedTuple):
     number: int
     presses: int
     sure: bool
+    token: str = ""
+    visit: int = 0
 
 
 class _Unseen:
@@ -43,6 +46,8 @@ class _Line(msgspec.Struct, array_like=True, gc=False):
     window: str
     unseen: _Unseen
     presses: int
+    item: str | None = None
+    token: str | None = None
 
 
 class _Lines(msgspec.Struct):
@@ -53,11 +58,29 @@ class _Lines(msgspec.Struct):
     rows: list[_Line]
 
 
+class _Visit(msgspec.Struct, array_like=True, gc=False):
+    ms: int
+    window: str
+    became: int
+    presses: int
+    item: str | None = None
+    token: str | None = None
+
+
+class _Visits(msgspec.Struct):
+    epoch: str
+    first: int
+    t0: int
+    q: int
+    rows: list[_Visit]
+
+
 def _blind(_type: type, _value: object) -> Any:  # noqa: ANN401  (what msgspec asks for)
     return _UNSEEN
 
 
 _decode = msgspec.json.Decoder(_Lines, dec_hook=_blind).decode
+_decode_visits = msgspec.json.Decoder(_Visits).decode
 
 
 def seen(raw: bytes, indexes: Iterable[int]) -> Iterator[Seen]:
@@ -66,11 +89,21 @@ def seen(raw: bytes, indexes: Iterable[int]) -> Iterator[Seen]:
     sure = batch.q != _ESTIMATED
     for index in indexes:
         row = batch.rows[index]
-        yield Seen(batch.t0 + row.ms, row.window, batch.epoch, batch.first + index, row.presses, sure)
+        yield Seen(batch.t0 + row.ms, row.window, batch.epoch, batch.first + index, row.presses, sure, row.token or "")
 
 
-# As it is kept, one run of the node after the other: number, ms since the begin of the day, window, presses, sure.
-_Kept = dict[str, list[tuple[int, int, str, int, bool]]]
+def visits(raw: bytes) -> Iterator[Seen]:
+    """Yield the visits that the ledger's entry `raw`, which holds no rating, tells of."""
+    told = _decode_visits(raw.partition(b"\n")[0])
+    sure = told.q != _ESTIMATED
+    for index, row in enumerate(told.rows):
+        at, number = told.t0 + row.ms, told.first + index
+        yield Seen(at, row.window, told.epoch, number, row.presses, sure, row.token or "", row.became)
+
+
+# As it is kept, one run of the node after the other: number, ms since the begin of the day, window, presses, sure,
+# token, and what became of it where it is a visit.
+_Kept = dict[str, list[tuple[int, int, str, int, bool, str, int]]]
 _encode = msgspec.msgpack.Encoder().encode
 _kept = msgspec.msgpack.Decoder(_Kept).decode
 
@@ -78,17 +111,18 @@ _kept = msgspec.msgpack.Decoder(_Kept).decode
 def packed(ratings: Iterable[Seen], start: int) -> bytes:
     """Return a node's day, which began at `start` (ms), as it is kept; equal sets of ratings give equal bytes."""
     kept: _Kept = {}
-    for one in sorted(ratings, key=lambda rating: (rating.epoch, rating.number)):
-        kept.setdefault(one.epoch, []).append((one.number, one.at - start, one.window, one.presses, one.sure))
+    for one in sorted(ratings, key=lambda rating: (rating.epoch, rating.number, rating.visit)):
+        row = (one.number, one.at - start, one.window, one.presses, one.sure, one.token, one.visit)
+        kept.setdefault(one.epoch, []).append(row)
     return _encode(kept)
 
 
 def unpacked(body: bytes, start: int) -> list[Seen]:
     """Return what `packed` made `body` of, by time."""
     return sorted(
-        Seen(start + ms, window, epoch, number, presses, sure)
+        Seen(start + ms, window, epoch, number, presses, sure, token, visit)
         for epoch, rows in _kept(body).items()
-        for number, ms, window, presses, sure in rows
+        for number, ms, window, presses, sure, token, visit in rows
     )
 
 

@@ -25,10 +25,11 @@ from cloud.misuse import store
 from cloud.misuse.diary import Diary
 from cloud.misuse.policy import LOOKBACK_DAYS, Policy
 from cloud.misuse.rules import Flag, flagged, judge
-from cloud.misuse.sight import FORMAT, Seen, seen
+from cloud.misuse.sight import FORMAT, Seen, seen, visits
 from cloud.misuse.store import Cursor, Day, Due, Key
 from cloud.registry.snapshot import Registry
-from contract.identity import node_of, township_of, window_id
+from contract.identity import counter_of, node_of, township_of, window_id
+from proof.ledger import VISITS
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class Filter(Following):
             before = await store.cursor(connection)
             self.head = max(self.head, await pages.head(connection))
             found = (
-                await pages.following(connection, before.position, self._streams, most=ENTRIES_A_PAGE)
+                await pages.following(connection, before.position, self._streams, most=ENTRIES_A_PAGE, visits=True)
                 if before.basis == basis
                 else None
             )
@@ -224,8 +225,10 @@ class Filter(Following):
         """What may be seen of `rows`, by node and day."""
         fresh: dict[Key, list[Seen]] = {}
         for number, (entry, indexes) in enumerate(rows):
-            for one in seen(entry.raw, indexes):
-                fresh.setdefault((entry.node, self._calendar.day(one.at)), []).append(one)
+            of_visits = entry.kind == VISITS
+            node = counter_of(entry.node) if of_visits else entry.node
+            for one in visits(entry.raw) if of_visits else seen(entry.raw, indexes):
+                fresh.setdefault((node, self._calendar.day(one.at)), []).append(one)
             if number % 10 == 0:
                 await asyncio.sleep(0)
         return fresh

@@ -9,21 +9,19 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-import msgspec
-
 from cloud.calendar import HOUR_MS
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
 from cloud.ledger.rules import Lane
-from cloud.registry.load import register
 from cloud.registry.snapshot import Registry
+from cloud.registry.speakers import Certify, enlist
 from cloud.spoken import store
 from cloud.spoken.store import Kept, Waiting
 from contract import topics
 from contract.batch import StreamKey
 from contract.bundle import packed
 from contract.codec import encode
-from contract.errors import SettingsError, Unavailable
+from contract.errors import Unavailable
 from contract.hello import Hello
 from contract.signing import Signer, public_key
 
@@ -37,9 +35,6 @@ PAGE = 5_000
 # What the ledger has had for so long is not kept here too; that is looked for so often.
 KEEP_MS = 60 * 24 * HOUR_MS
 PRUNE_S = 86_400.0
-
-# A node's certificate (PEM), by its name and public key.
-Certify = Callable[[str, str], str]
 
 
 class Feeder:
@@ -165,21 +160,10 @@ class Feeder:
             return
         missing = [name for node in registry.nodes if not self._known(registry, name := f"{node}.{self._channel}")]
         if missing:
-            try:
-                forms = await asyncio.to_thread(self._forms, missing)
-                with unavailable():
-                    await register(self._database.writer, msgspec.json.encode({"nodes": forms}), self._now())
-            except SettingsError as wrong:
-                raise Unavailable(f"{self._called} cannot be registered: {wrong}") from wrong
+            await enlist(self._database.writer, dict.fromkeys(missing, self._signer.public), self._certify, self._now())
             logger.info("%s may rate at %d more nodes", self._called, len(missing))
         self._seen = registry
 
     def _known(self, registry: Registry, name: str) -> bool:
         keys = registry.keys(name)
         return bool(keys) and keys[0].raw == self._key
-
-    def _forms(self, names: list[str]) -> list[dict[str, str]]:
-        key = self._signer.public
-        if self._certify is None:
-            return [{"node": name, "key": key} for name in names]
-        return [{"node": name, "key": key, "certificate": self._certify(name, key)} for name in names]

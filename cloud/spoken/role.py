@@ -16,9 +16,9 @@ from cloud.health.metrics import Source, gauges
 from cloud.health.routes import Check
 from cloud.ingest.charge import Charge
 from cloud.ingest.worker import Ingest
-from cloud.pki.authority import Authority
 from cloud.registry.snapshot import Registry
-from cloud.spoken.feeder import Certify, Feeder
+from cloud.registry.speakers import certifying
+from cloud.spoken.feeder import Feeder
 from cloud.spoken.store import Kept
 from contract.signing import Signer
 
@@ -72,7 +72,7 @@ class Spoken:
                 covers=charge.covers,
                 registry=registry,
                 registers=lambda: charge.feeds_series,
-                certify=None if pki is None else _certifying(Path(pki), now),
+                certify=None if pki is None else certifying(Path(pki), now),
                 now=now,
                 monotonic=monotonic,
             )
@@ -103,8 +103,3 @@ class Spoken:
                 f"{called}_troubled": ("Whether they wait for the database", self._feeder.trouble is not None),
             }
         )
-
-
-def _certifying(folder: Path, now: Callable[[], int]) -> Certify:
-    authority = Authority.open(folder)
-    return lambda name, key: authority.current(name, key, now()).decode()

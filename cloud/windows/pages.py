@@ -19,10 +19,12 @@ from cloud.people.rules import Person, within
 from cloud.registry.routes import OWN_PLACE
 from cloud.registry.snapshot import Registry
 from cloud.staffing.rules import Named
+from cloud.visits import store as visits
 from cloud.windows import store
 from cloud.windows.rules import Press, said
 from contract.identity import node_of, window_id
 from proof.scores import Counts, interval, percent, percent_interval
+from proof.visits import Visits
 
 PAGE = 100
 CASES = 20
@@ -40,11 +42,16 @@ _COLUMNS = (
     Column("windows.between", number=True),
     Column("windows.cases", number=True),
 )
+# Beside the score, where somebody was asked this month.
+_ASKED = (Column("windows.participation", number=True), Column("windows.all_asked", number=True))
 _CASES = (Column("cases.number", number=True), Column("cases.state"), Column("cases.ratings", number=True))
 
 
 class Seen(NamedTuple):
-    """A window as somebody sees it; `yesterday` and `month` (up to yesterday) are ratings by level."""
+    """A window as somebody sees it; `yesterday` and `month` (up to yesterday) are ratings by level.
+
+    `visits`: of the same month, those at which somebody was to be asked.
+    """
 
     window: str
     office: Named | None
@@ -52,6 +59,7 @@ class Seen(NamedTuple):
     yesterday: Counts
     month: Counts
     cases: int
+    visits: Visits
 
 
 class Pages:
@@ -96,11 +104,12 @@ class Pages:
         async with self._reader.begin() as connection:
             found = await self._look(connection, names[:PAGE], person)
         devices = {device.node: device for device in self._devices()}
-        rows = [self._row(request, one, devices.get(node_of(one.window))) for one in found]
+        asked = any(one.visits.asked for one in found)
+        rows = [self._row(request, one, devices.get(node_of(one.window)), asked=asked) for one in found]
         more = None
         if len(names) > PAGE:
             more = queried(request, after=names[PAGE - 1])
-        listing = Listing("windows", _COLUMNS, rows, more)
+        listing = Listing("windows", _columns(asked=asked), rows, more)
         return self._screens.listed(request, "windows.html", listing, place=where, least=self._least)
 
     async def window(self, request: Request, node: str, window: str) -> Response:
@@ -121,14 +130,17 @@ class Pages:
             for one in cases
         ]
         device = next((one for one in self._devices() if one.node == node), None)
+        asked = seen.visits.asked > 0
+        facts = zip(_columns(asked=asked)[1:], self._row(request, seen, device, asked=asked)[1:], strict=True)
         return self._screens.page(
             request,
             "window.html",
             window=name,
             called=registry.called(name, language_of(request)),
-            facts=list(zip(_COLUMNS[1:], self._row(request, seen, device)[1:], strict=True)),
+            facts=list(facts),
             listing=Listing("window-cases", _CASES, rows),
             least=self._least,
+            asked=asked,
         )
 
     async def _look(self, connection: AsyncConnection, names: Sequence[str], person: Person) -> list[Seen]:
@@ -145,14 +157,21 @@ class Pages:
         month = await store.counts(connection, span, days)
         offices = await store.offices(connection, span, now)
         cases = await store.open_cases(connection, span, viewer_of(person, now))
+        asked = await visits.between(connection, span, days[0], days[-1]) if days else {}
         return [
             Seen(
-                one, offices.get(one), presses.get(one), last.get(one, _NONE), month.get(one, _NONE), cases.get(one, 0)
+                one,
+                offices.get(one),
+                presses.get(one),
+                last.get(one, _NONE),
+                month.get(one, _NONE),
+                cases.get(one, 0),
+                asked.get(one, Visits()),
             )
             for one in names
         ]
 
-    def _row(self, request: Request, one: Seen, device: Device | None) -> list[Cell]:
+    def _row(self, request: Request, one: Seen, device: Device | None, *, asked: bool) -> list[Cell]:
         word, viewer, now = self._screens.word, viewer_of(asker_of(request).person, self._now()), self._now()
         registered, node = self._registry().has_window(one.window, now), node_of(one.window)
         office = "" if one.office is None else one.office.zh if language_of(request) == "zh" else one.office.en
@@ -167,6 +186,7 @@ class Pages:
             *self._scored(request, one.yesterday),
             *self._scored(request, one.month),
             self._between(one.month),
+            *(self._participation(one.visits) if asked else ()),
             Cell(
                 f"{one.cases:,}" if one.cases else "",
                 f"/cases?place={one.window}" if one.cases else None,
@@ -180,8 +200,22 @@ class Pages:
             return Cell(f"{count:,}"), Cell(self._screens.word(request, "windows.few") if count else "", tone="quiet")
         return Cell(f"{count:,}"), Cell(f"{percent(n)}%")
 
+    def _participation(self, visits: Visits) -> tuple[Cell, Cell]:
+        """How many of those who were asked rated, and what that leaves possible for all of them."""
+        said = visits.participation
+        if said is None:
+            return Cell(""), Cell("")
+        rate = Cell(f"{float(said.rate):.0%} / {visits.asked:,}")
+        if sum(visits.rated) < self._least:
+            return rate, Cell("")
+        return rate, Cell(f"{float(100 * said.low):.1f}–{float(100 * said.high):.1f}%")
+
     def _between(self, n: Counts) -> Cell:
         if sum(n) < self._least:
             return Cell("")
         low, high = percent_interval(interval(n))
         return Cell(f"{low}–{high}%")
+
+
+def _columns(*, asked: bool) -> tuple[Column, ...]:
+    return (*_COLUMNS[:-1], *_ASKED, _COLUMNS[-1]) if asked else _COLUMNS

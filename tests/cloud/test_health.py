@@ -32,6 +32,7 @@ from cloud.registry.worker import RegistryHolder
 from cloud.seals.worker import Sealer
 from cloud.settings import NoticesSettings, Settings
 from cloud.telling import Telling
+from cloud.visits.visitwork import VisitWork
 from contract import topics
 from contract.bundle import pack
 from contract.codec import encode
@@ -380,7 +381,16 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         known=lambda: True,
         on_duty=lambda: True,
     )
-    ingesting = Ingesting(ingest, database, None, filter_of(database, NOW), casework, telling, sealer, offices)
+    visits = VisitWork(
+        database,
+        pki=None,
+        registry=lambda: holder.current,
+        calendar=CALENDAR,
+        now=lambda: NOW,
+        on_duty=lambda: True,
+    )
+    judging = filter_of(database, NOW)
+    ingesting = Ingesting(ingest, database, None, judging, casework, telling, sealer, offices, visits=visits)
     families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value

@@ -49,6 +49,54 @@ def test_a_second_rating_right_after_the_first_is_a_repeat_and_one_a_little_late
     assert "double" not in flags_of(every(8, 3))
 
 
+def told(clock: str, token: str, became: int = 3, *, window: str = "01") -> Seen:
+    """A visit as its gateway tells it."""
+    return Seen(at(clock), window, "gateway000", at(clock), 1, sure=True, token=token, visit=became)
+
+
+def rated(clock: str, token: str = "", *, window: str = "01") -> Seen:
+    return one(at(clock), window=window)._replace(token=token)
+
+
+def test_one_visit_has_one_rating_and_what_is_more_is_told_by_its_reason() -> None:
+    ratings = [
+        told("10:00", "a"), rated("10:00:05", "a"), rated("10:00:30"),
+        told("10:10", "b", 2), rated("10:10:59"),
+        told("10:20", "c"), rated("10:20:05", "c"), rated("10:40", "c"),
+        rated("11:00", "nobody"),
+    ]  # fmt: skip
+    found = flags_of(ratings)["surplus"]
+
+    assert [(flag.begin, flag.end, flag.size) for flag in found] == [
+        (at("10:00:30"), at("10:10:59"), 2),
+        (at("10:40"), at("11:00"), 2),
+    ]
+    assert found[0].figures == {"repeated": 0, "of_no_visit": 0, "not_asked": 2, "within_s": 60}
+    assert found[1].figures == {"repeated": 1, "of_no_visit": 1, "not_asked": 0, "within_s": 60}
+    # Where nobody tells of visits there is nothing to be more than.
+    assert "surplus" not in flags_of([rating for rating in ratings if not (rating.visit or rating.token)])
+
+
+def test_who_was_not_announced_rates_as_before_and_a_node_that_shows_nothing_has_no_surplus() -> None:
+    fair = [
+        told("10:00", "a"),
+        rated("09:59:40"),
+        rated("10:00:05", "a"),
+        rated("10:01"),
+        rated("10:00:30", window="02"),
+    ]
+    assert flags_of(fair) == {}
+    unshown = [told(f"10:{minute:02}", f"t{minute}", 1) for minute in range(0, 50, 5)]
+    assert flags_of([*unshown, *(rated(f"10:{minute:02}:20") for minute in range(0, 50, 5))]) == {}
+
+
+def test_a_visit_may_still_be_told_while_the_day_runs() -> None:
+    ratings = [told("10:00", "a"), rated("10:00:05", "a"), rated("10:05", "b")]
+    assert "surplus" not in flags_of(ratings, over=False)
+    assert [flag.size for flag in flags_of(ratings)["surplus"]] == [1]
+    assert "surplus" not in flags_of([*ratings, told("10:04:58", "b")])
+
+
 def test_two_windows_side_by_side_repeat_nothing() -> None:
     ratings = [one(at("10:00"), window="01"), one(at("10:00:04"), window="02")]
     assert flags_of(ratings) == {}

@@ -136,7 +136,7 @@ def test_a_grade_of_any_shape_is_thrown_away_while_it_is_read() -> None:
 
 
 def test_no_struct_of_the_room_has_a_field_for_a_grade() -> None:
-    assert Seen._fields == ("at", "window", "epoch", "number", "presses", "sure")
+    assert Seen._fields == ("at", "window", "epoch", "number", "presses", "sure", "token", "visit")
     lines = [value for value in vars(sight).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
     fields = {field.name: field.type for struct in lines for field in msgspec.structs.fields(struct)}
     assert not fields.keys() & GRADED

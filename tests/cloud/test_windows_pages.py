@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cloud.people.rules import Role
+from cloud.visits import store as visits
+from cloud.visits.store import Asked, Rated
+from contract.rating import Became
 from tests.cloud.furnished import CALENDAR, FOREIGN, NODE, OTHER, TODAY, furnish, rate
 from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import Where
@@ -139,3 +142,26 @@ async def test_a_search_for_nothing_or_too_much_says_so(stage: Stage, monkeypatc
     assert await status(stage, "operator", "/search") == 200
     assert await status(stage, "operator", f"/search?q={'x' * 101}") == 422
     assert "只列前 20 个" in await seen(stage, "operator", "/search?q=37")
+
+
+async def test_beside_the_score_stands_who_rated_of_those_asked_and_what_all_of_them_may_think(where: Where) -> None:
+    await furnish(where)
+    await rate(where, WINDOW, YESTERDAY, 10 * 60 + 5, (18, 1, 1))
+    async with open_stage(where) as stage:
+        assert "Rated / asked" not in await seen(stage, "operator", "/windows?lang=en")
+    tokens = [f"TOKEN{number:05}" for number in range(40)]
+    told = [Asked(NODE, token, WINDOW, YESTERDAY, None, 1, Became.SILENT) for token in tokens]
+    # Of today nobody sees a grade, nor who is asked.
+    told.append(Asked(NODE, "TOKEN_____", WINDOW, TODAY, None, 1, Became.SILENT))
+    rated = [Rated(NODE, token, WINDOW, YESTERDAY, 3, 1, number) for number, token in enumerate(tokens[:20], 1)]
+    async with await where.open() as database, database.writer.begin() as connection:
+        before = await visits.cursor(connection)
+        await visits.move(connection, before, before._replace(zone=CALENDAR.zone))
+        await visits.take(connection, told, rated)
+    async with open_stage(where) as stage:
+        for page in ("/windows?lang=en", f"/windows/{WINDOW}?lang=en"):
+            shown = await seen(stage, "operator", page)
+            assert "Rated / asked, this month" in shown
+            assert "50% / 40" in shown
+            assert "50.0–100.0%" in shown
+        assert "应评" in await seen(stage, "township", f"/windows/{WINDOW}?lang=zh")

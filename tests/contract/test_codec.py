@@ -17,7 +17,7 @@ from contract.config import NodeConfig, Roster, RosterNode, WindowPins
 from contract.errors import Reason, Refused
 from contract.hall import Catalogue, Hall, Notice, OnDuty, Plate, Question, Said, Service, Stage
 from contract.hello import Clock, Hello, Stream, Welcome
-from contract.prompt import Prompt
+from contract.prompt import Answer, Prompt
 from contract.rating import MAX_PRESSES, Level, Quality, Row
 from contract.seal import NOTHING, Seal
 from contract.signing import Signer, public_key, verify
@@ -42,7 +42,8 @@ ENTRIES: list[codec.Entry] = [
     ),
     NodeConfig(NODE, 4, [WindowPins("01", 1, 2, 3, 4, 5, 6)], 800, 3000),
     Roster("371721121", 4, [RosterNode(NODE, signer.public)]),
-    Prompt(NODE, "01", "t-1", AT, "户籍"),
+    Prompt(NODE, "01", EPOCH, 20_000, AT, "3713-0042"),
+    Answer(NODE, EPOCH, "silent"),
     Seal(1, 1, "2025-11-21", 1, 1041, "1a" * 32, NOTHING, AT, signer.public),
     Hall(
         "371721121",
@@ -130,7 +131,7 @@ def test_levels_and_qualities_are_numbers_on_the_wire() -> None:
 
 
 def test_later_fields_are_ignored_by_version_1() -> None:
-    body = codec.encode(batch).replace(b"3,1]", b'3,1,"item",null]').replace(b'"q":0', b'"q":0,"later":{"a":[1]}')
+    body = codec.encode(batch).replace(b"3,1]", b'3,1,null,null,"duty"]').replace(b'"q":0', b'"q":0,"later":{"a":[1]}')
     assert codec.decode_batch(body) == batch
 
 

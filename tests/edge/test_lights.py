@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from edge.lights import BLINK_S, BLINKS, THANKS_S, Lights
+from edge.lights import BLINK_S, BLINKS, CALM_S, THANKS_S, Lights
 
 PINS = {3: 5, 2: 6, 1: 13}
 
@@ -98,3 +98,33 @@ def test_close_goes_dark_and_leaves_no_timer() -> None:
 
     assert [call.cancelled for call in bench.calls] == [True]
     assert [pin.function for pin in bench.pins.values()] == ["input"] * 3
+
+
+def test_a_prompt_comes_and_goes_slowly_on_all_until_it_is_hushed() -> None:
+    bench = Bench()
+    bench.lights.ask()
+    for lit in ({1, 2, 3}, set(), {1, 2, 3}):
+        assert (bench.lit(), bench.calls[-1].seconds) == (lit, CALM_S)
+        bench.calls[-1].call()
+
+    bench.lights.hush()
+
+    assert bench.lit() == set()
+    assert bench.calls[-1].cancelled
+
+
+def test_a_prompt_goes_on_behind_what_is_shown_in_between_and_not_behind_what_answers_it() -> None:
+    bench = Bench()
+    bench.lights.ask()
+    bench.lights.thank(2)
+    assert bench.lit() == {2}
+    bench.calls[-1].call()
+    assert bench.lit() == {1, 2, 3}
+
+    bench.lights.hush()
+    bench.lights.thank(3)
+    bench.lights.hush()
+
+    assert bench.lit() == {3}
+    bench.calls[-1].call()
+    assert bench.lit() == set()

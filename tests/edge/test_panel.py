@@ -13,8 +13,10 @@ from gpiozero.pins.mock import MockFactory
 
 from contract.config import WindowPins
 from contract.errors import StoreDamaged, StoreFull
+from contract.prompt import Standing
 from edge import lights as lights_module
 from edge import panel as panel_module
+from edge.asking import Ask
 from edge.panel import Panel
 from edge.session import Choice
 from edge.settings import Timing
@@ -49,6 +51,7 @@ class Desk:
         self.factory = MockFactory()
         self.clock = Clock()
         self.recorded: list[Choice] = []
+        self.standings: list[tuple[str, Standing]] = []
         self._record = record
 
     async def record(self, choice: Choice) -> None:
@@ -57,12 +60,22 @@ class Desk:
         self.recorded.append(choice)
 
     def panel(self, timing: Timing = AT_ONCE, clock: Callable[[], int] | None = None) -> Panel:
-        return Panel(WINDOWS, timing, factory=self.factory, record=self.record, monotonic_ns=clock or self.clock)
+        return Panel(
+            WINDOWS,
+            timing,
+            factory=self.factory,
+            record=self.record,
+            became=self.became,
+            monotonic_ns=clock or self.clock,
+        )
 
     @asynccontextmanager
     async def open(self, timing: Timing = AT_ONCE) -> AsyncIterator[Panel]:
         async with self.panel(timing) as panel:
             yield panel
+
+    def became(self, token: str, standing: Standing) -> None:
+        self.standings.append((token, standing))
 
     async def tap(self, window: str, level: int) -> int:
         """One second later, a tap of 20 ms with bounces at both ends, on a thread; the time of its first edge."""
@@ -110,7 +123,7 @@ async def test_a_tap_is_recorded_and_then_its_light_alone_comes_on(window: str, 
         pressed = await desk.tap(window, level)
         await until(desk.lit)
 
-        assert desk.recorded == [Choice(window, level, 1, pressed)]
+        assert desk.recorded == [Choice(window, level, 1, pressed, pressed)]
         assert desk.lit() == desk.ever_lit() == {(window, level)}
         assert (panel.settled, panel.ignored, panel.refused) == (1, 0, 0)
     assert desk.lit() == set()
@@ -222,7 +235,7 @@ async def test_presses_during_a_commit_are_neither_lost_nor_mixed_up() -> None:
         gate.set()
         await until(lambda: len(desk.recorded) == 4)
 
-        expected = [Choice("01", level, 1, at) for level, at in zip((3, 1, 2, 1), times, strict=True)]
+        expected = [Choice("01", level, 1, at, at) for level, at in zip((3, 1, 2, 1), times, strict=True)]
         assert desk.recorded == expected
         assert panel.settled == 4
 
@@ -240,7 +253,7 @@ async def test_a_slow_commit_changes_neither_session_nor_cooldown() -> None:
         gate.set()
         await until(lambda: len(desk.recorded) == 2)
 
-        assert desk.recorded == [Choice("01", 3, 1, times[0]), Choice("01", 2, 1, times[3])]
+        assert desk.recorded == [Choice("01", 3, 1, times[0], times[0]), Choice("01", 2, 1, times[3], times[3])]
         assert panel.ignored == 3
 
 
@@ -256,7 +269,7 @@ async def test_one_windows_commit_does_not_hold_up_another(monkeypatch: pytest.M
         await desk.tap("01", 3)
         pressed = await desk.tap("02", 1)
         await until(desk.lit)
-        assert desk.recorded == [Choice("02", 1, 1, pressed)]
+        assert desk.recorded == [Choice("02", 1, 1, pressed, pressed)]
         assert desk.lit() == {("02", 1)}
 
 
@@ -322,15 +335,50 @@ async def test_an_error_during_the_stop_is_loud_too() -> None:
     assert desk.factory.pin(BUTTON["01", 3]).when_changed is None
 
 
+async def test_the_next_choice_answers_the_prompt_and_the_one_behind_it_does_not() -> None:
+    desk = Desk()
+    async with desk.open() as panel:
+        await desk.tap("01", 3)
+        assert panel.ask("01", Ask("t", desk.clock.now, 20 * S))
+        assert not panel.ask("09", Ask("u", desk.clock.now, 20 * S))
+        await until(lambda: len(desk.lit() & {("01", level) for level in (1, 2, 3)}) == 3)
+        await desk.tap("02", 1)
+        await desk.tap("01", 1)
+        await desk.tap("01", 2)
+        await until(lambda: len(desk.recorded) == 4)
+
+        assert [(choice.window, choice.level, choice.token) for choice in desk.recorded] == [
+            ("01", 3, None), ("02", 1, None), ("01", 1, "t"), ("01", 2, None),
+        ]  # fmt: skip
+        assert desk.standings == [("t", "rated")]
+        assert {place for place in desk.lit() if place[0] == "01"} == {("01", 2)}
+
+
+async def test_who_is_turned_away_is_asked_on_and_not_called_silent() -> None:
+    async def full(_choice: Choice) -> None:
+        raise StoreFull("no room")
+
+    desk = Desk(full)
+    async with desk.open() as panel:
+        panel.ask("01", Ask("t", desk.clock.now, 20 * S))
+        await desk.tap("01", 1)
+        await until(lambda: panel.refused)
+        desk.clock.now += 30 * S
+        panel.ask("01", Ask("u", desk.clock.now, 20 * S))
+        await until(lambda: desk.standings)
+
+        assert desk.standings == [("t", "unknown")]
+
+
 async def test_a_stop_settles_and_records_what_is_open() -> None:
     desk = Desk()
     async with desk.open(Timing(settle_s=10, cooldown_s=10)):
-        await desk.tap("01", 3)
+        began = await desk.tap("01", 3)
         pressed = await desk.tap("01", 1)
         desk.factory.pin(BUTTON["02", 2]).drive_low()
         last = desk.clock.now
 
-    assert sorted(desk.recorded) == [Choice("01", 1, 2, pressed), Choice("02", 2, 1, last)]
+    assert sorted(desk.recorded) == [Choice("01", 1, 2, pressed, began), Choice("02", 2, 1, last, last)]
     assert desk.lit() == set()
 
 
@@ -405,6 +453,7 @@ async def test_pins_that_cannot_be_opened_leave_nothing_open() -> None:
         AT_ONCE,
         factory=desk.factory,
         record=desk.record,
+        became=lambda _token, _standing: None,
         monotonic_ns=desk.clock,
     )
 

@@ -54,7 +54,7 @@ def model(presses: list[tuple[int, int]], settle_ns: int, cooldown_ns: int) -> t
         while j + 1 < len(presses) and presses[j + 1][0] - presses[j][0] < settle_ns:
             j += 1
         at, level = presses[j]
-        choices.append(Choice("02", level, j - i + 1, at))
+        choices.append(Choice("02", level, j - i + 1, at, presses[i][0]))
         i = j + 1
         while i < len(presses) and presses[i][0] < at + settle_ns + cooldown_ns:
             ignored += 1
@@ -122,7 +122,7 @@ def test_the_last_press_is_the_rating_and_all_are_counted() -> None:
     assert session.press(3, S + 500 * MS) is None
     assert session.due_ns == S + 1300 * MS
     assert session.settle(S + 1300 * MS - 1) is None
-    assert session.settle(S + 1300 * MS) == Choice("02", 3, 2, S + 500 * MS)
+    assert session.settle(S + 1300 * MS) == Choice("02", 3, 2, S + 500 * MS, S)
     assert session.settle(2 * S + 900 * MS) is None
     assert session.due_ns is None
 
@@ -130,15 +130,15 @@ def test_the_last_press_is_the_rating_and_all_are_counted() -> None:
 def test_settle_0_makes_every_press_final_at_once() -> None:
     session = Session("02", settle_ns=0, cooldown_ns=0)
 
-    assert session.press(2, S) == Choice("02", 2, 1, S)
-    assert session.press(1, S) == Choice("02", 1, 1, S)
+    assert session.press(2, S) == Choice("02", 2, 1, S, S)
+    assert session.press(1, S) == Choice("02", 1, 1, S, S)
 
 
 def test_cooldown_runs_from_the_moment_of_settling_however_late_that_is_noticed() -> None:
     session = Session("02", settle_ns=S, cooldown_ns=3 * S)
     session.press(3, 0)
 
-    assert session.press(1, 4 * S - 1) == Choice("02", 3, 1, 0)
+    assert session.press(1, 4 * S - 1) == Choice("02", 3, 1, 0, 0)
     assert session.ignored == 1
     assert session.press(1, 4 * S) is None
     assert session.ignored == 1
@@ -163,5 +163,5 @@ def test_finish_settles_what_is_open_once(level: int) -> None:
 
     session.press(level, S)
 
-    assert session.finish() == Choice("02", level, 1, S)
+    assert session.finish() == Choice("02", level, 1, S, S)
     assert session.finish() is None

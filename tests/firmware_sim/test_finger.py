@@ -66,7 +66,14 @@ async def bench(
         recorded.append(choice)
 
     factory: MockFactory = pins()
-    panel = Panel([WIRING], timing, factory=factory, record=keep, monotonic_ns=lambda: clock_gettime_ns(CLOCK_BOOTTIME))
+    panel = Panel(
+        [WIRING],
+        timing,
+        factory=factory,
+        record=keep,
+        became=lambda _token, _standing: None,
+        monotonic_ns=lambda: clock_gettime_ns(CLOCK_BOOTTIME),
+    )
     with FingerLog(path) as log:
         finger = Finger(
             WINDOW,

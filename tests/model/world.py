@@ -58,7 +58,8 @@ class World:
         """A choice settles now, if anybody is there to notice."""
         house = self.nodes[node]
         mark = self._marks + 1
-        choice = Choice(window, level, mark, house.host.boottime_ns())
+        now = house.host.boottime_ns()
+        choice = Choice(window, level, mark, now, now)
         if house.press(choice, partial(self.naive.lit.add, mark)):
             self._marks = mark
             self.naive.pressed[mark] = Press(node, window, level, house.host.truth())

@@ -164,7 +164,7 @@ def test_a_payload_of_rubbish_entries_costs_one_refusal_each() -> None:
 
 
 def test_an_empty_payload_is_nothing() -> None:
-    assert taken((NODE, b""), (NODE, b"\n\n")) == Group([], [], [], {})
+    assert taken((NODE, b""), (NODE, b"\n\n")) == Group([], [], [], {}, [])
 
 
 @given(st.lists(st.binary(max_size=200) | st.sampled_from([raw(batch(n)) for n in range(1, 9)]), max_size=12))

@@ -28,6 +28,7 @@ from contract.errors import Reason, StoreFull
 from contract.hello import Hello, Welcome
 from contract.identity import epoch_text
 from contract.keys import Key
+from contract.prompt import Answer
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -347,6 +348,9 @@ class Gateway:
 
     def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
         return ()
+
+    def became(self, answer: Answer) -> None:
+        pass
 
     def quarantined(self, bad: Quarantined) -> None:
         pass

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contract.batch import MAX_ROWS, Batch, StreamKey
 from contract.bundle import Signed
 from contract.codec import decode_batch
-from contract.errors import StoreFull
+from contract.errors import StoreDamaged, StoreFull
 from contract.ranges import Ranges
 from contract.rating import MAX_PRESSES, Quality
 from contract.signing import Signer, public_key, verify
@@ -105,6 +105,43 @@ async def test_when_the_line_is_idle_a_choice_is_its_own_batch_at_once(tmp_path:
     assert outbox.kept[epoch(1)] == Ranges([(1, 1)])
     assert await outbox.cut() == []
     await outbox.close()
+
+
+TOKEN = "TOKEN_____"  # noqa: S105  (it stands for a visit)
+
+
+async def test_the_token_is_on_disk_with_its_rating_whichever_way_that_is_cut(tmp_path: Path) -> None:
+    outbox = await begun(tmp_path)
+    [item] = await outbox.append(choice(1)._replace(token=TOKEN), cut=True)
+    for number, token in enumerate((None, "TOKEN____2", "TOKEN____3"), 2):
+        assert await outbox.append(choice(number, dated=number != 3)._replace(token=token), cut=False) == []
+    await outbox.close()
+
+    # The power was cut; the next run has what the last one left.
+    outbox = await begun(tmp_path, 2)
+    await outbox.date(at_noon)
+    made = await batches(outbox, [item, *await outbox.cut()])
+    assert [row.token for batch in made for row in batch.rows] == [TOKEN, None, "TOKEN____2", "TOKEN____3"]
+    assert await outbox.disk.read("SELECT * FROM answered") == []
+    await outbox.close()
+
+
+async def test_a_damaged_token_is_damage(tmp_path: Path) -> None:
+    outbox = await begun(tmp_path)
+    for number in (1, 2):
+        await outbox.append(choice(number)._replace(token=f"TOKEN____{number}"), cut=False)
+    await outbox.disk.write("UPDATE answered SET token = 'TOKEN____3' WHERE seq = 2")
+    await outbox.close()
+
+    with pytest.raises(StoreDamaged, match="1 rows of 'answered' are not what was written"):
+        await begun(tmp_path, 2)
+    # What is sound is kept: the rating, without the token that nobody can believe.
+    outbox = await Outbox.open_sound(tmp_path / "outbox.db", reserve=0)
+    OPENED.append(outbox)
+    await outbox.begin(epoch(2), SIGNER, "boot")
+    [batch] = await batches(outbox, await outbox.cut())
+    assert [row.token for row in batch.rows] == ["TOKEN____1", None]
+    assert outbox.void == {}
 
 
 async def test_what_gathered_is_cut_together_and_nothing_overtakes(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from contract.codec import Entry, decode, encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Stream, Welcome
 from contract.keys import Key
+from contract.prompt import Answer
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -47,6 +48,7 @@ class House:
         self.told: list[tuple[str, Entry]] = []
         self.payloads: list[bytes] = []
         self.extra: list[bytes] = []
+        self.answers: list[Answer] = []
 
     def keys_of(self, node: str) -> Sequence[Key]:
         return [Key(public_key(SIGNER.public))] if node in {NODE, OTHER} else []
@@ -61,6 +63,9 @@ class House:
     def greeted(self, hello: Hello, raw: bytes) -> Iterable[bytes]:
         assert decode(Signed.of(raw).body) == hello
         return self.extra
+
+    def became(self, answer: Answer) -> None:
+        self.answers.append(answer)
 
     def quarantined(self, bad: Quarantined) -> None:
         self.bad.append(bad)
