@@ -21,7 +21,7 @@ from contract.version import __version__
 app = typer.Typer(
     help="Manyi (满意): three buttons at a service window, one number the city can trust.\n\n"
     "Beside these there are the houses, `manyi edge`, `manyi gateway`, `manyi cloud`, and what an outsider does with a "
-    "ledger, `manyi score`, `manyi audit`, `manyi prove`, `manyi verify`, `manyi visits`; each has its own --help.",
+    "ledger, `manyi score`, `manyi audit`, `manyi prove`, `manyi verify`, `manyi visits`: each has its own --help.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,7 +20,6 @@ from contract.version import __version__
 from gateway.post import Gateway
 from gateway.seals import kept
 from gateway.settings import Settings
-from gateway.visits.settings import secret_of
 from proof.seals import written
 from transport.enrolment import add_command, enrol, invitation
 from transport.keys import new_key, read_key
@@ -29,9 +27,6 @@ from transport.log import set_up
 from transport.renewal import Renewal, renewing
 from transport.tls import context
 from transport.watchdog import watched
-
-if TYPE_CHECKING:
-    from fastapi import APIRouter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,18 +104,6 @@ def read(file: Path) -> Settings:
     )
 
 
-def _routers(gateway: Gateway, settings: Settings) -> "list[APIRouter]":
-    """What is served over HTTP, as the settings ask for it; `SettingsError` where that cannot be."""
-    from gateway.web.pages import pages  # noqa: PLC0415  (its libraries cost memory)
-
-    routers = [pages(gateway.view)]
-    if settings.visits is not None:
-        from gateway.visits.routes import Routes  # noqa: PLC0415
-
-        routers.append(Routes(lambda: gateway.visits, secret_of(settings.visits)).router())
-    return routers
-
-
 async def _serve(gateway: Gateway, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,9 +115,10 @@ async def _serve(gateway: Gateway, settings: Settings) -> None:
 
             await stack.enter_async_context(exposed(settings.metrics, partial(figures, gateway)))
         if settings.web is not None:
-            from gateway.web.server import serving  # noqa: PLC0415  (its libraries cost memory)
+            from gateway.web.routers import routers  # noqa: PLC0415  (its libraries cost memory)
+            from gateway.web.server import serving  # noqa: PLC0415
 
-            await stack.enter_async_context(serving(settings.web, _routers(gateway, settings)))
+            await stack.enter_async_context(serving(settings.web, routers(gateway, settings)))
         if settings.city_url is not None:
             # One certificate for both brokers, or two to be renewed.
             brokers = (settings.node_broker, settings.city_broker)

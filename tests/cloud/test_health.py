@@ -370,6 +370,7 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         monotonic=time.monotonic,
     )
     casework = Casework(database, policy=shipped(), calendar=CALENDAR, offices=offices.current, now=lambda: NOW)
+    visits = VisitWork(database, pki=None, registry=lambda: holder.current, calendar=CALENDAR, now=lambda: NOW)
     telling = Telling(
         database,
         NoticesSettings(),
@@ -381,16 +382,9 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         known=lambda: True,
         on_duty=lambda: True,
     )
-    visits = VisitWork(
-        database,
-        pki=None,
-        registry=lambda: holder.current,
-        calendar=CALENDAR,
-        now=lambda: NOW,
-        on_duty=lambda: True,
+    ingesting = Ingesting(
+        ingest, database, None, filter_of(database, NOW), casework, telling, sealer, offices, visits=visits
     )
-    judging = filter_of(database, NOW)
-    ingesting = Ingesting(ingest, database, None, judging, casework, telling, sealer, offices, visits=visits)
     families = [family for source in ingesting.sources for family in source()]
     held = {
         sample.labels["county"]: sample.value
