@@ -24,10 +24,12 @@ from contract import topics
 from contract.ack import Ack, Receipt
 from contract.batch import StreamKey
 from contract.bundle import pack, unpack
-from contract.codec import Entry, decode
+from contract.codec import Entry, decode, encode
 from contract.config import Roster
+from contract.hall import Hall, Plate
 from contract.hello import Stream, Welcome
 from contract.signing import public_key, verify
+from contract.veil import Veil
 from firmware_sim.broker import Mosquitto
 from tests.cloud.conftest import EPOCH, GATEWAY, NODE, NOW, SIGNERS, TOWNSHIP, entry, hello
 from tests.cloud.where import Where
@@ -53,7 +55,7 @@ class Township:
         self.link = Link(
             broker,
             client_id="township",
-            subscribe=[topics.township(TOWNSHIP, leaf) for leaf in ("acks", "config")],
+            subscribe=[topics.township(TOWNSHIP, leaf) for leaf in ("acks", "config", "hall")],
             on_receive=self._receive,
             on_up=self.up.set,
             on_down=self.up.clear,
@@ -152,6 +154,25 @@ async def test_a_city_that_comes_up_makes_itself_known_and_retains_the_roster(ci
     newcomer = Township(city.township.link._broker)
     async with newcomer.link:
         assert await newcomer.hear(Roster) == roster
+
+
+async def test_what_a_hall_shows_is_retained_for_whoever_comes_later_and_told_again_after_a_broker_died(
+    city: Running, mosquitto: Mosquitto
+) -> None:
+    await city.township.hear(Roster)
+    hall = Hall(TOWNSHIP, 1, "大集镇", "Daji", "Asia/Shanghai", Veil(3, 5), 20, [Plate(f"{NODE}/01")])
+    told = [(TOWNSHIP, pack([CITY.entry(encode(hall))]))]
+    city.ingest.halls = lambda: told
+    city.ingest.tell_halls(told)
+    assert await city.township.hear(Hall) == hall
+    newcomer = Township(city.township.link._broker)
+    async with newcomer.link:
+        assert await newcomer.hear(Hall) == hall
+    mosquitto.kill()
+    while city.ingest.up:
+        await asyncio.sleep(0.01)
+    await mosquitto.restart()
+    assert await city.township.hear(Hall) == hall
 
 
 async def test_a_gateways_hello_gets_a_welcome(city: Running) -> None:
