@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from cloud.alerts import routes as alerts
 from cloud.appeals import routes as appeals
 from cloud.board.picture import Diff, Picture, Tick
+from cloud.carriers import routes as carriers
 from cloud.cases import routes as cases
 from cloud.contacts import routes as contacts
 from cloud.door.described import refusals
@@ -18,6 +19,7 @@ from cloud.estimates import routes as estimates
 from cloud.filtered.rules import SideBySide
 from cloud.guard import Guard
 from cloud.health import routes as health
+from cloud.homes.rules import Visits
 from cloud.hours.routes import OfficeHours
 from cloud.misuse import routes as misuse
 from cloud.openapi import problem, publish
@@ -27,7 +29,7 @@ from cloud.registry import routes as registry_routes
 from cloud.reports import routes as reports
 from cloud.seals import routes as seals
 from cloud.series.rules import Ranking, Trend
-from cloud.tablet import routes as tablets
+from cloud.tablet.rules import Ratings
 from contract.errors import Unavailable
 from contract.version import __version__
 
@@ -59,7 +61,9 @@ STRUCTS = (
     *contacts.ANSWERS,
     *alerts.ANSWERS,
     *appeals.ANSWERS,
-    *tablets.ANSWERS,
+    *carriers.ANSWERS,
+    Ratings,
+    Visits,
 )
 
 

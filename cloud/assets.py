@@ -55,9 +55,9 @@ def served(asset: Asset, request: Request) -> Response:
     return Response(asset.packed if zipped else asset.plain, 200, headers, asset.type)
 
 
-def serve(pages: APIRouter, package: str, at: str) -> dict[str, Asset]:
-    """Add a route for the files of `package` to `pages`, at `at`/name; return them."""
-    assets = read_assets(package)
+def serve(pages: APIRouter, at: str, *packages: str) -> dict[str, Asset]:
+    """Add a route for the files of `packages`, whose names differ, to `pages`, at `at`/name; return them."""
+    assets = {name: asset for package in packages for name, asset in read_assets(package).items()}
 
     async def part(name: str, request: Request) -> Response:
         asset = assets.get(name)

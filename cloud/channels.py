@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from cloud.calendar import Calendar
+from cloud.console.screens import Screens
 from cloud.contacts.waiting import Waiting
 from cloud.database import Database
+from cloud.homes import role as homes
 from cloud.ingest.charge import Charge
 from cloud.ingest.worker import Ingest
 from cloud.phone import role as phone
@@ -13,13 +15,19 @@ from cloud.registry.snapshot import Registry
 from cloud.settings import Settings
 from cloud.spoken.role import Spoken
 from cloud.tablet import role as tablet
-from contract.identity import PHONE, TABLET
+from contract.identity import HOME, PHONE, TABLET
 from contract.signing import Signer
 
 
 def without(settings: Settings) -> list[str]:
     """Return the entries of the console's menu that a city with these settings has not."""
-    return [path for path, there in (("/codes", settings.phones), ("/tablets", settings.tablets)) if not there]
+    entries = {
+        "/codes": settings.phones,
+        "/tablets": settings.tablets,
+        "/homes": settings.homes,
+        "/assistants": settings.homes,
+    }
+    return [path for path, there in entries.items() if not there]
 
 
 def open_channels(
@@ -43,9 +51,18 @@ def open_channels(
     """
     serving: Mapping[str, Callable[..., None]] = {}
     if waiting is not None:
-        serving = {PHONE: partial(phone.serve, waiting=waiting), TABLET: tablet.serve}
+        serving = {
+            PHONE: partial(phone.serve, waiting=waiting),
+            TABLET: partial(tablet.serve, calendar=calendar),
+            HOME: partial(homes.serve, calendar=calendar),
+        }
+    screens = Screens(calendar, without=without(settings))
     opened = []
-    for there, channel in ((settings.phones, phone.TELEPHONES), (settings.tablets, tablet.TABLETS)):
+    for there, channel in (
+        (settings.phones, phone.TELEPHONES),
+        (settings.tablets, tablet.TABLETS),
+        (settings.homes, homes.HOMES),
+    ):
         if not there:
             continue
         one = Spoken(
@@ -64,8 +81,8 @@ def open_channels(
                 one,
                 database,
                 city,
+                screens=screens,
                 registry=registry,
-                calendar=calendar,
                 now=now,
                 monotonic=monotonic,
                 random_bits=random_bits,

@@ -17,10 +17,10 @@ from contract.errors import Reason, Refused
 # Not \d, which takes the digits of every script.
 TOWNSHIP = re.compile(r"[0-9]{9}")
 COUNTER = re.compile(r"[0-9]{9}-[a-z0-9]{1,16}")
-BUTTON, PHONE, TABLET = "button", "phone", "tablet"
-CHANNELS = (BUTTON, PHONE, TABLET)
+BUTTON, PHONE, TABLET, HOME = "button", "phone", "tablet", "home"
+CHANNELS = (BUTTON, PHONE, TABLET, HOME)
 PROMPT = "prompt"
-NODE = re.compile(rf"{COUNTER.pattern}(?:\.(?:{PHONE}|{TABLET}|{PROMPT}))?")
+NODE = re.compile(rf"{COUNTER.pattern}(?:\.(?:{PHONE}|{TABLET}|{HOME}|{PROMPT}))?")
 WINDOW = re.compile(r"[a-z0-9]{1,8}")
 # Behind the colon a letter is an office's, a digit a person's.
 OFFICE = re.compile(r"[0-9]{9}:[a-z][a-z0-9]{0,15}")

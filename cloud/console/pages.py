@@ -48,7 +48,7 @@ class Pages:
     def router(self) -> APIRouter:
         """Return the routes."""
         pages = APIRouter(include_in_schema=False)
-        serve(pages, "cloud.console", "/static/console")
+        serve(pages, "/static/console", "cloud.console")
         pages.add_api_route("/desk", self.desk)
         return pages
 

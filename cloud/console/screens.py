@@ -40,6 +40,8 @@ _MENU = (
     Entry("/heat", "menu.heat", "h"),
     Entry("/codes", "menu.codes", "e"),
     Entry("/tablets", "menu.tablets", "x"),
+    Entry("/homes", "menu.homes", "f"),
+    Entry("/assistants", "menu.assistants", "y"),
     Entry("/reports", "menu.reports", "r"),
     Entry("/duties", "menu.duties", "u"),
     Entry("/rota", "menu.rota", "t"),

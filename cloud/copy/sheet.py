@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import cloud.alerts.tables
 import cloud.appeals.tables
+import cloud.carriers.tables
 import cloud.cases.tables
 import cloud.changes.tables
 import cloud.clocks.tables
@@ -16,6 +17,7 @@ import cloud.contacts.tables
 import cloud.digests.tables
 import cloud.filtered.tables
 import cloud.halls.tables
+import cloud.homes.tables
 import cloud.hours.tables
 import cloud.imports.tables
 import cloud.judgements.tables
@@ -31,7 +33,6 @@ import cloud.registry.tables
 import cloud.rota.tables
 import cloud.series.tables
 import cloud.staffing.tables
-import cloud.tablet.tables
 import cloud.tallies.tables
 import cloud.updates.tables
 import cloud.visits.tables  # noqa: F401  (every room's tables belong to the schema)

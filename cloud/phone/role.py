@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from hashlib import sha256
 
-from cloud.calendar import Calendar
 from cloud.console.screens import Screens
 from cloud.contacts.waiting import Waiting
 from cloud.database import Database
@@ -34,8 +33,8 @@ def serve(
     city: Signer,
     *,
     waiting: Waiting,
+    screens: Screens,
     registry: Callable[[], Registry],
-    calendar: Calendar,
     now: Callable[[], int],
     monotonic: Callable[[], float],
     random_bits: Callable[[int], int],
@@ -54,7 +53,6 @@ def serve(
         random_bits=random_bits,
         taken=telephones.wake,
     )
-    screens = Screens(calendar)
     reasons = ReasonPages(ReasonDesk(database, waiting, now=now), screens, registry=registry, now=now)
     pages = Pages(desk, screens, reasons.thanks, registry=registry, now=now, random_bits=random_bits)
     codes = CodePages(desk, screens, registry=registry, now=now)

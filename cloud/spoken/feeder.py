@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from cloud.calendar import HOUR_MS
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
 from cloud.ledger.rules import Lane
@@ -32,8 +31,7 @@ LOOK_S = 0.5
 # What the ledger does not take at once is put before it again, and more and more seldom: it may never take it.
 FIRST_AGAIN_S, LAST_AGAIN_S = 2.0, 3600.0
 PAGE = 5_000
-# What the ledger has had for so long is not kept here too; that is looked for so often.
-KEEP_MS = 60 * 24 * HOUR_MS
+# So often it is looked for what is not to be kept any longer.
 PRUNE_S = 86_400.0
 
 
@@ -133,11 +131,11 @@ class Feeder:
             self._again[key] = at + pause, pause
 
     async def _prune(self) -> None:
-        """Once a day, whoever registers, forget what the ledger has had for long."""
+        """Once a day, whoever registers, forget what was kept for long enough."""
         at = self._monotonic()
         if self._registers() and (self._pruned is None or at - self._pruned >= PRUNE_S):
             async with self._database.writer.begin() as connection:
-                await store.prune(connection, self._kept, self._now() - KEEP_MS)
+                await store.prune(connection, self._kept, self._now())
             self._pruned = at
 
     def _is_due(self, key: tuple[StreamKey, int], at: float) -> bool:

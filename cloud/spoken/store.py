@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.calendar import HOUR_MS
 from cloud.database import fetch, write
 from contract.batch import StreamKey
 from contract.identity import township_of
@@ -14,12 +15,14 @@ class Kept(NamedTuple):
     """A channel's statements. `waiting` gives node, epoch, first, last, raw and the position in the ledger, or NULL.
 
     It takes `:limit`. `settle` notes at `:at` (ms) that the ledger has `:node`, `:epoch`, `:first`. `prune` forgets
-    what the ledger was seen to have by `:until` (ms); None: what was taken is asked for later too.
+    what is not needed any more that came, or that the ledger was seen to have, by `:until` (ms), `keep_ms` ago; None:
+    what was taken is asked for later too.
     """
 
     waiting: str
     settle: str
     prune: str | None = None
+    keep_ms: int = 60 * 24 * HOUR_MS
 
 
 class Waiting(NamedTuple):
@@ -50,7 +53,7 @@ async def settle(connection: AsyncConnection, kept: Kept, found: Sequence[Waitin
     await write(connection, kept.settle, [(at, *one.stream, one.first) for one in found])
 
 
-async def prune(connection: AsyncConnection, kept: Kept, until: int) -> None:
-    """Forget what the ledger was seen to have by `until` (ms), where the channel has no further use for it."""
+async def prune(connection: AsyncConnection, kept: Kept, now: int) -> None:
+    """Forget what the channel has no further use for at `now` (ms)."""
     if kept.prune is not None:
-        await write(connection, kept.prune, [(until,)])
+        await write(connection, kept.prune, [(now - kept.keep_ms,)])

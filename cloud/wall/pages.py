@@ -10,7 +10,7 @@ PAGES = {"/wall": "wall.html", "/far": "far.html"}
 def router() -> APIRouter:
     """Return the routes of the pages and of `/static/wall/`."""
     pages = APIRouter(include_in_schema=False)
-    assets = serve(pages, "cloud.wall", "/static/wall")
+    assets = serve(pages, "/static/wall", "cloud.wall")
 
     async def page(request: Request) -> Response:
         return served(assets[PAGES[request.url.path]], request)

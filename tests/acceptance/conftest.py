@@ -102,7 +102,7 @@ class City:
         habits = Habits(SETTLE_S, COOLDOWN_S, heartbeat_s=1.0)
         self.premises = build([plan], folder / "city", wires=Wires(broker.port, broker.port, self.port), habits=habits)
         config = self.premises.cloud
-        config.write_text(f'zone = "{self.zone}"\nphones = true\ntablets = true\n{config.read_text()}')
+        config.write_text(f'zone = "{self.zone}"\nphones = true\ntablets = true\nhomes = true\n{config.read_text()}')
         spec = folder / "gateways.json"
         spec.write_text(json.dumps({"gateways": [*map(str, self.premises.gateways)]}))
         self._cloud = self._child("cloud", "cloud", "run", "--config", str(config))

@@ -46,7 +46,8 @@ DETAILS = {
 # No pages to look at: streams, files to take away, a wall's, and those of one's coming.
 OTHERS = {
     *("/", "/login", "/login/oidc/back", "/welcome"),
-    *("/cases/stream", "/wall", "/far", "/health", "/metrics", "/openapi.json", "/window/worker.js"),
+    *("/cases/stream", "/wall", "/far", "/health", "/metrics", "/openapi.json"),
+    *("/window/worker.js", "/visit/worker.js"),
 }
 
 
@@ -74,7 +75,7 @@ async def test_a_person_goes_to_each_page_of_theirs_by_its_keys_and_to_no_other(
 ) -> None:
     axe, visited = Axe(), set[str]()
     async with (
-        open_stage(where, phones=True, tablets=True) as stage,
+        open_stage(where, phones=True, tablets=True, homes=True) as stage,
         desk(chromium, stage, "wang", role) as (page, failures),
     ):
         await stage.open_cases(f"{NODE}/01")
@@ -110,7 +111,7 @@ async def test_a_person_goes_to_each_page_of_theirs_by_its_keys_and_to_no_other(
 
 async def test_a_walls_key_opens_the_wall_and_no_page(chromium: Browser, where: InFile) -> None:
     context = await chromium.new_context(locale="zh-CN")
-    async with open_stage(where, phones=True, tablets=True) as stage:
+    async with open_stage(where, phones=True, tablets=True, homes=True) as stage:
         page = await context.new_page()
         await page.goto(f"{stage.address}wall?key={key_of('wall')}")
         assert page.url == f"{stage.address}wall"

@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from contract.identity import node_of
 from proof.ledger import connect
-from tests.acceptance.conftest import CHROMIUM, FLAGS, OTHERS, TOWNSHIP, City
-from tests.acceptance.test_console import RULES, desk
+from tests.acceptance.carriers import begun, carrier, readable
+from tests.acceptance.conftest import OTHERS, TOWNSHIP, City
+from tests.acceptance.test_console import desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -32,42 +31,6 @@ FROM tally_day WHERE channel = 'tablet' AND "window" = ?
 BATCHES = """
 SELECT raw FROM ledger_entry WHERE kind = 'batch' AND node = ? ORDER BY epoch, first
 """
-
-
-class Tablet:
-    """A browser with a disk of its own in `folder`, which outlives the loss of its power."""
-
-    def __init__(self, playwright: Playwright, folder: Path) -> None:
-        self._playwright = playwright
-        self._folder = folder
-        self.context: BrowserContext
-        self.page: Page
-
-    async def on(self) -> Page:
-        self.context = await self._playwright.chromium.launch_persistent_context(
-            str(self._folder),
-            executable_path=CHROMIUM,
-            args=FLAGS,
-            viewport={"width": 1280, "height": 800},
-            locale="zh-CN",
-        )
-        # What its browser keeps for offline is asked first, so nothing of it may come from the network.
-        self.page = self.context.pages[0] if self.context.pages else await self.context.new_page()
-        return self.page
-
-    async def off(self) -> None:
-        await self.context.close()
-
-
-@asynccontextmanager
-async def tablet(folder: Path) -> AsyncIterator[Tablet]:
-    async with async_playwright() as playwright:
-        one = Tablet(playwright, folder)
-        await one.on()
-        try:
-            yield one
-        finally:
-            await one.off()
 
 
 async def link(chromium: Browser, city: City, window: str, name: str) -> str:
@@ -100,11 +63,6 @@ async def rate(page: Page, *levels: int) -> None:
     await page.clock.run_for(3_100)
 
 
-async def begun(page: Page) -> None:
-    """From here on a test lets time pass on this page, and there alone: when a row was is tested elsewhere."""
-    await page.clock.install()
-
-
 def tallied(city: City, window: str) -> tuple[int, int, int]:
     with closing(connect(city.premises.database)) as ledger:
         satisfied, basic, dissatisfied = ledger.execute(TALLIES, (window,)).fetchone()
@@ -134,7 +92,7 @@ async def test_ten_minutes_without_a_line_and_two_reloads_and_a_power_cut_lose_a
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
     address = await link(chromium, city, POWER, "zhao")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
         await opened(page, address)
@@ -180,7 +138,7 @@ async def test_a_lost_answer_doubles_nothing_and_the_last_press_counts(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
     address = await link(chromium, city, LOST, "qian")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
         await opened(page, address)
@@ -212,7 +170,7 @@ async def test_the_page_is_readable_and_touchable_at_every_size_in_both_language
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
     address = await link(chromium, city, LOOKS, "sun")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         page = one.page
         await page.goto(address.partition("#")[0])
         await expect(page.locator("body")).to_have_attribute("data-state", "unset")
@@ -238,7 +196,7 @@ async def test_the_page_is_readable_and_touchable_at_every_size_in_both_language
 async def test_every_grade_is_thanked_for_alike(chromium: Browser, city: City, tmp_path: Path) -> None:
     """What the page shows and for how long depends on no grade."""
     address = await link(chromium, city, LOOKS, "zhou")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
         await opened(page, address)
@@ -259,7 +217,7 @@ async def test_every_grade_is_thanked_for_alike(chromium: Browser, city: City, t
 
 async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city: City, tmp_path: Path) -> None:
     address = await link(chromium, city, AGAIN, "wu")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         await opened(one.page, address)
         async with desk(chromium, city, "zheng", "operator") as (console, _):
             await console.goto(f"{city.address}/tablets")
@@ -279,11 +237,11 @@ async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city
 
 async def test_one_page_of_a_window_is_open_at_a_time(chromium: Browser, city: City, tmp_path: Path) -> None:
     address = await link(chromium, city, LOOKS, "feng")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         await opened(one.page, address)
         other = await one.context.new_page()
         await other.goto(address.partition("#")[0])
-        await expect(other.locator("#said")).to_have_text("这个窗口已在另一个页面打开，请关闭其中一个。")
+        await expect(other.locator("#said")).to_have_text("这个页面已在另一处打开，请关闭其中一个。")
         await expect(other.locator("#choices")).to_be_hidden()
         await one.page.close()
         await expect(other.locator("body")).to_have_attribute("data-state", "open")
@@ -293,7 +251,7 @@ async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_ho
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
     address = await link(chromium, city, SLOW, "chen")
-    async with tablet(tmp_path / "disk") as one:
+    async with carrier(tmp_path / "disk") as one:
         page = one.page
         await page.clock.install(time=datetime(9999, 1, 1, tzinfo=UTC))
         await opened(page, address)
@@ -314,18 +272,3 @@ async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_ho
                 await page.clock.run_for(60_000)
         await settled(city, SLOW, len(pressed))
         assert rows(city, SLOW) == [pressed]
-
-
-async def readable(page: Page) -> None:
-    """Nothing for axe to tell of, nothing beside the screen, nothing too small for a finger, and no grade larger."""
-    found = await Axe().run(page, options=RULES)
-    assert found.violations_count == 0, found.generate_report()
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
-    for one in await page.locator("button:visible").all():
-        box = await one.bounding_box()
-        assert box is not None
-        assert min(box["width"], box["height"]) >= 44
-    sizes = await page.evaluate(
-        "[...document.querySelectorAll('#choices button')].map((one) => [one.offsetWidth, one.offsetHeight])"
-    )
-    assert sizes[0] == sizes[1] == sizes[2], (page.url, sizes)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,12 +141,13 @@ async def open_stage(
     now: int = NOW,
     phones: bool = False,
     tablets: bool = False,
+    homes: bool = False,
     pki: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """A city with a key for every role; with `notices` its clock is known, so that it tells people by itself.
 
     With `oidc` it is where that says that browsers come back to; with `phones` citizens rate by theirs, with
-    `tablets` windows may be those; `pki` is the folder of its CA, if it has one.
+    `tablets` windows may be those, with `homes` assistants visit; `pki` is the folder of its CA, if it has one.
     """
     async with await where.open() as database, database.writer.begin() as connection:
         roles: tuple[Role, ...] = ("wall", "clerk", "township", "supervisor", "operator", "auditor", "admin")
@@ -160,7 +161,8 @@ async def open_stage(
             patched.enter_context(patch("cloud.ingest.worker.boottime_ms", lambda: stage.now))
         told = notices or NoticesSettings()
         trusted = notices is not None
-        async with _running(stage, broker, told, oidc, trusted=trusted, phones=phones, tablets=tablets, pki=pki):
+        channels = {"phones": phones, "tablets": tablets, "homes": homes}
+        async with _running(stage, broker, told, oidc, trusted=trusted, channels=channels, pki=pki):
             yield stage
 
 
@@ -172,8 +174,7 @@ async def _running(
     oidc: OidcSettings | None,
     *,
     trusted: bool,
-    phones: bool,
-    tablets: bool,
+    channels: Mapping[str, bool],
     pki: Path | None,
 ) -> AsyncIterator[None]:
     city = City(
@@ -187,8 +188,9 @@ async def _running(
             oidc=oidc,
             attachments=str(stage.attachments),
             contacts=str(stage.contacts),
-            phones=phones,
-            tablets=tablets,
+            phones=channels["phones"],
+            tablets=channels["tablets"],
+            homes=channels["homes"],
             pki=None if pki is None else str(pki),
         ),
         signer=Signer(bytes(32)),

@@ -12,10 +12,14 @@ from cloud.alerts.alert import STATES as ALERT_STATES
 from cloud.appeals.appeal import DEEDS as APPEAL_DEEDS
 from cloud.appeals.appeal import KINDS as GROUNDS
 from cloud.appeals.appeal import STATES as APPEAL_STATES
+from cloud.carriers.setup_pages import HELD
+from cloud.carriers.setup_pages import WORDS as CARRIERS
 from cloud.cases.case import LEVELS, STATES, Deed
 from cloud.configs.rules import Standing
 from cloud.console.words import Words
 from cloud.health.rules import State
+from cloud.homes.pages import COLUMNS as VISITS
+from cloud.homes.rules import Kind as VisitKind
 from cloud.hours.rules import Kind as DayKind
 from cloud.hours.rules import Published
 from cloud.oidc.rules import Said
@@ -55,6 +59,8 @@ CODES = {
     "table": (
         "window", "node", "office", "person", "office_window", "duty", "office_closure", "office_hours", "special_day",
     ),
+    "tablets": CARRIERS,
+    "assistants": (*CARRIERS, *HELD),
     "daykind": (*get_args(DayKind), *get_args(Published)),
 }  # fmt: skip
 
@@ -70,6 +76,7 @@ PARTS = {
     "notices.": ("sent", "waiting", "given_up"),
     "digest.": ("day", "week"),
     "phone.": get_args(Why),
+    "homes.": (*get_args(VisitKind), *VISITS),
     "why.": (*REASONS, *get_args(NotLeftWhy)),
     "configs.": ("settle_ms", "cooldown_ms", *WindowPins.__struct_fields__[1:]),
 }

@@ -14,6 +14,8 @@ from cloud.alerts import store as alerts
 from cloud.alerts.alert import Figures
 from cloud.alerts.rules import of_case, of_rate
 from cloud.appeals import store as appeals
+from cloud.carriers import store as carriers
+from cloud.carriers.rules import Anchor, Press, dated
 from cloud.cases import store as cases
 from cloud.cases.case import Rating
 from cloud.cases.rules import opened
@@ -31,6 +33,8 @@ from cloud.digests.rules import Period
 from cloud.filtered import store as filtered
 from cloud.halls import store as halls
 from cloud.halls.document import Document
+from cloud.homes import store as homes
+from cloud.homes.rules import Visit
 from cloud.hours import store as hours
 from cloud.hours.rules import Closure, Hours, SpecialDay
 from cloud.imports import store as plans
@@ -59,8 +63,6 @@ from cloud.rota.rules import Turn
 from cloud.staffing import store as staffing
 from cloud.staffing.rules import Named, Staff, Tenure
 from cloud.staffing.seats import SIGN
-from cloud.tablet import store as tablets
-from cloud.tablet.rules import Anchor, Press, dated
 from cloud.updates import store as updates
 from cloud.updates.rules import Member, Update
 from contract.batch import Batch, StreamKey
@@ -103,15 +105,19 @@ ROWS = (
 )
 
 
-async def fill_tablets(connection: AsyncConnection) -> None:
-    """A tablet, its stream, and a batch of it."""
-    await tablets.add(connection, "T" * 10, f"{NODE}/01", ("0" * 64, NOW), (NOW, "li"))
-    await tablets.set_up(connection, "T" * 10, "1" * 64, NOW)
-    by_tablet, anchor = StreamKey(f"{NODE}.tablet", EPOCH), Anchor(1, 5, NOW, NOW)
-    standing = await tablets.hold(connection, by_tablet, f"{NODE}/01")
+async def fill_homes(connection: AsyncConnection) -> None:
+    """An assistant's telephone, its stream, a visit, and the batch with its rating."""
+    await carriers.add(connection, ("T" * 10, "home", f"{NODE}/01", "王帮办"), ("0" * 64, NOW), (NOW, "li"))
+    await carriers.set_up(connection, "T" * 10, "1" * 64, NOW)
+    by_home, anchor = StreamKey(f"{NODE}.home", EPOCH), Anchor(1, 5, NOW, NOW)
+    standing = await carriers.hold(connection, by_home, f"{NODE}/01")
     made, _ = dated([Press(1, 4, NOW, 3, 1)], 1, "01", (anchor, None), NOW)
-    await tablets.keep(connection, by_tablet, [(one, b"{}") for one in made], NOW)
-    await tablets.move(connection, by_tablet, "T" * 10, standing._replace(last=1, anchor=anchor))
+    await carriers.keep(connection, by_home, [(one, b"{}") for one in made], NOW)
+    await carriers.move(connection, by_home, "T" * 10, standing._replace(last=1, rated=1, anchor=anchor))
+    visit = Visit(1, 4, NOW, 3, 1, "home", "李庄村", "社保卡", "2026-11-22T10:15", "")
+    telephone = await carriers.by_secret(connection, "home", "1" * 64)
+    assert telephone is not None
+    await homes.keep(connection, telephone, by_home, [(1, 1, visit)], NOW)
 
 
 @pytest.fixture
@@ -147,7 +153,7 @@ async def city(desk: Desk) -> Desk:
         await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
         await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
         await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
-        await fill_tablets(connection)
+        await fill_homes(connection)
         await halls.put(connection, Document(), NOW)
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)

@@ -74,6 +74,12 @@ def test_whoever_did_not_come_in_gets_only_what_this_list_says() -> None:
         "GET /static/tablet/{name}",
         "POST /api/tablet/setup",
         "POST /api/tablet/ratings",
+        "GET /visit/worker.js",
+        "GET /visit/{node}/{window}",
+        "GET /visit/{node}/{window}/app.webmanifest",
+        "GET /static/homes/{name}",
+        "POST /api/home/setup",
+        "POST /api/home/visits",
     }
 
 

@@ -3,19 +3,33 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
+from cloud.carriers import routes
 from cloud.pki.authority import Authority
 from cloud.spoken import feeder
-from cloud.tablet import routes
 from contract.identity import TABLET
 from proof.__main__ import main as proof
 from proof.tallies import differences
+from tests.cloud.carriers import (
+    BEHIND,
+    EPOCH,
+    NEXT,
+    SECRET,
+    WINDOW,
+    batches,
+    body,
+    bound,
+    counted,
+    csrf,
+    deliver,
+    made,
+    set_up,
+)
 from tests.cloud.furnished import CALENDAR, NODE, furnish
 from tests.cloud.reception import NOW, Stage, open_stage
 from tests.cloud.where import InFile, Where
@@ -23,87 +37,12 @@ from tests.proof.ledgers import publish_day
 
 pytestmark = pytest.mark.timeout(60)
 
-WINDOW, NEXT = f"{NODE}/01", f"{NODE}/02"
-EPOCH, SECRET = "AbCdEf-_09", "s" * 43
-LINK = re.compile(r'id="link">([^<]+)<')
-CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-MINUTE_MS = 60_000
-# A tablet's wall clock is not the city's.
-BEHIND = 7 * 86_400_000
-
-Given = Sequence[tuple[int, int, int]]
-
 
 @pytest.fixture
 async def stage(where: Where) -> AsyncIterator[Stage]:
     await furnish(where)
     async with open_stage(where, tablets=True) as one:
         yield one
-
-
-async def made(stage: Stage, operator: httpx.AsyncClient, window: str = WINDOW) -> str:
-    """The secret of a link that an operator, who has come in, makes for `window`."""
-    form = {"window": window, "csrf": await csrf(operator)}
-    answer = await operator.post("/tablets", data=form)
-    found = LINK.search(answer.text)
-    assert found is not None, answer.text
-    address, _, link = found[1].partition("#")
-    assert address == f"{stage.address}window/{window}"
-    return link
-
-
-async def csrf(browser: httpx.AsyncClient) -> str:
-    found = CSRF.search((await browser.get("/tablets")).text)
-    assert found is not None
-    return found[1]
-
-
-async def set_up(tablet: httpx.AsyncClient, link: str, secret: str = SECRET, window: str = WINDOW) -> httpx.Response:
-    return await tablet.post("/api/tablet/setup", json={"window": window, "link": link, "secret": secret})
-
-
-async def bound(stage: Stage, secret: str = SECRET, window: str = WINDOW, name: str = "li") -> None:
-    """A tablet of `window` that is known by `secret`, in a city that has registered who speaks for tablets."""
-    async with stage.browser() as operator, stage.browser() as tablet:
-        await stage.come_in(operator, name, "operator")
-        answer = await set_up(tablet, await made(stage, operator, window), secret, window)
-        assert (answer.status_code, answer.json()["window"]) == (200, window)
-        async with asyncio.timeout(20):
-            while (answer := await deliver(tablet, body(stage, [], epoch=secret[:10]), secret)).status_code == 503:
-                await asyncio.sleep(0.05)
-    # Nothing was pressed before it was set up. The seconds of the process are left as they are: a session with a server
-    # that was silent for an hour would be over.
-    stage.now += 3_600_000
-
-
-def body(
-    stage: Stage, rows: Given, first: int = 1, *, run: int = 1, mono: int = 900_000, epoch: str = EPOCH
-) -> dict[str, object]:
-    """A delivery of rows (run, mono, level), by a tablet whose wall clock goes as evenly as its page's."""
-    date = stage.now - BEHIND
-    told = [[of, at, date - mono + at, level, 1] for of, at, level in rows]
-    return {"v": 1, "epoch": epoch, "first": first, "run": run, "mono": mono, "date": date, "rows": told}
-
-
-async def deliver(tablet: httpx.AsyncClient, told: dict[str, object], secret: str = SECRET) -> httpx.Response:
-    return await tablet.post("/api/tablet/ratings", json=told, headers={"Authorization": f"Bearer {secret}"})
-
-
-async def counted(stage: Stage, count: int) -> list[tuple[object, ...]]:
-    """The day's tallies once they count so many."""
-    async with asyncio.timeout(20):
-        while True:
-            found = stage.where.query(
-                'SELECT "window", channel, satisfied, basic, dissatisfied FROM tally_day ORDER BY "window"'
-            )
-            if sum(sum(map(int, row[2:])) for row in found) >= count:
-                return found
-            await asyncio.sleep(0.02)
-
-
-def batches(where: Where) -> list[dict[str, object]]:
-    raws = where.query("SELECT raw FROM ledger_entry WHERE kind = 'batch' ORDER BY node, epoch, first")
-    return [json.loads(bytes(raw).partition(b"\n")[0]) for (raw,) in raws]
 
 
 ROWS = [(1, 100_000, 3), (1, 200_000, 1), (1, 300_000, 2)]
@@ -201,7 +140,7 @@ async def test_a_link_sets_up_one_tablet_and_the_same_may_be_asked_again(stage: 
         stage.later(72 * 3600)
         assert (await set_up(tablet, late, "o" * 43)).status_code == 403
     # Neither the link nor the secret is kept.
-    kept = str(stage.where.query("SELECT * FROM tablet")) + str(stage.where.query("SELECT * FROM change"))
+    kept = str(stage.where.query("SELECT * FROM carrier")) + str(stage.where.query("SELECT * FROM change"))
     assert link not in kept
     assert SECRET not in kept
 
@@ -212,7 +151,7 @@ async def test_a_tablet_that_is_ended_is_not_heard_any_more(stage: Stage) -> Non
         told = body(stage, ROWS)
         assert (await deliver(tablet, body(stage, ROWS[:1]))).status_code == 200
         await stage.come_in(operator, "wu", "operator")
-        ((name,),) = stage.where.query("SELECT name FROM tablet")
+        ((name,),) = stage.where.query("SELECT name FROM carrier")
         page = (await operator.get("/tablets")).text
         assert all(text in page for text in (WINDOW, "使用中", str(name)))
         answer = await operator.post(f"/tablets/{name}/end", data={"csrf": await csrf(operator)})
@@ -238,7 +177,7 @@ async def test_operators_alone_make_tablets_and_only_of_windows_there_are(stage:
         assert (await auditor.post("/tablets", data={"window": WINDOW})).status_code == 403
         await stage.come_in(hall, "sun", "township")
         assert (await hall.get("/tablets")).status_code == 403
-    assert stage.where.query("SELECT count(*) FROM tablet") == [(0,)]
+    assert stage.where.query("SELECT count(*) FROM carrier") == [(0,)]
 
 
 async def test_what_no_tablet_sends_is_refused(stage: Stage) -> None:
@@ -265,7 +204,7 @@ async def test_what_no_tablet_sends_is_refused(stage: Stage) -> None:
         assert (
             await tablet.post("/api/tablet/setup", json={"window": WINDOW, "link": "x", "secret": SECRET})
         ).status_code == 400
-    assert stage.where.query("SELECT count(*) FROM tablet_batch") == [(0,)]
+    assert stage.where.query("SELECT count(*) FROM carrier_batch") == [(0,)]
 
 
 async def test_a_tablet_that_comes_too_often_is_told_to_wait_and_loses_nothing(stage: Stage) -> None:
@@ -284,9 +223,9 @@ async def test_what_the_database_does_not_take_can_be_sent_again(stage: Stage, m
     await bound(stage)
     async with stage.browser() as tablet:
         with monkeypatch.context() as cut:
-            cut.setattr("cloud.tablet.store.move", away)
+            cut.setattr("cloud.carriers.store.move", away)
             assert (await deliver(tablet, body(stage, ROWS))).status_code == 503
-        assert stage.where.query("SELECT count(*) FROM tablet_batch") == [(0,)]
+        assert stage.where.query("SELECT count(*) FROM carrier_batch") == [(0,)]
         assert (await deliver(tablet, body(stage, ROWS))).json()["held"] == 3
     await counted(stage, 3)
 
@@ -306,7 +245,7 @@ async def test_what_waits_when_the_city_ends_is_counted_by_its_next_run(
     async with open_stage(where, tablets=True) as stage:
         assert await counted(stage, 3) == [(WINDOW, TABLET, 1, 1, 1)]
         async with asyncio.timeout(10):
-            while where.query("SELECT count(*) FROM tablet_batch WHERE settled IS NULL") != [(0,)]:
+            while where.query("SELECT count(*) FROM carrier_batch WHERE settled IS NULL") != [(0,)]:
                 await asyncio.sleep(0.05)
 
 

@@ -20,7 +20,7 @@ def test_each_name_holds_the_one_above_it() -> None:
 
 def test_a_well_formed_node_name_is_given_back() -> None:
     assert identity.check_node("371721121-a1") == "371721121-a1"
-    for channel in ("phone", "tablet"):
+    for channel in ("phone", "tablet", "home"):
         assert identity.check_node(f"371721121-a1.{channel}") == f"371721121-a1.{channel}"
 
 

@@ -1,8 +1,8 @@
-// Keeps the page of a window, so that it opens without a line. VERSION and FILES stand in front, as the city serves this.
+// Keeps the page of a carrier, so that it opens without a line. VERSION and FILES stand in front, as the city serves this.
 //
 // All of a version or nothing of it: pages and files come from the cache of this worker's own version alone.
 
-const CACHE = `manyi window ${VERSION} ${self.registration.scope}`;
+const CACHE = `manyi page ${VERSION} ${self.registration.scope}`;
 const PAGE = new URL(self.registration.scope).pathname;
 
 self.addEventListener("install", (event) => {
@@ -25,7 +25,7 @@ async function kept(path, request) {
   return (await cache.match(path)) ?? fetch(request);
 }
 
-// Older versions of this page; other windows of this tablet have caches of their own.
+// Older versions of this page; others here have caches of their own.
 async function forget() {
   const own = (await caches.keys()).filter((name) => name.endsWith(` ${self.registration.scope}`));
   await Promise.all(own.filter((name) => name !== CACHE).map((name) => caches.delete(name)));

@@ -1,5 +1,5 @@
-// From the one-time link to a secret of the tablet's own. The tablet makes it and keeps it before it asks, so that the
-// same can be asked again when an answer is lost.
+// From the one-time link to a secret of the carrier's own. It makes that and keeps it before it asks, so that the same
+// can be asked again when an answer is lost.
 
 import { newSecret } from "./outbox.js";
 
@@ -7,7 +7,7 @@ const PATIENCE_MS = 8_000;
 
 // The device of `window`: { secret, zh, en }; undefined where there is none. Throws "refused", or "away" where nothing was
 // answered and there is none that could go on meanwhile.
-export async function device(outbox, window) {
+export async function device(outbox, window, at) {
   const link = location.hash.slice(1);
   const asked = await outbox.fact("asked");
   if (link !== "" && asked?.link !== link) {
@@ -18,13 +18,13 @@ export async function device(outbox, window) {
   const wanted = await outbox.fact("asked");
   const known = await outbox.fact("device");
   if (wanted === undefined || wanted.secret === known?.secret) return known;
-  const bound = await ask({ ...wanted, window });
+  const bound = await ask(at, { ...wanted, window });
   if (bound === "away") {
     if (known !== undefined && !(await outbox.fact("ended"))) return known;
     throw new Error("away");
   }
   if (bound === "refused") {
-    // A tablet that is set up stays so.
+    // What is set up stays so.
     await outbox.put("asked", known === undefined ? undefined : { link: "", secret: known.secret });
     if (known !== undefined) return known;
     throw new Error("refused");
@@ -35,10 +35,10 @@ export async function device(outbox, window) {
   return found;
 }
 
-async function ask(wanted) {
+async function ask(at, wanted) {
   let answer;
   try {
-    answer = await fetch("/api/tablet/setup", {
+    answer = await fetch(at, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(wanted),

@@ -1,4 +1,4 @@
-// One window's presses to ratings: press, settle, cooldown. Blind to the grade, as at the buttons of a Pi (edge/session.py).
+// Presses to ratings: press, settle, cooldown. Blind to the grade, as at the buttons of a Pi (edge/session.py).
 
 export const SETTLE_MS = 800;
 export const COOLDOWN_MS = 3000;

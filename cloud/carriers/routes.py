@@ -1,28 +1,27 @@
-"""Tablets over HTTP: by a link they are set up, by their secret they deliver. Nobody else gets anything here."""
+"""Carriers over HTTP: by a link they are set up, by their secret they deliver. Nobody else gets anything here."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from cloud.body import Unread, read_as
+from cloud.carriers.desk import Desk, NotKnown, Patience
+from cloud.carriers.rules import Delivery, Refused, Why
 from cloud.door.allowance import Allowance
 from cloud.openapi import answer, described, problem, problems, taken
 from cloud.registry.snapshot import Registry
-from cloud.tablet.desk import NotKnown, Patience, TabletDesk
-from cloud.tablet.rules import Delivery, Refused, Why
 from contract.errors import Unavailable
 
 MOST_BYTES = 32 * 1024
-# A hall's tablets at once, and then a city's in some hours.
+# Those of a hall at once, and then a city's in some hours.
 BURST, EVERY_S = 60, 0.5
 _Secret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
-_SETUP, _RATINGS = "/api/tablet/setup", "/api/tablet/ratings"
 
 
 class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whoever has the `link` of `window` wants to be known by `secret`, which the tablet made."""
+    """Whoever has the `link` of `window` wants to be known by `secret`, which the carrier made."""
 
     window: Annotated[str, msgspec.Meta(max_length=60)]
     link: _Secret
@@ -30,7 +29,7 @@ class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """The tablet is one of `window`, which people call so in Chinese and English."""
+    """The carrier is one of `window`, which people call so in Chinese and English."""
 
     window: str
     zh: str
@@ -52,25 +51,36 @@ class NotHeld(msgspec.Struct, frozen=True):
     detail: str
 
 
-ANSWERS = (SetUp, Bound, Delivery, Held, NotHeld)
+class At(NamedTuple):
+    """Where a channel's carriers are heard: `called` in the API, set up at `set_up`, and at `deliver` by `delivery`."""
+
+    called: str
+    set_up: str
+    deliver: str
+    delivery: type[Delivery]
+
+
+ANSWERS = (SetUp, Bound, Held, NotHeld)
 _set_up = msgspec.json.Decoder(SetUp)
-_delivery = msgspec.json.Decoder(Delivery)
 
 
-def router(desk: TabletDesk, *, registry: Callable[[], Registry], monotonic: Callable[[], float]) -> APIRouter:
+def router(
+    desk: Desk[Any, Any], at: At, *, registry: Callable[[], Registry], monotonic: Callable[[], float]
+) -> APIRouter:
     """Return the routes; `monotonic` counts seconds."""
-    tablets = APIRouter(tags=["tablets"])
+    carriers = APIRouter(tags=[at.called])
+    decoder = msgspec.json.Decoder(at.delivery)
     setting_up = Allowance(BURST, EVERY_S)
     refusals = problems(_400="Not what is taken here", _413="Too long", _429="Too often", _503="Again in a moment")
 
-    @tablets.post(
-        _SETUP,
-        responses={**described(Bound, "What the tablet is"), **problems(_403="No such link is good"), **refusals},
+    @carriers.post(
+        at.set_up,
+        responses={**described(Bound, "What the carrier is"), **problems(_403="No such link is good"), **refusals},
         openapi_extra=taken(SetUp),
         response_class=Response,
     )
     async def set_up(request: Request) -> Response:
-        """Set a tablet up by its one-time link. The same may be asked again, by the same secret."""
+        """Set a carrier up by its one-time link. The same may be asked again, by the same secret."""
         if not setting_up.take(monotonic()):
             return _not_now(Patience())
         try:
@@ -83,30 +93,30 @@ def router(desk: TabletDesk, *, registry: Callable[[], Registry], monotonic: Cal
         called = registry().called
         return answer(Bound(asked.window, called(asked.window, "zh"), called(asked.window, "en")))
 
-    @tablets.post(
-        _RATINGS,
+    @carriers.post(
+        at.deliver,
         responses={
             **described(Held, "What is held"),
             409: {**described(NotHeld, "What will never be held as this")[200]},
-            **problems(_401="No tablet in use shows this secret"),
+            **problems(_401="No carrier in use shows this secret"),
             **refusals,
         },
-        openapi_extra=taken(Delivery),
+        openapi_extra=taken(at.delivery),
         response_class=Response,
     )
     async def deliver(request: Request) -> Response:
-        """Take ratings of a tablet, which shows its secret as `Authorization: Bearer ...`."""
+        """Take what a carrier keeps, which shows its secret as `Authorization: Bearer ...`."""
         try:
-            held = await desk.take(_shown(request), await read_as(request, _delivery, MOST_BYTES))
+            held = await desk.take(_shown(request), await read_as(request, decoder, MOST_BYTES))
         except NotKnown:
-            return problem(401, "no tablet in use shows this secret: set it up anew by a link of the city")
+            return problem(401, "no carrier in use shows this secret: set it up anew by a link of the city")
         except Refused as bad:
             return answer(NotHeld(bad.held, bad.why, str(bad)), status=409)
         except (Unread, Patience, Unavailable) as bad:
             return _not_now(bad)
         return answer(Held(held, desk.now))
 
-    return tablets
+    return carriers
 
 
 def _shown(request: Request) -> str:

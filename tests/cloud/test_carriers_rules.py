@@ -1,10 +1,10 @@
-"""When a row of a tablet was pressed, by its two clocks, and which rows are new."""
+"""When a row of a carrier was pressed, by its two clocks, and which rows are new."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.tablet.rules import APART_MS, Anchor, Delivery, Press, Refused, dated, fresh
+from cloud.carriers.rules import APART_MS, Anchor, Press, Refused, dated, fresh
 from contract.batch import Batch
 from contract.codec import decode_batch, encode
 from contract.rating import Quality, Row
@@ -118,28 +118,30 @@ def test_no_grade_changes_a_time(grades: list[int]) -> None:
     assert [(one.first, one.t0, one.bounds) for one in made] == [(one.first, one.t0, one.bounds) for one in other]
 
 
-def delivery(first: int, *levels: int) -> Delivery:
-    return Delivery(1, "E" * 10, first, 1, 9_000, NOW, [Press(1, 1_000 + level, NOW, level, 1) for level in levels])
+ROWS = [Press(1, 1_000 + level, NOW, level, 1) for level in (1, 2, 3)]
 
 
-def known(sent: Delivery, upto: int) -> list[tuple[int, Press]]:
-    return [(sent.first + index, row) for index, row in enumerate(sent.rows) if sent.first + index <= upto]
+def itself(one: Press) -> Press:
+    return one
+
+
+def known(upto: int) -> list[tuple[int, Press]]:
+    """Of `ROWS` as the numbers 3 to 5."""
+    return [(number, row) for number, row in enumerate(ROWS, start=3) if number <= upto]
 
 
 def test_only_what_is_new_is_taken() -> None:
-    sent = delivery(3, 1, 2, 3)
-    assert fresh(sent, 2, []) == sent.rows
-    assert fresh(sent, 4, known(sent, 4)) == sent.rows[2:]
-    assert fresh(sent, 5, known(sent, 5)) == []
-    assert fresh(delivery(6), 5, []) == []
+    assert fresh(ROWS, 3, 2, [], itself) == ROWS
+    assert fresh(ROWS, 3, 4, known(4), itself) == ROWS[2:]
+    assert fresh(ROWS, 3, 5, known(5), itself) == []
+    assert fresh([], 6, 5, [], itself) == []
 
 
 def test_what_is_held_with_other_contents_and_what_leaves_numbers_out_is_refused() -> None:
-    sent = delivery(3, 1, 2, 3)
     with pytest.raises(Refused) as forked:
-        fresh(sent, 9, [(3, sent.rows[0]), (4, sent.rows[2])])
+        fresh(ROWS, 3, 9, [(3, ROWS[0]), (4, ROWS[2])], itself)
     assert (forked.value.why, forked.value.held) == ("forked", 3)
-    for held, rows in ((1, sent), (4, delivery(6))):
+    for first, held, rows in ((3, 1, ROWS), (6, 4, list[Press]())):
         with pytest.raises(Refused) as gap:
-            fresh(rows, held, [])
+            fresh(rows, first, held, [], itself)
         assert (gap.value.why, gap.value.held) == ("gap", held)

@@ -1,4 +1,4 @@
-// What a tablet keeps of one window, in IndexedDB: who it is, its epoch, and the rows that the city does not hold yet.
+// What a carrier keeps of one window, in IndexedDB: who it is, its epoch, and the rows that the city does not hold yet.
 //
 // A number is given in the transaction that stores its row, from 1 without gaps. Only what the city holds is deleted.
 
@@ -11,15 +11,15 @@ export const newSecret = () => letters(SECRET_LENGTH);
 export class Outbox {
   #database;
 
-  // `run`: how often this window's page was loaded on this tablet, this time included.
+  // `run`: how often this page was loaded here, this time included.
   constructor(database, run) {
     this.#database = database;
     this.run = run;
   }
 
   // `lost()` is called where the browser takes the database away while the page is open.
-  static async open(window, lost) {
-    const opening = indexedDB.open(`manyi ${window}`, 1);
+  static async open(name, lost) {
+    const opening = indexedDB.open(`manyi ${name}`, 1);
     opening.onupgradeneeded = () => {
       opening.result.createObjectStore("facts");
       opening.result.createObjectStore("rows", { keyPath: "number" });
@@ -52,13 +52,14 @@ export class Outbox {
     return done(this.#database.transaction("rows").objectStore("rows").count());
   }
 
-  // Keep a settled choice; it is on disk under its number when this is done.
-  add({ mono, date, level, presses }) {
+  // Keep a row of this run; it is on disk under its number when this is done, and the fact `made` it was made of is gone.
+  add(row, made) {
     return changed(this.#database, async (facts, rows) => {
       const stream = (await done(facts.get("stream"))) ?? begun();
       stream.last += 1;
       facts.put(stream, "stream");
-      rows.add({ number: stream.last, row: [this.run, mono, date, level, presses] });
+      rows.add({ number: stream.last, row: [this.run, ...row] });
+      if (made !== undefined) facts.delete(made);
       return stream.last;
     });
   }

@@ -1,4 +1,4 @@
-// The two clocks of a tablet, in whole ms, within what the city takes: however far off, they hold up no rating.
+// The two clocks of a carrier, in whole ms, within what the city takes: however far off, they hold up no rating.
 
 const MOST_MONO = 315_576_000_000;
 const MOST_DATE = 100_000_000_000_000;

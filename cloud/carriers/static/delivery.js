@@ -2,10 +2,9 @@
 
 import { date, mono } from "./clocks.js";
 
-const MOST_ROWS = 200;
 // An answer that takes longer is given up, so that what it dates is right within 10 s; less is sent then.
 const PATIENCE_MS = 8_000;
-// The city is told the tablet's clocks so often, also while nobody rates.
+// The city is told the two clocks so often, also while nobody rates.
 const GREET_MS = 300_000;
 const FIRST_AGAIN_MS = 2_000;
 const LAST_AGAIN_MS = 60_000;
@@ -13,16 +12,23 @@ const LAST_AGAIN_MS = 60_000;
 export class Delivery {
   #outbox;
   #secret;
+  #at;
+  #named;
+  #limit;
   #told;
   #pause = FIRST_AGAIN_MS;
-  #most = MOST_ROWS;
+  #most;
   #timer = null;
   #sending = false;
   #more = false;
 
-  // `told(line)` is called after each attempt: "held", "away", or "ended" where the city knows this tablet no more.
-  constructor(outbox, secret, told) {
+  // To the address `at`, as the field `named`, at most `most` at a time. `told(line)` is called after each attempt:
+  // "held", "away", or "ended" where the city knows this carrier no more.
+  constructor(outbox, secret, { at, named, most }, told) {
     this.#outbox = outbox;
+    this.#at = at;
+    this.#named = named;
+    this.#limit = this.#most = most;
     this.#secret = secret;
     this.#told = told;
     addEventListener("online", () => this.send());
@@ -56,10 +62,10 @@ export class Delivery {
   async #sendOnce() {
     const { epoch, first, rows } = await this.#outbox.oldest(this.#most);
     const clocks = { run: this.#outbox.run, mono: mono(), date: date() };
-    const answer = await fetch("/api/tablet/ratings", {
+    const answer = await fetch(this.#at, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.#secret}` },
-      body: JSON.stringify({ v: 1, epoch, first, ...clocks, rows }),
+      body: JSON.stringify({ v: 1, epoch, first, ...clocks, [this.#named]: rows }),
       cache: "no-store",
       credentials: "omit",
       signal: AbortSignal.timeout(PATIENCE_MS),
@@ -72,7 +78,7 @@ export class Delivery {
     else await this.#outbox.confirm(epoch, held);
     // There may be more than goes at once; what was refused goes again under its new numbers.
     this.#more ||= rows.length === this.#most || answer.status === 409;
-    this.#most = Math.min(MOST_ROWS, 2 * this.#most);
+    this.#most = Math.min(this.#limit, 2 * this.#most);
     return "held";
   }
 }
