@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 KIOSK = (1280, 800)
 NARROW = (390, 844)
 # Pages of the kiosk, by what is in them.
-PLACES = {"": ".choices", "service/id-card": ".player", "question/2": ".said", "search/card": "h1"}
+PLACES = {"": ".choices", "service/id-card": ".player", "question/2": ".said", "search/card": "h2"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -161,7 +161,7 @@ async def test_the_kiosk_answers_with_the_line_cut(chromium: Browser, here: Hall
     try:
         async with page_of(chromium, here, "/kiosk", KIOSK) as page:
             await page.locator('[data-code="pension"]').click()
-            await expect(page.locator("h1")).to_have_text("城乡居民养老保险参保")
+            await expect(page.locator("#view h1")).to_have_text("城乡居民养老保险参保")
             await expect(page.locator(".where b")).to_have_text("01 号")
             await expect(page.locator(".player svg")).to_be_visible()
             await expect(page.locator(".text small")).to_have_text(re.compile("^第 1 步"))
@@ -175,7 +175,7 @@ async def test_the_kiosk_answers_with_the_line_cut(chromium: Browser, here: Hall
             await page.locator("#view .choice").first.click()
             await expect(page.locator(".said")).to_have_text(re.compile("^二十个工作日内"))
             await page.get_by_role("button", name="English").click()
-            await expect(page.locator("h1")).to_have_text("How long does an identity card take?")
+            await expect(page.locator("#view h1")).to_have_text("How long does an identity card take?")
             await expect(page.locator("html")).to_have_attribute("lang", "en")
     finally:
         await here.line.open()
@@ -193,7 +193,7 @@ async def test_a_kiosk_that_is_left_is_as_it_was_for_the_next_one(chromium: Brow
     await expect(page.locator("#idle")).to_be_visible()
     await page.locator("#stay").click()
     await expect(page.locator("#idle")).to_be_hidden()
-    await expect(page.locator("h1")).to_have_text("Joining the residents' pension")
+    await expect(page.locator("#view h1")).to_have_text("Joining the residents' pension")
     await page.clock.run_for(82_000)
     await expect(page.locator("#idle")).to_be_hidden()
     await expect(page.locator("#view h2").first).to_have_text("办什么事")

@@ -32,14 +32,14 @@ class Card {
     this.result = made("p", "result");
     this.score = made("b");
     this.rated = made("span");
-    this.result.append(this.score, " ", this.rated);
+    this.result.append(this.score, this.rated);
     rate.append(this.svg, this.code, this.result);
     this.element.append(top, this.duty, rate);
   }
 
   paint(window, code, lang, byPhone) {
     tell(this.number, window.number);
-    tell(this.plate, window.plate[lang] || window.plate.zh);
+    tell(this.plate, window.plate[lang] || window.plate.zh || this.say.window);
     tell(this.who, window.duty?.[lang] ?? this.say.nobody);
     this.element.dataset.window = window.window;
     this.element.classList.toggle("plain", !code?.path);

@@ -3,10 +3,10 @@
 export const words = {
   zh: {
     title: "服务大厅 · 满意",
-    window: "号窗",
+    window: "窗口",
     duty: "值班",
     nobody: "—",
-    scan: "扫码或输入评价码",
+    scan: "扫码或输码评价",
     type: "评价码",
     noCode: "请按窗口的按键评价",
     qr: (number) => `${number} 号窗口的评价二维码`,
@@ -27,10 +27,10 @@ export const words = {
   },
   en: {
     title: "Service hall · Manyi",
-    window: "",
+    window: "Window",
     duty: "On duty",
     nobody: "—",
-    scan: "Scan, or type the code",
+    scan: "Scan or type",
     type: "Code",
     noCode: "Please rate by the buttons",
     qr: (number) => `QR code to rate window ${number}`,

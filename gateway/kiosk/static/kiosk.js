@@ -108,9 +108,10 @@ function question(index) {
 }
 
 async function results(typed) {
+  at("typed").value = typed;
   const told = await fetched(`/kiosk/search?q=${encodeURIComponent(typed)}`);
   const hits = told?.version === shown.version ? told.hits : [];
-  const title = made("h1", "", hits.length ? word.found(hits.length, typed) : word.nothing(typed));
+  const title = made("h2", "", hits.length ? word.found(hits.length, typed) : word.nothing(typed));
   const choices = hits.map((hit) => (hit.kind === "service" ? ofService(shown.services[hit.index]) : ofQuestion(hit.index)));
   const items = made("ul", "choices");
   items.append(...choices.map((choice) => {

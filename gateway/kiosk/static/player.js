@@ -11,7 +11,7 @@ export class Player {
     this.word = word;
     this.place = 0;
     this.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.element = made("div");
+    this.element = made("div", "course");
     this.stage = made("div", "player");
     this.drawn = made("div");
     this.text = made("p", "text");
@@ -33,7 +33,9 @@ export class Player {
       list.append(item);
       return button;
     });
-    this.element.append(this.stage, controls, list);
+    const side = made("div", "side");
+    side.append(this.stage, controls);
+    this.element.append(side, list);
     this.play(this.playing);
     this.paint();
   }
