@@ -11,6 +11,7 @@ import msgspec
 
 from contract.batch import Batch
 from contract.codec import stored_batch
+from proof.ledger import VISITS
 
 Place = tuple[int, int]
 Pair = tuple[int, int]
@@ -31,6 +32,11 @@ class Entry(NamedTuple):
     def batch(self) -> Batch:
         """The batch that it holds; for an entry of that kind."""
         return stored_batch(self.raw)
+
+    @property
+    def of_visits(self) -> bool:
+        """Whether it tells what became of visits, and holds no rating."""
+        return self.kind == VISITS
 
     @property
     def admitted(self) -> list[Place]:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.database import fetch, fetch_value
 from cloud.ledger.counting import Entry, Rows, counted
 from contract.batch import MAX_ROWS, StreamKey
-from proof.ledger import VISITS
 
 # How many entries, and about how many rows, make a page: some 30 MB while it is worked on.
 ENTRIES_A_PAGE = 10_000
@@ -127,7 +126,7 @@ async def following(
     }
     found_here = counted(entries, given, held, batches)
     if visits:
-        found_here += [Rows(one, range(one.last - one.first + 1)) for one in entries if one.kind == VISITS]
+        found_here += [Rows(one, range(one.last - one.first + 1)) for one in entries if one.of_visits]
     return until, found_here
 
 

@@ -29,7 +29,6 @@ from cloud.misuse.sight import FORMAT, Seen, seen, visits
 from cloud.misuse.store import Cursor, Day, Due, Key
 from cloud.registry.snapshot import Registry
 from contract.identity import counter_of, node_of, township_of, window_id
-from proof.ledger import VISITS
 
 logger = logging.getLogger(__name__)
 
@@ -225,9 +224,8 @@ class Filter(Following):
         """What may be seen of `rows`, by node and day."""
         fresh: dict[Key, list[Seen]] = {}
         for number, (entry, indexes) in enumerate(rows):
-            of_visits = entry.kind == VISITS
-            node = counter_of(entry.node) if of_visits else entry.node
-            for one in visits(entry.raw) if of_visits else seen(entry.raw, indexes):
+            node = counter_of(entry.node) if entry.of_visits else entry.node
+            for one in visits(entry.raw) if entry.of_visits else seen(entry.raw, indexes):
                 fresh.setdefault((node, self._calendar.day(one.at)), []).append(one)
             if number % 10 == 0:
                 await asyncio.sleep(0)

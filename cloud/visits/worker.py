@@ -17,7 +17,6 @@ from cloud.ledger.pages import Streams
 from cloud.visits import store
 from cloud.visits.store import Asked, Cursor, Rated
 from contract.identity import counter_of, window_id
-from proof.ledger import VISITS
 
 # Nobody waits for a share: what comes within so long goes together.
 PACE_S = 2.0
@@ -111,7 +110,7 @@ class VisitFollower(Following):
                     continue
                 at, window = batch.t0 + row.ms, window_id(node, row.window)
                 day = self._calendar.day(at)
-                if entry.kind == VISITS:
+                if entry.of_visits:
                     asked.append(Asked(node, row.token, window, day, row.item, at, row.level))
                 else:
                     number = batch.first + index

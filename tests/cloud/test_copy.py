@@ -65,6 +65,8 @@ from cloud.staffing.rules import Named, Staff, Tenure
 from cloud.staffing.seats import SIGN
 from cloud.updates import store as updates
 from cloud.updates.rules import Member, Update
+from cloud.visits import store as visits
+from cloud.visits.store import Asked, Rated
 from contract.batch import Batch, StreamKey
 from contract.codec import encode
 from contract.errors import Reason, SettingsError, Unavailable
@@ -102,6 +104,7 @@ ROWS = (
     "INSERT INTO oidc_trip VALUES ('d', 'enter', '', '/desk', 9)",
     "INSERT INTO appeal_head VALUES (1, 1)",
     "INSERT INTO case_news VALUES (1, 3)",
+    "INSERT INTO visit_cursor VALUES (1, 3, 'Asia/Shanghai')",
 )
 
 
@@ -155,6 +158,8 @@ async def city(desk: Desk) -> Desk:
         await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
         await fill_homes(connection)
         await halls.put(connection, Document(), NOW)
+        asked = Asked(NODE, "TOKEN_____", f"{NODE}/01", "2026-11-21", None, NOW, 2)
+        await visits.take(connection, [asked], [Rated(NODE, "TOKEN_____", f"{NODE}/01", "2026-11-21", 3, 1, 1)])
         await rota.put(connection, Turn("city", 5, None, "li", None))
         alert = of_rate(1, case.window, Figures("button", 60, 1, 2, 3), NOW, NOW)
         await alerts.put(connection, [alert, of_case(2, 1, 1, case.window, "county", NOW)])

@@ -196,6 +196,8 @@ SEEN = st.builds(
     st.integers(1, 99),
     st.integers(1, 5),
     st.booleans(),
+    st.sampled_from(["", "TOKEN_____"]),
+    st.integers(0, 3),
 )
 
 
