@@ -2,17 +2,21 @@
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from contract.errors import SettingsError
 from proof import policy as policies
 from proof import spreadsheet, table
 from proof.assessment import assessments
 from proof.ledger import HEAD, snapshot
-from proof.period import asked
+from proof.participation import Participation
+from proof.period import Period, asked
 from proof.places import units
+from proof.policy import Policy
 from proof.report import Line, Report, check_known, lines
 from proof.served import participations, served
 from proof.share import wilson
@@ -22,6 +26,8 @@ from proof.span import bounds_of
 from proof.staffing import staffed
 from proof.tallies import by_window, upheld_by_window, without
 from proof.units import STAFFED, Kind, counted
+from proof.visited import units as of_units
+from proof.visited import visits_in
 from proof.why import Language
 from proof.zone import zone_of
 
@@ -47,6 +53,7 @@ def offer(words: "argparse._SubParsersAction[argparse.ArgumentParser]", common: 
     score.add_argument("--policy", default="guarded", help="guarded, plain, or a policy of your own in a TOML file")
     score.add_argument("--assessment", metavar="FILE", type=Path, help="a code and a score a row (.csv or .xlsx)")
     score.add_argument("--served", metavar="FILE", type=Path, help="a code and how many were served a row, likewise")
+    score.add_argument("--visits", action="store_true", help="who was asked and who rated, from the ledger's visits")
     score.add_argument("--out", metavar="FILE", type=Path, help="where the report goes (.csv or .xlsx)")
     score.add_argument("--language", choices=["zh", "en"], default="zh", help="of the report; zh")
 
@@ -66,8 +73,10 @@ def _report(options: argparse.Namespace) -> Report:
         for file, what in ((options.assessment, "assessments"), (options.served, "numbers served")):
             if file is not None and options.out.resolve() == file.resolve():
                 raise SettingsError(f"{options.out}: the report would take the place of the {what}")
-    span = asked(options.period)
-    bounds = bounds_of(span, zone_of(options.zone))
+    if options.visits and options.served is not None:
+        raise SettingsError("--visits: the ledger says who was asked, or --served does; take one of them")
+    span, zone = asked(options.period), zone_of(options.zone)
+    bounds = bounds_of(span, zone)
     policy = policies.named(options.policy)
     scores = assessments(_rows(options.assessment), str(options.assessment))
     people = served(_rows(options.served), str(options.served))
@@ -79,11 +88,19 @@ def _report(options: argparse.Namespace) -> Report:
         counts, upheld = counted(windows, known), counted(taken, known)
         for unit, n, out in staffed(ledger, bounds, windows):
             counts[unit], upheld[unit] = n, out
+        visited = _visited(ledger, zone, span, policy) if options.visits else {}
     for given_in, source in ((scores, options.assessment), (people, options.served)):
         check_known(counts, given_in, str(source), span)
-    found = participations(counts, people, policy.points, str(options.served))
+    found = visited or participations(counts, people, policy.points, str(options.served))
     given = {code: score.figure for code, score in scores.items()}
     return Report(span, policy, position, lines(counts, given, found, policy, upheld))
+
+
+def _visited(ledger: sqlite3.Connection, zone: ZoneInfo, span: Period, policy: Policy) -> dict[str, Participation]:
+    """What the visits in the ledger leave possible for all who were asked, by code."""
+    windows = visits_in(ledger, zone).between(span.first.isoformat(), span.last.isoformat())
+    said = ((code, visits.said(policy.points)) for code, visits in of_units(windows))
+    return {code: one for code, one in said if one is not None}
 
 
 def _rows(file: Path | None) -> Sequence[Sequence[Cell]]:

@@ -59,6 +59,20 @@ async def test_it_tells_people_and_programs(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out == "city: nobody was to be asked; surplus 0\n"
 
 
+async def test_a_report_has_it_beside_each_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "manyi.db"
+    await visited(file)
+
+    assert main(["score", "--database", str(file), "--period", "2026-11", "--visits", "--json"]) == 0
+    lines = {line["code"]: line["participation"] for line in json.loads(capsys.readouterr().out)["units"]}
+    assert lines["city"] == lines["371721121"] == lines[f"{A1}/01"] == {"rate": 0.25, "low": 0.25, "high": 1.0}
+    # Nobody was asked there, and nothing is made up.
+    assert {code for code, known in lines.items() if known is None}
+    both = ["score", "--database", str(file), "--period", "2026-11", "--visits", "--served", "x.csv"]
+    assert main(both) == 2
+    assert "take one of them" in capsys.readouterr().err
+
+
 async def test_what_cannot_be_used_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["visits", "--database", str(tmp_path / "no.db"), "--period", "2026-11"]) == 2
     assert "cannot be read as a ledger" in capsys.readouterr().err
