@@ -140,7 +140,7 @@ class Pages:
             facts=list(facts),
             listing=Listing("window-cases", _CASES, rows),
             least=self._least,
-            asked=asked,
+            visited=asked,
         )
 
     async def _look(self, connection: AsyncConnection, names: Sequence[str], person: Person) -> list[Seen]:

@@ -164,4 +164,6 @@ async def test_beside_the_score_stands_who_rated_of_those_asked_and_what_all_of_
             assert "Rated / asked, this month" in shown
             assert "50% / 40" in shown
             assert "50.0–100.0%" in shown
+            # The box to search in stays empty.
+            assert 'value="True"' not in shown
         assert "应评" in await seen(stage, "township", f"/windows/{WINDOW}?lang=zh")
