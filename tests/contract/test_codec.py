@@ -130,6 +130,24 @@ def test_levels_and_qualities_are_numbers_on_the_wire() -> None:
     assert codec.decode_batch(body).q is Quality.ESTIMATED
 
 
+def test_a_row_ends_before_what_it_does_not_say() -> None:
+    rows = [
+        Row(0, "01", 3, 1),
+        Row(1, "01", 3, 1, "a-1"),
+        Row(2, "01", 3, 1, None, EPOCH),
+        Row(3, "01", 3, 1, "a-1", EPOCH),
+    ]
+    body = codec.encode(msgspec.structs.replace(batch, rows=rows))
+    told = f'[[0,"01",3,1],[1,"01",3,1,"a-1"],[2,"01",3,1,null,"{EPOCH}"],[3,"01",3,1,"a-1","{EPOCH}"]]'
+    assert body.endswith(f'"rows":{told}}}'.encode())
+    assert codec.decode_batch(body).rows == rows
+
+
+@pytest.mark.parametrize("field", ['"a b"', '"", null', 'null,"short"', f'null,"{EPOCH}\\n"', "5"])
+def test_an_item_or_token_of_another_shape_is_refused(field: str) -> None:
+    assert "batch" in refused(codec.encode(batch).replace(b"3,1]", f"3,1,{field}]".encode())).detail
+
+
 def test_later_fields_are_ignored_by_version_1() -> None:
     body = codec.encode(batch).replace(b"3,1]", b'3,1,null,null,"duty"]').replace(b'"q":0', b'"q":0,"later":{"a":[1]}')
     assert codec.decode_batch(body) == batch

@@ -73,6 +73,12 @@ def test_a_good_file(tmp_path: Path) -> None:
         ('"127.0.0.1" }', '"" }', "node_broker.host: expected"),
         ('"371721121-a1"', '"371721122-a1"', "roster: 371721122-a1 is not of township 371721121"),
         ("township", "township township", "not TOML"),
+        ("[[roster]]", '[visits]\nsecret = "s"\n[[roster]]', "visits: they are told over HTTP; say where in [web]"),
+        (
+            "[[roster]]",
+            '[web]\nport = 8080\n[visits]\nsecret = "s"\nwait_s = 0\n[[roster]]',
+            "visits.wait_s: expected",
+        ),
     ],
 )
 def test_wrong_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:

@@ -15,6 +15,7 @@ from contract.codec import decode, encode
 from contract.errors import Reason
 from contract.hello import Clock, Hello, Stream, Welcome
 from contract.keys import Key
+from contract.prompt import Answer
 from contract.ranges import Ranges
 from contract.rating import Quality, Row
 from contract.signing import Signer, public_key
@@ -65,6 +66,21 @@ def test_a_hello_by_a_key_that_was_replaced_counts_until_it_ends_or_where_nobody
     now: int, *, heard: bool
 ) -> None:
     assert len(taken((NODE, FORMER.entry(encode(hello()))), now=now).hellos) == heard
+
+
+def test_what_a_node_says_of_a_prompt_is_signed_and_of_its_own() -> None:
+    said = Answer(NODE, EPOCH, "silent")
+    body = encode(said)
+    group = taken(
+        (NODE, SIGNERS[NODE].entry(body)),
+        (NODE, body),
+        (NODE, SIGNERS[OTHER].entry(body)),
+        (OTHER, SIGNERS[NODE].entry(body)),
+    )
+    assert group.said == [said]
+    assert [bad.refused.reason for bad in group.quarantined] == [
+        Reason.UNSIGNED, Reason.WRONG_SIGNATURE, Reason.WRONG_SENDER,
+    ]  # fmt: skip
 
 
 def test_batches_and_hellos_of_several_nodes_in_their_order() -> None:

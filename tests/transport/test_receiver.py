@@ -133,6 +133,15 @@ async def test_recorded_then_acknowledged(shelf: Shelf, caplog: pytest.LogCaptur
         assert (step["step"], step["who"], step["lasts"]) == ("recorded", "371721121-g0", [3, 4])
 
 
+async def test_what_a_node_says_of_a_prompt_is_told_behind_the_rating_that_it_is_about(shelf: Shelf) -> None:
+    async with working(shelf) as (receiver, house):
+        receiver.receive(NODE, pack([SIGNER.entry(encode(Answer(NODE, STREAM.epoch, "rated"))), raw(1, 1)]))
+        await said(house, 1)
+
+        assert house.answers == [Answer(NODE, STREAM.epoch, "rated")]
+        assert len(house.new) == 1
+
+
 async def test_a_known_batch_is_acknowledged_again_and_recorded_once(shelf: Shelf) -> None:
     async with working(shelf) as (receiver, house):
         receiver.receive(NODE, pack([raw(1, 3), raw(1, 3)]))
