@@ -250,5 +250,13 @@ async def open_ingesting(
             tell=ingest.tell_halls,
         )
         ingest.halls = halls.payloads
-    visits = VisitWork(database, pki=settings.pki, registry=registry, calendar=calendar, now=now, on_duty=on_duty)
+    visits = VisitWork(
+        database,
+        enlists=settings.visits,
+        pki=settings.pki,
+        registry=registry,
+        calendar=calendar,
+        now=now,
+        on_duty=on_duty,
+    )
     return Ingesting(ingest, database, feeder, judging, casework, telling, sealer, offices, visits=visits, halls=halls)

@@ -109,8 +109,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     console. `oidc`: by which provider people can come in. `attachments`: the folder of the files of cases; empty, it
     stands beside the database's file, or beside this one where the database is a PostgreSQL. `contacts`: likewise, of
     what citizens leave for a call back. `phones`: citizens rate by their telephones too. `tablets`: windows may be
-    tablets, which work offline. `homes`: assistants have citizens rate at village stations and at home. With `hall`
-    halls are told what they show.
+    tablets, which work offline. `homes`: assistants have citizens rate at village stations and at home. `visits`:
+    gateways tell of visits at which somebody was asked. With `hall` halls are told what they show.
     """
 
     database: str
@@ -133,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phones: bool = False
     tablets: bool = False
     homes: bool = False
+    visits: bool = False
     hall: HallSettings | None = None
 
 

@@ -16,13 +16,15 @@ from cloud.visits.worker import VisitFollower
 class VisitWork:
     """An enlister and a follower on `database`, which work while `on_duty()`; `now` is the city's time in ms.
 
-    `pki`: the folder of the CA that certifies those who tell of visits; None: there is none.
+    `enlists`: whether gateways may tell of visits at all; what they told before is counted in any case. `pki`: the folder
+    of the CA that certifies those who tell of visits; None: there is none.
     """
 
     def __init__(
         self,
         database: Database,
         *,
+        enlists: bool,
         pki: str | None,
         registry: Callable[[], Registry],
         calendar: Calendar,
@@ -30,8 +32,10 @@ class VisitWork:
         on_duty: Callable[[], bool] = lambda: True,
     ) -> None:
         self._follower = VisitFollower(database, calendar=calendar, may_follow=on_duty)
-        certify = None if pki is None else certifying(Path(pki), now)
-        self._enlister = Enlister(database, registry=registry, registers=on_duty, certify=certify, now=now)
+        certify = certifying(Path(pki), now) if enlists and pki is not None else None
+        self._enlister = Enlister(
+            database, registry=registry, registers=lambda: enlists and on_duty(), certify=certify, now=now
+        )
 
     @property
     def trouble(self) -> str | None:

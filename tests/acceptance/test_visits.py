@@ -67,7 +67,7 @@ class Hall:
         self.premises: Premises = build(
             [plan], folder / "city", wires=wires, habits=Habits(0.1, COOLDOWN_S, heartbeat_s=1.0)
         )
-        self.premises.cloud.write_text(f'zone = "{self.zone}"\n{self.premises.cloud.read_text()}')
+        self.premises.cloud.write_text(f'zone = "{self.zone}"\nvisits = true\n{self.premises.cloud.read_text()}')
         self.port = free_port()
         gateway = self.premises.gateways[0]
         told = (

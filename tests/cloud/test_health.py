@@ -370,7 +370,9 @@ async def test_a_worker_tells_of_each_registered_county_whether_it_has_it(databa
         monotonic=time.monotonic,
     )
     casework = Casework(database, policy=shipped(), calendar=CALENDAR, offices=offices.current, now=lambda: NOW)
-    visits = VisitWork(database, pki=None, registry=lambda: holder.current, calendar=CALENDAR, now=lambda: NOW)
+    visits = VisitWork(
+        database, enlists=True, pki=None, registry=lambda: holder.current, calendar=CALENDAR, now=lambda: NOW
+    )
     telling = Telling(
         database,
         NoticesSettings(),
