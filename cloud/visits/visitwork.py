@@ -16,8 +16,8 @@ from cloud.visits.worker import VisitFollower
 class VisitWork:
     """An enlister and a follower on `database`, which work while `on_duty()`; `now` is the city's time in ms.
 
-    `enlists`: whether gateways may tell of visits at all; what they told before is counted in any case. `pki`: the folder
-    of the CA that certifies those who tell of visits; None: there is none.
+    `enlists`: whether gateways may tell of visits at all; what they told before is counted in any case. `pki`: the
+    folder of the CA that certifies those who tell of visits; None: there is none.
     """
 
     def __init__(
