@@ -108,6 +108,15 @@ ROWS = (
 )
 
 
+async def fill_phones(connection: AsyncConnection) -> None:
+    """A rating by telephone, with a reason and a contact that waits."""
+    by_phone = StreamKey(f"{NODE}.phone", EPOCH)
+    await phone.next_number(connection, by_phone, NOW)
+    await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
+    await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
+    await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
+
+
 async def fill_homes(connection: AsyncConnection) -> None:
     """An assistant's telephone, its stream, a visit, and the batch with its rating."""
     await carriers.add(connection, ("T" * 10, "home", f"{NODE}/01", "王帮办"), ("0" * 64, NOW), (NOW, "li"))
@@ -151,11 +160,7 @@ async def city(desk: Desk) -> Desk:
         await cases.put(connection, [(case, step)])
         await cases.put_ratings(connection, [(Rating(NODE, EPOCH, 3, case.window, NOW - 5, 1, NOW, NOW + 5, 2), 1)])
         await contacts.put(connection, "0" * 32, 1, Contact("13812345678", "王女士"), NOW, "li")
-        by_phone = StreamKey(f"{NODE}.phone", EPOCH)
-        await phone.next_number(connection, by_phone, NOW)
-        await phone.take(connection, (f"{NODE}/01", NOW // 60_000), "r" * 43, (by_phone, 1), NOW, b"{}")
-        await contacts.wait(connection, "1" * 32, (by_phone.node, EPOCH, 1), NOW)
-        await reasons.put(connection, (by_phone.node, EPOCH, 1), Left("waited", "等了很久", None), NOW)
+        await fill_phones(connection)
         await fill_homes(connection)
         await halls.put(connection, Document(), NOW)
         asked = Asked(NODE, "TOKEN_____", f"{NODE}/01", "2026-11-21", None, NOW, 2)
