@@ -209,9 +209,10 @@ async def test_damage_in_the_log_is_no_silent_end_of_it(tmp_path: Path, seed: in
     log.write_bytes(content)
     outbox = await Outbox.open_sound(path, reserve=0)
     kept = await numbers(outbox)
-    # The frames behind hold the same pages with all that was written since: nothing is lost, or it is said.
+    # The frames behind hold the same pages with all that was written since: nothing is lost, or it is said. Of a page
+    # that only the damaged frame has in full, what stands on it is.
     assert kept | outbox.void.get(FIRST, Ranges()) == Ranges([(1, 20)])
-    assert len(kept) > 15
+    assert len(kept) >= 10
     await outbox.close()
 
 
