@@ -23,7 +23,8 @@ from proof.closed import Closing
 from proof.completeness import gaps
 from proof.decided import Decided
 from proof.findings import Finding, Rule, spelled
-from proof.ledger import BATCH, VISITS, batch_at, declared, kind_of, ratings
+from proof.kinds import BATCH, VISITS, kind_of
+from proof.ledger import batch_at, declared, ratings
 from proof.published import Reports
 from proof.recount import Counter, Recount
 from proof.seals import Sealed

@@ -11,13 +11,10 @@ from contract.bundle import Signed
 from contract.codec import decode_as, stored_batch
 from contract.errors import Refused, SettingsError, StoreDamaged
 from contract.hello import Hello
-from contract.identity import PROMPT, channel_of, window_id
+from contract.identity import window_id
 from contract.ranges import Ranges
 from contract.rating import Quality
 
-# What became of visits is signed and numbered as ratings are, and is no rating: its entries have a kind of their own,
-# so that nothing that counts ratings can meet one.
-BATCH, VISITS = "batch", "visits"
 ENTRIES = "SELECT position, raw FROM ledger_entry WHERE kind = 'batch' ORDER BY position"
 # A row that was admitted later counts.
 UNCOUNTED = "SELECT position, row FROM uncounted WHERE admitted IS NULL"
@@ -46,11 +43,6 @@ class Rating(NamedTuple):
     position: int
     counted: bool
     bounds: tuple[int, int] | None = None
-
-
-def kind_of(node: str) -> str:
-    """Return of which kind the entries are that hold what `node` signed."""
-    return VISITS if channel_of(node) == PROMPT else BATCH
 
 
 def connect(path: Path) -> sqlite3.Connection:

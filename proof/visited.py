@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from contract.identity import counter_of, county_of, township_of, window_id
 from contract.rating import Became
 from proof import policy as policies
-from proof.ledger import HEAD, UNCOUNTED, VISITS, batch_at, snapshot
+from proof.kinds import VISITS
+from proof.ledger import HEAD, UNCOUNTED, batch_at, snapshot
 from proof.period import asked
 from proof.policy import Policy
 from proof.source import located

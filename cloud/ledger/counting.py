@@ -11,7 +11,7 @@ import msgspec
 
 from contract.batch import Batch
 from contract.codec import stored_batch
-from proof.ledger import VISITS
+from proof.kinds import VISITS
 
 Place = tuple[int, int]
 Pair = tuple[int, int]

@@ -15,7 +15,7 @@ from contract.codec import stored_batch
 from contract.hello import Hello
 from contract.identity import WINDOW
 from contract.rating import Quality
-from proof.ledger import BATCH, VISITS, kind_of
+from proof.kinds import BATCH, VISITS, kind_of
 
 BEGIN_HEAD = "INSERT INTO ledger_head (id, position, commits) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING"
 
