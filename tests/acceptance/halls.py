@@ -5,13 +5,13 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
 import httpx
 from paho.mqtt import publish
 
+from cloud.phone.role import codes_secret
 from contract import topics
 from contract.batch import Batch
 from contract.bundle import pack
@@ -103,8 +103,7 @@ class Hall:
 
     def secret(self) -> bytes:
         """The city's secret of its codes, as the city makes it."""
-        city = read_key(self.premises.cloud.with_name("city.key"))
-        return sha256(city.sign(b"manyi codes of the minute")).digest()
+        return codes_secret(read_key(self.premises.cloud.with_name("city.key")))
 
     async def _register(self) -> None:
         registration = json.loads(self.premises.registration.read_text())
