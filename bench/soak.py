@@ -20,7 +20,7 @@ from bench.rig import codes, cpu_s, parser, show
 RATE = 20.0
 WINDOWS = 1000
 LEVELS = (3, 3, 3, 3, 2, 2, 1)
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 SIZE = {"width": 1920, "height": 1080}
 

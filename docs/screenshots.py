@@ -4,7 +4,7 @@
 
 It runs `manyi demo`, lets people press for so long, takes the pictures, and stops it; its verdict must be clean. The
 same seed gives the same city and the same people; the clock on the pictures, and so the day, is that of the machine.
-Needs the developer's `.venv` and Debian's chromium, with `fonts-noto-cjk`.
+Needs the developer's `.venv` and Debian's chromium-headless-shell, with `fonts-noto-cjk`.
 """  # noqa: INP001 (a script, not a package)
 
 import argparse

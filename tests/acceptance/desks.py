@@ -53,6 +53,6 @@ async def desk(
         await keys(page, "Enter")
         await page.wait_for_url("**/desk")
         yield page, failures
-        assert failures == []
+        assert failures == [], failures
     finally:
         await context.close()

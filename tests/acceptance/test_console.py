@@ -82,7 +82,7 @@ async def desk(
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
         yield page, failures
-        assert failures == []
+        assert failures == [], failures
     finally:
         await context.close()
 

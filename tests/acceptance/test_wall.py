@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser
 
 from contract.rating import Level
-from tests.acceptance.conftest import OTHERS, TOWNSHIP, City, opened
+from tests.acceptance.conftest import OTHERS, TOWNSHIP, City, clear_of_the_veil, opened
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
@@ -104,13 +104,6 @@ PAINTS = """() => {
   new MutationObserver(() => window.paints.push(performance.now())).observe(document.querySelector("main"),
     { subtree: true, childList: true, attributes: true, characterData: true });
 }"""
-
-
-async def clear_of_the_veil(seconds: float) -> None:
-    """Wait until no full five minutes is within so many `seconds`: then windows are ranked that were not before."""
-    left = 300 - time.time() % 300
-    if left < seconds:
-        await asyncio.sleep(left + 2)
 
 
 async def test_traffic_leaves_the_page_as_large_as_it_was_and_calm(chromium: Browser, city: City) -> None:

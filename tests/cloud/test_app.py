@@ -259,6 +259,7 @@ async def test_health_names_what_is_wrong(client: httpx.AsyncClient, where: Wher
         "updates": True,
         "contacts": True,
         "seals": True,
+        "visits": True,
         # The library knows the year of these tests and not the next one.
         "holidays": health["parts"]["holidays"]["ok"],
         "store": True,

@@ -20,7 +20,7 @@ from tests.cloud.reception import Stage, key_of, open_stage
 from tests.cloud.where import InFile
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     # The city's own thread waits for random times while a question is drawn.
     pytest.mark.filterwarnings("ignore:Do not use the `random` module"),
 ]
