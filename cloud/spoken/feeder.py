@@ -6,14 +6,14 @@ sends. And the nodes that speak for the channel are registered here, one for eac
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from cloud.database import Database, unavailable
 from cloud.ledger.commit import Commit
 from cloud.ledger.rules import Lane
 from cloud.registry.snapshot import Registry
-from cloud.registry.speakers import Certify, enlist
+from cloud.registry.speakers import Certify, Enlister
 from cloud.spoken import store
 from cloud.spoken.store import Kept, Waiting
 from contract import topics
@@ -70,15 +70,21 @@ class Feeder:
         self._key = public_key(signer.public)
         self._receive = receive
         self._covers = covers
-        self._registry = registry
         self._registers = registers
-        self._certify = certify
         self._now = now
         self._monotonic = monotonic
+        self._enlister = Enlister(
+            database,
+            self._lacking,
+            told=f"{called} may rate at",
+            registry=registry,
+            registers=registers,
+            certify=certify,
+            now=now,
+        )
         self._news = asyncio.Event()
         # When each is put before the intake again, and after which pause.
         self._again: dict[tuple[StreamKey, int], tuple[float, float]] = {}
-        self._seen: Registry | None = None
         self._pruned: float | None = None
 
     def wake(self) -> None:
@@ -99,7 +105,7 @@ class Feeder:
                 with unavailable():
                     await self._feed()
                     await self._prune()
-                await self._enlist()
+                await self._enlister.look()
                 self.trouble = None
             except Unavailable as away:
                 if self.trouble is None:
@@ -151,16 +157,10 @@ class Feeder:
             for stream, number in last.items()
         ]
 
-    async def _enlist(self) -> None:
-        """Register who speaks for the channel at each node that is at a counter; raises `Unavailable`."""
-        registry = self._registry()
-        if registry is self._seen or not self._registers():
-            return
-        missing = [name for node in registry.nodes if not self._known(registry, name := f"{node}.{self._channel}")]
-        if missing:
-            await enlist(self._database.writer, dict.fromkeys(missing, self._signer.public), self._certify, self._now())
-            logger.info("%s may rate at %d more nodes", self._called, len(missing))
-        self._seen = registry
+    def _lacking(self, registry: Registry) -> Mapping[str, str]:
+        """Who is to speak for the channel at each node that is at a counter."""
+        names = (f"{node}.{self._channel}" for node in registry.nodes)
+        return {name: self._signer.public for name in names if not self._known(registry, name)}
 
     def _known(self, registry: Registry, name: str) -> bool:
         keys = registry.keys(name)

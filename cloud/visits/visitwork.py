@@ -8,8 +8,8 @@ from cloud.calendar import Calendar
 from cloud.database import Database
 from cloud.ledger.commit import Commit
 from cloud.registry.snapshot import Registry
-from cloud.registry.speakers import certifying
-from cloud.visits.enlisting import Enlister
+from cloud.registry.speakers import Enlister, certifying
+from cloud.visits.enlisting import lacking
 from cloud.visits.worker import VisitFollower
 
 
@@ -34,7 +34,13 @@ class VisitWork:
         self._follower = VisitFollower(database, calendar=calendar, may_follow=on_duty)
         certify = certifying(Path(pki), now) if enlists and pki is not None else None
         self._enlister = Enlister(
-            database, registry=registry, registers=lambda: enlists and on_duty(), certify=certify, now=now
+            database,
+            lacking,
+            told="gateways can tell of visits at",
+            registry=registry,
+            registers=lambda: enlists and on_duty(),
+            certify=certify,
+            now=now,
         )
 
     @property

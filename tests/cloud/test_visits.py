@@ -13,8 +13,9 @@ from cloud.calendar import Calendar
 from cloud.ledger.store import standing
 from cloud.recount.recount import recount
 from cloud.registry.snapshot import RegisteredNode, RegisteredWindow, Registry
+from cloud.registry.speakers import Enlister
 from cloud.visits import store
-from cloud.visits.enlisting import Enlister, lacking
+from cloud.visits.enlisting import lacking
 from cloud.visits.worker import VisitFollower
 from contract.batch import Batch, StreamKey
 from contract.codec import encode
@@ -227,7 +228,15 @@ async def test_it_is_registered_once(city: Desk) -> None:
         await connection.exec_driver_sql("SELECT 1")
     gateway = node(f"{NODE[:9]}-g0", public_key(GATEWAY.public))
     known = registry(node(NODE, public_key(SIGNERS[NODE].public)), gateway)
-    enlister = Enlister(city.database, registry=lambda: known, registers=lambda: True, certify=None, now=lambda: NOW)
+    enlister = Enlister(
+        city.database,
+        lacking,
+        told="gateways can tell of visits at",
+        registry=lambda: known,
+        registers=lambda: True,
+        certify=None,
+        now=lambda: NOW,
+    )
     await enlister.look()
     await enlister.look()
 
