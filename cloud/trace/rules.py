@@ -115,11 +115,14 @@ def _way(stream: StreamKey, number: int, facts: Facts) -> Way:
     firsts = [one.first for one in facts.ratings] + [one.first for one in facts.kept if one.state == "cut"]
     firsts += [one.first for one in facts.said] + [one.first for one in facts.refused]
     rating = min(facts.ratings, key=lambda one: one.position, default=None)
-    steps = sorted(
-        _steps(stream.node, facts, rating), key=lambda step: (WAY.index((step.house, step.step)), step.at or 0)
-    )
+    steps = sorted(_steps(stream.node, facts, rating), key=_in_order)
     batch = stream.batch(firsts[0]) if firsts else None
     return Way(stream.node, stream.epoch, number, best.place, best.at, best.since, batch, rating, steps)
+
+
+def _in_order(step: Step) -> tuple[int, bool, int]:
+    """By its place on the way; of one step who can date it tells first."""
+    return WAY.index((step.house, step.step)), step.at is None, step.at or 0
 
 
 def _in_the_city(facts: Facts) -> Iterator[_Seen]:

@@ -140,6 +140,12 @@ def test_steps_stand_in_the_order_of_the_way_whatever_each_clock_says() -> None:
     assert [(step.house, step.step) for step in only(Facts(said=steps)).steps] == list(WAY)
 
 
+def test_of_one_step_who_can_date_it_tells_first() -> None:
+    """A store does not tell when it was cut, and is read a moment before the log that does."""
+    steps = only(Facts(kept=[Kept(A1, "edge", *CUT)], said=[said("cut", "edge", A1)])).steps
+    assert [(step.at, step.source) for step in steps] == [(AT, "log"), (None, "store")]
+
+
 def line(record: logging.LogRecord, house: str = "gateway") -> bytes:
     return Lines(house=house, who=G0).format(record).encode()
 
