@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from cloud.calendar import Calendar
+from cloud.carriers import role as carriers
 from cloud.console.screens import Screens
 from cloud.contacts.waiting import Waiting
 from cloud.database import Database
@@ -53,8 +54,8 @@ def open_channels(
     if waiting is not None:
         serving = {
             PHONE: partial(phone.serve, waiting=waiting),
-            TABLET: partial(tablet.serve, calendar=calendar),
-            HOME: partial(homes.serve, calendar=calendar),
+            TABLET: partial(carriers.serve, served=tablet.SERVED, calendar=calendar),
+            HOME: partial(carriers.serve, served=homes.SERVED, calendar=calendar),
         }
     screens = Screens(calendar, without=without(settings))
     opened = []

@@ -1,31 +1,23 @@
 """The part of home visits in a city's process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.calendar import Calendar
-from cloud.carriers import kept_pages, routes
-from cloud.carriers.desk import Desk
+from cloud.carriers.kept_pages import Kept
+from cloud.carriers.role import Served
+from cloud.carriers.routes import At
 from cloud.carriers.rules import Press
-from cloud.carriers.setup_pages import Pages as SetUpPages
 from cloud.carriers.setup_pages import Shelf
 from cloud.carriers.store import Carrier, Standing
-from cloud.console.screens import Screens
-from cloud.database import Database
 from cloud.homes import store
 from cloud.homes.pages import Pages
 from cloud.homes.rules import Key, Visit, Visits
-from cloud.registry.snapshot import Registry
-from cloud.spoken.role import Channel, Spoken
+from cloud.spoken.role import Channel
 from contract.batch import StreamKey
 from contract.identity import HOME
-from contract.signing import Signer
 
 HOMES = Channel(HOME, "homes", store.KEPT)
-_PAGE = kept_pages.Kept("/visit", "cloud.homes", "visit.html", "/static/homes")
-_HEARD = routes.At("homes", "/api/home/setup", "/api/home/visits", Visits)
-_SHELF = Shelf(HOME, "/assistants", "assistants", "/visit", held=True)
 
 
 class Homes:
@@ -66,33 +58,11 @@ class Homes:
         await store.keep(connection, carrier, stream, numbered, to.anchor.at)
 
 
-def serve(
-    homes: Spoken,
-    database: Database,
-    city: Signer,
-    *,
-    screens: Screens,
-    registry: Callable[[], Registry],
-    calendar: Calendar,
-    now: Callable[[], int],
-    monotonic: Callable[[], float],
-    random_bits: Callable[[int], int],
-) -> None:
-    """Give `homes` their pages; `now` is the city's time in ms, `random_bits(n)` gives n random bits."""
-    desk = Desk(
-        database,
-        Homes(),
-        HOMES.signer(city),
-        registry=registry,
-        now=now,
-        monotonic=monotonic,
-        random_bits=random_bits,
-        taken=homes.wake,
-    )
-    setting_up = SetUpPages(database.reader, desk, _SHELF, screens, registry=registry, calendar=calendar, now=now)
-    homes.routers = (
-        kept_pages.router(_PAGE),
-        routes.router(desk, _HEARD, registry=registry, monotonic=monotonic),
-        setting_up.router(),
-        Pages(database.reader, screens, registry=registry, calendar=calendar, now=now).router(),
-    )
+SERVED = Served(
+    HOMES,
+    Homes(),
+    Kept("/visit", "cloud.homes", "visit.html", "/static/homes"),
+    At("homes", "/api/home/setup", "/api/home/visits", Visits),
+    Shelf(HOME, "/assistants", "assistants", "/visit", held=True),
+    Pages,
+)

@@ -56,4 +56,4 @@ def serve(
     reasons = ReasonPages(ReasonDesk(database, waiting, now=now), screens, registry=registry, now=now)
     pages = Pages(desk, screens, reasons.thanks, registry=registry, now=now, random_bits=random_bits)
     codes = CodePages(desk, screens, registry=registry, now=now)
-    telephones.routers = (pages.router(), reasons.router(), codes.router())
+    telephones.routers = [pages.router(), reasons.router(), codes.router()]

@@ -56,7 +56,7 @@ class Spoken:
         monotonic: Callable[[], float],
     ) -> None:
         """`city` is the city's key, `now` its time in ms, `monotonic` counts seconds."""
-        self.routers: Sequence[APIRouter] = ()
+        self.routers: list[APIRouter] = []
         self.checks: Sequence[tuple[str, Check]] = ()
         self.sources: Sequence[Source] = ()
         self._called = channel.called

@@ -1,14 +1,15 @@
 """A carrier in tests: a browser with a disk of its own, and what every page of a carrier has to be."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, Route, async_playwright, expect
 
-from tests.acceptance.conftest import CHROMIUM, FLAGS
-from tests.acceptance.test_console import RULES
+from tests.acceptance.conftest import CHROMIUM, FLAGS, City
+from tests.acceptance.test_console import RULES, desk
 
 
 class Carrier:
@@ -47,9 +48,46 @@ async def carrier(folder: Path) -> AsyncIterator[Carrier]:
             await one.off()
 
 
+class Losing:
+    """Loses `answers`: the city takes what a page sends, and the page never hears of that."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+
+    async def lose(self, route: Route) -> None:
+        await route.fetch()
+        self.answers += 1
+        await route.abort()
+
+    async def reaches(self, count: int) -> None:
+        """Wait for so many; the city may have what was sent before the page has lost its answer."""
+        async with asyncio.timeout(20):
+            while self.answers < count:
+                await asyncio.sleep(0.05)
+
+
 async def begun(page: Page) -> None:
     """From here on a test lets time pass on this page, and there alone: when a row was is tested elsewhere."""
     await page.clock.install()
+
+
+async def link(chromium: Browser, city: City, path: str, name: str, **fields: str) -> str:
+    """A link that an operator makes on the page at `path` by these `fields`."""
+    async with desk(chromium, city, name, "operator") as (console, _):
+        await console.goto(f"{city.address}{path}")
+        for field, text in fields.items():
+            await console.locator(f"#{field}").fill(text)
+        await console.locator("button.main").click()
+        return await console.locator("#link").inner_text()
+
+
+async def opened(page: Page, address: str, state: str) -> None:
+    """Set up and in `state`, delivering, and kept for when there is no line."""
+    await page.goto(address)
+    await expect(page.locator("body")).to_have_attribute("data-state", state)
+    assert "#" not in page.url
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await expect(page.locator("body")).to_have_attribute("data-line", "held")
 
 
 async def readable(page: Page) -> None:

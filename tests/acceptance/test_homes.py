@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, expect
 
 from proof.ledger import connect
-from tests.acceptance.carriers import begun, carrier, readable
+from tests.acceptance.carriers import Losing, begun, carrier, link, opened, readable
 from tests.acceptance.conftest import TOWNSHIP, City
-from tests.acceptance.test_console import desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -30,25 +28,6 @@ BATCHES = "SELECT raw FROM ledger_entry WHERE kind = 'batch' AND node = ? ORDER 
 VISITS = """
 SELECT number, rating, kind, place, item, note FROM home_visit WHERE "window" = ? ORDER BY number
 """
-
-
-async def link(chromium: Browser, city: City, window: str, name: str) -> str:
-    """A link that an operator makes for `window`."""
-    async with desk(chromium, city, name, "operator") as (console, _):
-        await console.goto(f"{city.address}/assistants")
-        await console.locator("#window").fill(window)
-        await console.locator("#holder").fill(f"王帮办 {name}")
-        await console.locator("button.main").click()
-        return await console.locator("#link").inner_text()
-
-
-async def opened(page: Page, address: str) -> None:
-    """Set up, delivering, and kept for when there is no line."""
-    await page.goto(address)
-    await expect(page.locator("body")).to_have_attribute("data-state", "record")
-    assert "#" not in page.url
-    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    await expect(page.locator("body")).to_have_attribute("data-line", "held")
 
 
 async def record(page: Page, item: str, *, note: str = "", at: str = "home") -> None:
@@ -100,11 +79,11 @@ async def arrived(city: City, window: str, visits: int, rated: int) -> list[tupl
 async def test_visits_without_a_line_over_reloads_and_a_power_cut_arrive_once_with_their_ratings(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, POWER, "zhao")
+    address = await link(chromium, city, "/assistants", "zhao", window=POWER, holder="王帮办 zhao")
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
-        await opened(page, address)
+        await opened(page, address, "record")
         await one.context.set_offline(True)
         await record(page, "社保卡", note="老人代办")
         await rate(page, 1, 3)
@@ -144,31 +123,21 @@ async def test_visits_without_a_line_over_reloads_and_a_power_cut_arrive_once_wi
 
 
 async def test_a_lost_answer_doubles_neither_visit_nor_rating(chromium: Browser, city: City, tmp_path: Path) -> None:
-    address = await link(chromium, city, LOST, "qian")
+    address = await link(chromium, city, "/assistants", "qian", window=LOST, holder="王帮办 qian")
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
-        await opened(page, address)
-        lost = Counter[str]()
-
-        async def lose(route: Route) -> None:
-            """The city takes it; the telephone never hears of that."""
-            await route.fetch()
-            lost["answers"] += 1
-            await route.abort()
-
-        await page.route("**/api/home/visits", lose)
+        await opened(page, address, "record")
+        losing = Losing()
+        await page.route("**/api/home/visits", losing.lose)
         await record(page, "社保卡")
         await rate(page, 2)
         await arrived(city, LOST, 1, 1)
         await record(page, "低保")
         await rate(page, 0)
         await arrived(city, LOST, 2, 1)
-        # The city may have it before the page has lost its answer.
-        async with asyncio.timeout(20):
-            while lost["answers"] < 2:
-                await asyncio.sleep(0.05)
-        await page.unroute("**/api/home/visits")
+        await losing.reaches(2)
+        await page.unroute_all(behavior="wait")
         await page.clock.run_for(61_000)
         await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
         assert [row[:2] for row in asked(city, VISITS, LOST)] == [(1, 1), (2, None)]
@@ -178,13 +147,13 @@ async def test_a_lost_answer_doubles_neither_visit_nor_rating(chromium: Browser,
 async def test_what_is_not_to_be_written_is_said_beside_the_form_and_the_page_is_readable_at_every_size(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, LOOKS, "sun")
+    address = await link(chromium, city, "/assistants", "sun", window=LOOKS, holder="王帮办 sun")
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await page.goto(address.partition("#")[0])
         await expect(page.locator("body")).to_have_attribute("data-state", "unset")
         await readable(page)
-        await opened(page, address)
+        await opened(page, address, "record")
         for field, text in (("place", ""), ("item", ""), ("note", "电话 138-1234-5678"), ("when", "")):
             for name, good in (("place", "李庄村"), ("item", "社保卡"), ("note", ""), ("when", "2026-11-22T10:15")):
                 await page.locator(f"#{name}").fill(text if name == field else good)

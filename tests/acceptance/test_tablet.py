@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Request, Route, expect
 
 from contract.identity import node_of
 from proof.ledger import connect
-from tests.acceptance.carriers import begun, carrier, readable
+from tests.acceptance.carriers import Losing, begun, carrier, link, opened, readable
 from tests.acceptance.conftest import OTHERS, TOWNSHIP, City
 from tests.acceptance.test_console import desk
 
@@ -31,24 +31,6 @@ FROM tally_day WHERE channel = 'tablet' AND "window" = ?
 BATCHES = """
 SELECT raw FROM ledger_entry WHERE kind = 'batch' AND node = ? ORDER BY epoch, first
 """
-
-
-async def link(chromium: Browser, city: City, window: str, name: str) -> str:
-    """A link that an operator makes for `window`."""
-    async with desk(chromium, city, name, "operator") as (console, _):
-        await console.goto(f"{city.address}/tablets")
-        await console.locator("#window").fill(window)
-        await console.locator("button.main").click()
-        return await console.locator("#link").inner_text()
-
-
-async def opened(page: Page, address: str) -> None:
-    """Set up, delivering, and kept for when there is no line."""
-    await page.goto(address)
-    await expect(page.locator("body")).to_have_attribute("data-state", "open")
-    assert "#" not in page.url
-    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    await expect(page.locator("body")).to_have_attribute("data-line", "held")
 
 
 async def rate(page: Page, *levels: int) -> None:
@@ -91,11 +73,11 @@ async def settled(city: City, window: str, count: int) -> None:
 async def test_ten_minutes_without_a_line_and_two_reloads_and_a_power_cut_lose_and_double_nothing(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, POWER, "zhao")
+    address = await link(chromium, city, "/tablets", "zhao", window=POWER)
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
-        await opened(page, address)
+        await opened(page, address, "open")
         await rate(page, 3)
         await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
         pressed = [3]
@@ -137,27 +119,19 @@ async def test_ten_minutes_without_a_line_and_two_reloads_and_a_power_cut_lose_a
 async def test_a_lost_answer_doubles_nothing_and_the_last_press_counts(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, LOST, "qian")
+    address = await link(chromium, city, "/tablets", "qian", window=LOST)
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
-        await opened(page, address)
-        lost = 0
-
-        async def lose(route: Route) -> None:
-            """The city takes it; the tablet never hears of that."""
-            nonlocal lost
-            await route.fetch()
-            lost += 1
-            await route.abort()
-
-        await page.route(RATINGS, lose)
+        await opened(page, address, "open")
+        losing = Losing()
+        await page.route(RATINGS, losing.lose)
         await rate(page, 1, 1, 3)
         await rate(page, 2)
         await settled(city, LOST, 2)
-        assert lost >= 2
+        await losing.reaches(2)
         await expect(page.locator("body")).to_have_attribute("data-waiting", "2")
-        await page.unroute(RATINGS)
+        await page.unroute_all(behavior="wait")
         await page.clock.run_for(61_000)
         await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
         await rate(page, 1)
@@ -169,13 +143,13 @@ async def test_a_lost_answer_doubles_nothing_and_the_last_press_counts(
 async def test_the_page_is_readable_and_touchable_at_every_size_in_both_languages(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, LOOKS, "sun")
+    address = await link(chromium, city, "/tablets", "sun", window=LOOKS)
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await page.goto(address.partition("#")[0])
         await expect(page.locator("body")).to_have_attribute("data-state", "unset")
         await readable(page)
-        await opened(page, address)
+        await opened(page, address, "open")
         for width, height in SCREENS.values():
             await page.set_viewport_size({"width": width, "height": height})
             for language in ("English", "中文"):
@@ -195,11 +169,11 @@ async def test_the_page_is_readable_and_touchable_at_every_size_in_both_language
 
 async def test_every_grade_is_thanked_for_alike(chromium: Browser, city: City, tmp_path: Path) -> None:
     """What the page shows and for how long depends on no grade."""
-    address = await link(chromium, city, LOOKS, "zhou")
+    address = await link(chromium, city, "/tablets", "zhou", window=LOOKS)
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await begun(page)
-        await opened(page, address)
+        await opened(page, address, "open")
         seen = []
         await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1"))
         for level in (3, 2, 1):
@@ -216,9 +190,9 @@ async def test_every_grade_is_thanked_for_alike(chromium: Browser, city: City, t
 
 
 async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city: City, tmp_path: Path) -> None:
-    address = await link(chromium, city, AGAIN, "wu")
+    address = await link(chromium, city, "/tablets", "wu", window=AGAIN)
     async with carrier(tmp_path / "disk") as one:
-        await opened(one.page, address)
+        await opened(one.page, address, "open")
         async with desk(chromium, city, "zheng", "operator") as (console, _):
             await console.goto(f"{city.address}/tablets")
             ends = console.locator(f"button.danger:has-text('{AGAIN} ')")
@@ -236,9 +210,9 @@ async def test_a_tablet_that_is_ended_takes_nothing_more(chromium: Browser, city
 
 
 async def test_one_page_of_a_window_is_open_at_a_time(chromium: Browser, city: City, tmp_path: Path) -> None:
-    address = await link(chromium, city, LOOKS, "feng")
+    address = await link(chromium, city, "/tablets", "feng", window=LOOKS)
     async with carrier(tmp_path / "disk") as one:
-        await opened(one.page, address)
+        await opened(one.page, address, "open")
         other = await one.context.new_page()
         await other.goto(address.partition("#")[0])
         await expect(other.locator("#said")).to_have_text("这个页面已在另一处打开，请关闭其中一个。")
@@ -250,11 +224,11 @@ async def test_one_page_of_a_window_is_open_at_a_time(chromium: Browser, city: C
 async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_hold_up_nothing(
     chromium: Browser, city: City, tmp_path: Path
 ) -> None:
-    address = await link(chromium, city, SLOW, "chen")
+    address = await link(chromium, city, "/tablets", "chen", window=SLOW)
     async with carrier(tmp_path / "disk") as one:
         page = one.page
         await page.clock.install(time=datetime(9999, 1, 1, tzinfo=UTC))
-        await opened(page, address)
+        await opened(page, address, "open")
 
         async def carry(route: Route) -> None:
             """Whatever is longer is given up on the way."""
@@ -262,6 +236,18 @@ async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_ho
             await (route.continue_() if len(told["rows"]) <= MOST else route.abort())
 
         await page.route(RATINGS, carry)
+        # Time by the page's clock passes at once: what is under way meanwhile would be given up after eight seconds.
+        under_way = set[Request]()
+
+        def begins(request: Request) -> None:
+            under_way.add(request)
+
+        def ends(request: Request) -> None:
+            under_way.discard(request)
+
+        page.on("request", begins)
+        page.on("requestfinished", ends)
+        page.on("requestfailed", ends)
         await one.context.set_offline(True)
         pressed = [1 + number % 3 for number in range(MOST + 5)]
         for level in pressed:
@@ -269,6 +255,8 @@ async def test_a_clock_of_the_year_9999_and_a_line_that_carries_ten_at_a_time_ho
         await one.context.set_offline(False)
         async with asyncio.timeout(120):
             while await page.locator("body").get_attribute("data-waiting") != "0":
-                await page.clock.run_for(60_000)
+                while under_way:
+                    await asyncio.sleep(0.02)
+                await page.clock.run_for(2_000)
         await settled(city, SLOW, len(pressed))
         assert rows(city, SLOW) == [pressed]
