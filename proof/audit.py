@@ -144,6 +144,9 @@ class Auditor:
                     read = sorted(self._read(kind, rows), key=itemgetter(0))
                     if kind == BATCH:
                         self._count(read)
+                    else:
+                        for position, _, batch in read:
+                            self._reports.visits(position, batch)
                     self._tell(self._batches, total)
 
     def _read(

@@ -25,6 +25,7 @@ from proof.policy import Policy, impostor
 from proof.report import Line, Report, Stage
 from proof.scores import Counts
 from proof.span import bounds_of
+from proof.turnout import Turnout, of_units
 from proof.units import NONE, STAFFED, Kind, Unit, counted
 from proof.zone import zone_of
 
@@ -38,6 +39,7 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     """A line of the report: a unit, its ratings (satisfied, basic, dissatisfied), K, assessment, and that times K.
 
     `upheld`: the ratings that were taken out of `counts` before, since two auditors upheld their flags, if any.
+    `turnout`: how many were asked in the period, and how those of them rated who did, where anybody was; for display.
     Decimals are text, so that no reader's float takes their place.
     """
 
@@ -50,6 +52,7 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     assessment: str | None
     corrected: str | None
     upheld: tuple[Count, Count, Count] | None = None
+    turnout: tuple[Count, Count, Count, Count] | None = None
 
     @property
     def unit(self) -> Unit:
@@ -60,7 +63,8 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="report"):
     """Edition `number` of a period, of the ledger up to `position`, made at `at` (ms), whose days are those of `zone`.
 
-    In the stage "appeal" it may be appealed against until `until` (ms). `prev` is the SHA-256 of the edition before it
+    Visits are counted up to position `visited`, which may be a few entries earlier; 0: it says nothing of them. In the
+    stage "appeal" it may be appealed against until `until` (ms). `prev` is the SHA-256 of the edition before it
     as signed, in hex; `by` the public key that signs it.
     """
 
@@ -76,6 +80,7 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     prev: Sum
     by: KeyText
     lines: list[Judged]
+    visited: Count = 0
 
     def __post_init__(self) -> None:
         """Check what no type says."""
@@ -90,6 +95,8 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
             for text in (line.k, line.corrected):
                 if text is not None and not _PRODUCT.fullmatch(text):
                     raise ValueError(f"{text!r} is no number")
+            if line.turnout is not None and line.turnout[0] < sum(line.turnout[1:]):
+                raise ValueError(f"{line.code}: {line.turnout[0]} were asked, and more rated")
 
     @property
     def span(self) -> Period:
@@ -114,13 +121,26 @@ _decode = msgspec.json.Decoder(Edition).decode
 
 
 def edition_of(
-    report: Report, before: Published | None, *, stage: Stage, until: int, at: int, zone: str, by: str
+    report: Report,
+    before: Published | None,
+    *,
+    stage: Stage,
+    until: int,
+    at: int,
+    zone: str,
+    by: str,
+    turnouts: Mapping[str, Turnout],
+    visited: int,
 ) -> Edition:
-    """The edition that follows `before`, the period's newest so far, and says what `report` does."""
+    """The edition that follows `before`, the period's newest so far, and says what `report` does.
+
+    `turnouts`: by window who was asked and rated, by the ledger up to position `visited`.
+    """
     prev = NOTHING if before is None else before.digest
-    judged = [_judged(line) for line in report.lines]
+    asked = of_units(turnouts)
+    judged = [_judged(line, asked.get((line.unit.kind, line.unit.code))) for line in report.lines]
     name, policy, number = report.period.name, report.policy, number_after(before)
-    return Edition(1, name, number, stage, until, report.position, at, zone, policy, prev, by, judged)
+    return Edition(1, name, number, stage, until, report.position, at, zone, policy, prev, by, judged, visited)
 
 
 def number_after(before: Published | None) -> int:
@@ -128,11 +148,11 @@ def number_after(before: Published | None) -> int:
     return 1 if before is None else before.edition.number + 1
 
 
-def _judged(line: Line) -> Judged:
+def _judged(line: Line, turnout: Turnout | None) -> Judged:
     unit, k = line.unit, str(line.coefficient.k)
     given, after = (None if value is None else str(value) for value in (line.assessment, line.corrected))
     upheld = None if line.beside.upheld is None else line.beside.upheld.counts
-    return Judged(unit.kind, unit.code, unit.zh, unit.en, line.counts, k, given, after, upheld)
+    return Judged(unit.kind, unit.code, unit.zh, unit.en, line.counts, k, given, after, upheld, turnout)
 
 
 def encoded(edition: Edition) -> bytes:
@@ -194,25 +214,33 @@ def read(text: str, source: str) -> Published:
         raise SettingsError(f"{source}: {bad.detail}") from bad
 
 
-def faults(edition: Edition, windows: Mapping[str, Counts], upheld: Mapping[str, Counts]) -> Iterator[tuple[str, str]]:
+def faults(
+    edition: Edition, windows: Mapping[str, Counts], upheld: Mapping[str, Counts], turnouts: Mapping[str, Turnout]
+) -> Iterator[tuple[str, str]]:
     """What in `edition` does not follow from the ratings of its `windows` by its policy: code and what is wrong.
 
-    `upheld`: what was taken out of them.
+    `upheld`: what was taken out of them. `turnouts`: who was asked there.
     """
     told = {(line.kind, line.code): line for line in edition.lines}
     if len(told) != len(edition.lines):
         yield "", "a unit is reported twice"
     units = [one.unit for one in told.values()]
-    taken = counted(upheld, units)
-    for unit, n in counted(windows, units).items():
-        line = told.get((unit.kind, unit.code))
+    taken, asked = counted(upheld, units), of_units(turnouts)
+    for unit, n in counted(silent(turnouts) | dict(windows), units).items():
+        key = (unit.kind, unit.code)
+        line = told.get(key)
         if line is None:
             yield unit.code, f"it has the ratings {n}, and is not reported"
-        elif said := _difference(line, n, taken.get(unit, NONE), edition.policy):
+        elif said := _difference(line, n, taken.get(unit, NONE), asked.get(key), edition.policy):
             yield unit.code, said
 
 
-def _difference(line: Judged, n: Counts, taken: Counts, policy: Policy) -> str:
+def silent(turnouts: Mapping[str, Turnout]) -> dict[str, Counts]:
+    """The windows at which anybody was asked, without a rating: who was asked belongs to a unit, rated or not."""
+    return dict.fromkeys(turnouts, NONE)
+
+
+def _difference(line: Judged, n: Counts, taken: Counts, turnout: Turnout | None, policy: Policy) -> str:
     """What is wrong with `line` of a unit that has the ratings `n` beside those `taken` out; empty where nothing is."""
     k = coefficient(n, policy).k
     after = None if line.assessment is None else str(corrected(Decimal(line.assessment), k))
@@ -221,6 +249,7 @@ def _difference(line: Judged, n: Counts, taken: Counts, policy: Policy) -> str:
         ("upheld", line.upheld or NONE, taken),
         ("K", line.k, str(k)),
         ("corrected score", line.corrected, after),
+        ("asked and rated", line.turnout, turnout),
     )
     return "; ".join(f"{name} {told} where {owed} is due" for name, told, owed in due if told != owed)
 
@@ -233,3 +262,8 @@ def own_windows(edition: Edition) -> dict[str, Counts]:
 def own_upheld(edition: Edition) -> dict[str, Counts]:
     """What it says was taken out of them."""
     return {line.code: line.upheld for line in edition.lines if line.kind is Kind.WINDOW and line.upheld is not None}
+
+
+def own_turnouts(edition: Edition) -> dict[str, Turnout]:
+    """And who was asked at them."""
+    return {line.code: line.turnout for line in edition.lines if line.kind is Kind.WINDOW and line.turnout is not None}

@@ -30,7 +30,7 @@ class Rating(NamedTuple):
 
     `window` is the city-wide name, `at` ms since 1970 UTC, `q` the time quality, `position` where it stands.
     `counted`: it is not held uncounted. `bounds`: the earliest and the latest that it can have been pressed, where `at`
-    is an estimate (`q` 2), else None.
+    is an estimate (`q` 2), else None. `token`: of the visit that it was asked for, if it was.
     """
 
     node: str
@@ -43,6 +43,7 @@ class Rating(NamedTuple):
     position: int
     counted: bool
     bounds: tuple[int, int] | None = None
+    token: str | None = None
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -94,7 +95,8 @@ def ratings(entries: Iterator[tuple[int, Batch]], uncounted: set[tuple[int, int]
             counted = (position, index) not in uncounted
             window = window_id(batch.node, row.window)
             at = batch.t0 + row.ms
-            yield Rating(*key, window, row.level, at, int(batch.q), position, counted, bounds_of(batch, row.ms))
+            bounds = bounds_of(batch, row.ms)
+            yield Rating(*key, window, row.level, at, int(batch.q), position, counted, bounds, row.token)
 
 
 def bounds_of(batch: Batch, ms: int) -> tuple[int, int] | None:

@@ -4,13 +4,14 @@ import sqlite3
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from contract.batch import StreamKey
+from contract.batch import Batch, StreamKey
 from contract.errors import Refused, SettingsError
 from contract.identity import BUTTON, channel_of
 from contract.signing import public_key
 from proof.edition import Edition, Published, faults, misfit, objection, opened, unsound
 from proof.findings import Finding, Rule
 from proof.ledger import Rating
+from proof.revisited import Revisited
 from proof.scores import Counts
 from proof.span import bounds_of
 from proof.upheld import Upheld
@@ -20,6 +21,11 @@ from proof.zone import zone_of
 # were still on their way when it was.
 _SLACK_MS = 3_600_000
 _OVERLOOKED = "SELECT min(position) FROM ledger_entry WHERE position > ? AND position < ? AND received_at < ?"
+# The same of visits, once there are any: what is said of the silent is no older.
+_UNVISITED = """
+SELECT min(position) FROM ledger_entry WHERE position > :visited AND position <= :position AND received_at < :due
+AND EXISTS (SELECT 1 FROM ledger_entry WHERE kind = 'visits' AND position <= :position)
+"""
 _REPORTS = "SELECT position, epoch, first, raw FROM ledger_entry WHERE kind = 'report' ORDER BY position"
 
 
@@ -32,14 +38,14 @@ class _Recounted:
         self._windows: dict[str, list[int]] = {}
         self._taken: dict[str, list[int]] = {}
         self._upheld = upheld
-        self._bounds = bounds_of(edition.span, zone)
+        self.bounds = bounds_of(edition.span, zone)
 
     def add(self, rating: Rating, since: int) -> None:
         """Count `rating`, which counts since ledger position `since`, if it belongs here."""
         # A report is of the buttons: channels are never pooled.
         if channel_of(rating.node) != BUTTON:
             return
-        if since <= self.edition.position and self._bounds.begin <= rating.at < self._bounds.behind:
+        if since <= self.edition.position and self.bounds.begin <= rating.at < self.bounds.behind:
             counts = self._windows.setdefault(rating.window, [0, 0, 0])
             if self._upheld.has(StreamKey(rating.node, rating.epoch), rating.seq, self.edition.position):
                 counts = self._taken.setdefault(rating.window, [0, 0, 0])
@@ -70,13 +76,17 @@ class Reports:
         self._find = find
         self._key = key
         self._editions: list[_Recounted] = []
+        self._revisited = Revisited(ledger)
         newest: dict[str, tuple[int, Published]] = {}
         for position, name, number, raw in ledger.execute(_REPORTS):
             one = self._read(f"position {position}", name, number, raw)
             if one is None:
                 continue
             since, before = newest.get(one.edition.period, (0, None))
-            said = (misfit(before, one.edition), self._misplaced(position, one.edition, since), *unsound(one.edition))
+            said = (
+                *(misfit(before, one.edition), self._misplaced(position, one.edition, since)),
+                *(self._unvisited(one.edition), *unsound(one.edition)),
+            )
             for wrong in filter(None, said):
                 self._tell(f"position {position}, {_name(one.edition)}", wrong)
             newest[one.edition.period] = position, one
@@ -112,15 +122,34 @@ class Reports:
         (overlooked,) = self._ledger.execute(_OVERLOOKED, asked).fetchone()
         return None if overlooked is None else f"{upto} position {overlooked} stood there an hour before it was made"
 
+    def _unvisited(self, edition: Edition) -> str | None:
+        """Why what `edition` says of visits is not of the ledger as it was then."""
+        if edition.visited > edition.position:
+            return f"its visits are of the ledger up to position {edition.visited}, which it does not go to"
+        asked = {"visited": edition.visited, "position": edition.position, "due": edition.at - _SLACK_MS}
+        (passed,) = self._ledger.execute(_UNVISITED, asked).fetchone()
+        if passed is None:
+            return None
+        upto = f"its visits are of the ledger up to position {edition.visited}"
+        return f"{upto}, and position {passed} stood there an hour before it was made"
+
     def add(self, rating: Rating, since: int) -> None:
         """Take in `rating`, which counts since ledger position `since`."""
         for one in self._editions:
             one.add(rating, since)
+        if self._editions:
+            self._revisited.rating(rating, since)
+
+    def visits(self, position: int, batch: Batch) -> None:
+        """Take in what the entry at `position` says became of visits."""
+        if self._editions:
+            self._revisited.visits(position, batch)
 
     def check(self) -> None:
         """Compare every line of every edition with what was added."""
         for one in self._editions:
-            for code, said in faults(one.edition, one.windows, one.taken):
+            asked = self._revisited.between(one.edition.visited, one.bounds.begin, one.bounds.behind)
+            for code, said in faults(one.edition, one.windows, one.taken, asked):
                 self._tell(f"position {one.position}, {_name(one.edition)}, {code}", said)
 
     def _tell(self, where: str, detail: str) -> None:

@@ -112,8 +112,8 @@ def _report(one: Published, city: bytes | None) -> Verdict:
     told = one.edition
     said = edition.objection(one, city)
     faults = [*([] if said is None else [said]), *edition.unsound(told)]
-    windows, upheld = edition.own_windows(told), edition.own_upheld(told)
-    faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, windows, upheld)]
+    own = edition.own_windows(told), edition.own_upheld(told), edition.own_turnouts(told)
+    faults += [f"{code or 'the report'}: {wrong}" for code, wrong in edition.faults(told, *own)]
     says = {name: getattr(told, name) for name in ("period", "number", "stage", "until", "position", "at", "by")}
     lines = [
         f"edition {told.number} of {told.period}, {told.stage}: {len(told.lines):,} units",

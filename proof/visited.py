@@ -62,7 +62,7 @@ def visits_in(ledger: sqlite3.Connection, zone: ZoneInfo) -> Ledger:
         node = counter_of(batch.node)
         for index, row in enumerate(batch.rows):
             number = (batch.node, batch.epoch, batch.first + index)
-            if row.token is None or number in given:
+            if row.token is None or (kind != VISITS and number in given):
                 continue
             given.add(number)
             window = window_id(node, row.window)

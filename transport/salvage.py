@@ -39,9 +39,25 @@ def salvage(path: Path) -> Salvage:
 
 
 def kept_in(path: Path, tables: Mapping[str, str]) -> dict[str, list[Row]]:
-    """Read what can be read of `tables`, by name with the order of its tree, in the store `path`; sound or not."""
+    """Read what can be read of `tables`, by name with the order of its tree, in the store `path`; sound or not.
+
+    Of a damaged frame in its log both are read, the page that it holds and the one before it: rows with the same key
+    may stand in the answer, and then what is surely as it was written comes first.
+    """
+    database, log = path.read_bytes(), _log_of(path)
+    found = _read(path, wal.mended(database, log), tables)
+    if all(frame.sound for frame in wal.frames(log)):
+        return found
+    more = _read(path, wal.mended(database, log, damaged_too=True), tables)
+    return {table: list(dict.fromkeys([*rows, *more[table]])) for table, rows in found.items()}
+
+
+def _log_of(path: Path) -> bytes:
     log = path.with_name(f"{path.name}-wal")
-    whole = wal.mended(path.read_bytes(), log.read_bytes() if log.exists() else b"")
+    return log.read_bytes() if log.exists() else b""
+
+
+def _read(path: Path, whole: bytes, tables: Mapping[str, str]) -> dict[str, list[Row]]:
     mended = path.with_name(f"{path.name}.mended")
     mended.write_bytes(whole)
     try:
@@ -69,8 +85,10 @@ def _rows(connection: sqlite3.Connection, table: str, order: str) -> list[Row]:
 
 
 def _sound(found: Mapping[str, Sequence[Row]]) -> Salvage:
-    names = {row[0]: StreamKey(str(row[1]), str(row[2])) for row in found["stream"]}
-    boots = {row[0]: row[1] for row in found["boot"]}
+    # Of two rows of a key the first holds; these have no sums.
+    streams = {row[0]: row for row in reversed(found["stream"])}
+    names = {id_: StreamKey(str(row[1]), str(row[2])) for id_, row in streams.items()}
+    boots = {row[0]: row[1] for row in reversed(found["boot"])}
     kept: dict[StreamKey, list[tuple[int, int]]] = {key: [] for key in names.values()}
     claimed: dict[StreamKey, list[tuple[int, int]]] = {key: [] for key in names.values()}
     rows: dict[str, list[Row]] = {table: [] for table in TABLES}
@@ -84,15 +102,17 @@ def _sound(found: Mapping[str, Sequence[Row]]) -> Salvage:
             rows["batch"].append(row)
         if key is not None:
             (kept if sound else claimed)[key].append((row[2], row[3]))  # type: ignore[arg-type]
+    cut = {key: Ranges(numbers) for key, numbers in kept.items()}
     for row in found["rating"]:
         key, sound = names.get(row[0]), rating_is_sound(names, boots, row)
-        if sound:
+        # The page of one frame may be older than that of another, and know nothing of the batch.
+        if sound and key is not None and row[1] not in cut[key]:  # type: ignore[operator]
             rows["rating"].append(row)
         if key is not None:
             (kept if sound else claimed)[key].append((row[1], row[1]))  # type: ignore[arg-type]
     # One that is not sound costs its rating the token, and no number.
     rows["answered"] = [row for row in found["answered"] if _answered_is_sound(names, row)]
-    pruned = {names[row[0]]: row[3] if isinstance(row[3], int) else 0 for row in found["stream"]}
+    pruned = {names[id_]: row[3] if isinstance(row[3], int) else 0 for id_, row in streams.items()}
     void = {key: missing(Ranges(kept[key]), claimed[key], pruned[key]) for key in kept}
     return Salvage(rows, {key: numbers for key, numbers in void.items() if numbers})
 

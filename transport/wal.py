@@ -79,23 +79,27 @@ def damaged(log: bytes) -> bool:
     return commits > 1
 
 
-def mended(database: bytes, log: bytes) -> bytes:
+def mended(database: bytes, log: bytes, *, damaged_too: bool = False) -> bytes:
     """The bytes of `database` with every sound frame of `log` in it, to be read without a log.
 
-    A page of a damaged frame is as the frame before left it, so its tree may contradict itself.
+    A page of a damaged frame is as the frame before left it, so its tree may contradict itself; with `damaged_too` it
+    is as that frame has it, so each of its rows has yet to prove itself.
     """
+    found = [*frames(log)]
+    size = len(found[0].content) if found else 1
+    # What damage makes of a page's number may lie anywhere.
+    most = max([len(database) // size, *(frame.commit for frame in found if frame.sound)])
     pages = bytearray(database)
     waiting: list[Frame] = []
-    for frame in frames(log):
-        if not frame.sound:
-            continue
-        waiting.append(frame)
-        if frame.commit:
+    for frame in found:
+        if frame.sound or (damaged_too and 1 <= frame.page <= most):
+            waiting.append(frame)
+        if frame.sound and frame.commit:
             for page, _, _, content in waiting:
-                at = (page - 1) * len(content)
+                at = (page - 1) * size
                 pages.extend(bytes(max(0, at - len(pages))))
-                pages[at : at + len(content)] = content
-            del pages[frame.commit * len(frame.content) :]
+                pages[at : at + size] = content
+            del pages[frame.commit * size :]
             waiting.clear()
     pages[_VERSIONS] = b"\1\1"
     return bytes(pages)

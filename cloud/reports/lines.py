@@ -7,8 +7,10 @@ from typing import Literal, NamedTuple, get_args
 from cloud.people.rules import within
 from proof.coefficient import Coefficient, coefficient
 from proof.edition import Judged
+from proof.participation import Participation
 from proof.policy import Policy
 from proof.scores import Counts, Interval, Shares, percent, percent_interval, shares
+from proof.turnout import Turnout, said
 from proof.units import Kind
 
 Order = Literal["code", "corrected", "k", "index", "ratings"]
@@ -22,6 +24,7 @@ class Figures(NamedTuple):
 
     `score` (percent) is the mean, `bounds` (percent) hold it at the policy's level; `distance` is what is proven of how
     far it is from the target, 0 where nothing is. None where there are no ratings, or no guard in the policy.
+    `participation`: what is known of all who were asked, None where nobody was.
     """
 
     line: Judged
@@ -30,6 +33,7 @@ class Figures(NamedTuple):
     found: Coefficient
     bounds: Interval | None
     distance: float | None
+    participation: Participation | None
 
     @property
     def rated(self) -> int:
@@ -45,7 +49,7 @@ class Figures(NamedTuple):
 class Difference(NamedTuple):
     """`figure` of a line was `before` in one edition, and is `after` in the next; empty where there was none."""
 
-    figure: Literal["ratings", "k", "assessment", "corrected", "upheld"]
+    figure: Literal["ratings", "k", "assessment", "corrected", "upheld", "participation"]
     before: str
     after: str
 
@@ -58,7 +62,8 @@ def figures(line: Judged, policy: Policy) -> Figures:
         bounds = percent_interval(found.bounds)
         proven = {"penalty": found.bounds.high, "reward": found.bounds.low}.get(found.ground)
         distance = 0.0 if proven is None else proven - policy.guard.target
-    return Figures(line, percent(line.counts, policy.points), shares(line.counts), found, bounds, distance)
+    asked = None if line.turnout is None else said(line.turnout, policy.points)
+    return Figures(line, percent(line.counts, policy.points), shares(line.counts), found, bounds, distance, asked)
 
 
 def chosen(lines: Iterable[Judged], place: str, kind: Kind | None, order: Order, policy: Policy) -> list[Judged]:
@@ -85,12 +90,17 @@ def differences(before: Judged, after: Judged) -> list[Difference]:
         Difference("assessment", before.assessment or "", after.assessment or ""),
         Difference("corrected", before.corrected or "", after.corrected or ""),
         Difference("upheld", _counts(before.upheld), _counts(after.upheld)),
+        Difference("participation", _rated(before.turnout), _rated(after.turnout)),
     )
     return [one for one in pairs if one.before != one.after]
 
 
 def _counts(n: Counts | None) -> str:
     return "" if n is None else " / ".join(f"{one:,}" for one in n)
+
+
+def _rated(turnout: Turnout | None) -> str:
+    return "" if turnout is None else f"{sum(turnout[1:]):,} / {turnout[0]:,}"
 
 
 def _figure(line: Judged, order: Order, policy: Policy) -> Decimal:

@@ -20,7 +20,7 @@ from cloud.registry.snapshot import Registry
 from cloud.reports.editions import Editions, head_of, open_ones
 from cloud.reports.lines import ORDERS, Order, figures, line_of
 from cloud.reports.routes import Number, PeriodName
-from cloud.reports.rows import TONES, Rows, View
+from cloud.reports.rows import TONES, Rows, View, all_asked, turned_out
 from proof.edition import Edition, Judged
 from proof.units import STAFFED, Kind
 from proof.why import why
@@ -97,6 +97,7 @@ class Pages:
         person = asker_of(request).person
         place = view.place or person.place
         unit = line_of(edition.lines, place)
+        found = None if unit is None else figures(unit, edition.policy)
         until = open_until(head.stage, head.until, head.number, same[0].number, self._now())
         path = f"/reports/{view.period}/{view.number}"
         listing = self._rows.lines(request, edition, view._replace(place=place), path)
@@ -109,7 +110,9 @@ class Pages:
             head=head,
             tone=TONES[head.stage],
             until=until,
-            unit=None if unit is None else figures(unit, edition.policy),
+            unit=found,
+            turned_out="" if found is None else turned_out(found),
+            all_asked="" if found is None else all_asked(found),
             unit_name=self._screens.called(request, self._registry(), place),
             policy=edition.policy,
             why=None if unit is None else _why(unit, edition, request),

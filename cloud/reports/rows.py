@@ -1,6 +1,7 @@
 """The tables of the pages on reports: editions, lines of one, and one unit from edition to edition."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil, floor
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -38,7 +39,8 @@ _LINES = (
     Column("reports.corrected", number=True),
 )
 # Only where any line has some.
-_UPHELD = Column("reports.upheld", number=True)
+_UPHELD = (Column("reports.upheld", number=True),)
+_ASKED = (Column("reports.participation", number=True), Column("reports.all_asked", number=True))
 _UNIT = (
     Column("reports.edition", number=True),
     Column("reports.stage"),
@@ -96,15 +98,15 @@ class Rows:
         """The lines that `view` asks for, of the edition at `path`."""
         lines = chosen(edition.lines, view.place, view.kind, view.order, edition.policy)
         page = [figures(line, edition.policy) for line in lines[view.after : view.after + PAGE]]
-        upheld = any(one.line.upheld for one in page)
+        upheld, asked = any(one.line.upheld for one in page), any(one.participation for one in page)
         more = None
         if len(lines) > view.after + PAGE:
             more = path + queried(request, after=view.after + PAGE)
-        rows = [self._row(request, one, path, upheld=upheld) for one in page]
-        columns = (*_LINES, _UPHELD) if upheld else _LINES
+        rows = [self._row(request, one, path, upheld=upheld, asked=asked) for one in page]
+        columns = (*_LINES, *(_ASKED if asked else ()), *(_UPHELD if upheld else ()))
         return Listing(f"report-{view.period}-{view.number}", columns, rows, more)
 
-    def _row(self, request: Request, one: Figures, path: str, *, upheld: bool) -> list[Cell]:
+    def _row(self, request: Request, one: Figures, path: str, *, upheld: bool, asked: bool) -> list[Cell]:
         line, some = one.line, one.shares
         cells = [
             Cell(self._screens.word(request, f"unit.{line.kind}")),
@@ -118,6 +120,8 @@ class Rows:
             Cell(line.assessment or ""),
             Cell(line.corrected or ""),
         ]
+        if asked:
+            cells += [Cell(turned_out(one)), Cell(all_asked(one))]
         return [*cells, Cell(str(one.upheld))] if upheld else cells
 
     def history(self, request: Request, heads: Sequence[Head], told: Mapping[int, Edition], unit: str) -> Listing:
@@ -148,6 +152,18 @@ class Rows:
             for one in differences(before, line)
         ]
         return "; ".join(found) or word(request, "reports.same")
+
+
+def turned_out(one: Figures) -> str:
+    """How many of those who were asked rated, and how many that were; empty where nobody was."""
+    turnout, found = one.line.turnout, one.participation
+    return "" if turnout is None or found is None else f"{float(found.rate):.0%} / {turnout[0]:,}"
+
+
+def all_asked(one: Figures) -> str:
+    """Between which bounds the mean of all who were asked lies; empty where nobody was."""
+    found = one.participation
+    return "" if found is None else f"{floor(1000 * found.low) / 10}–{ceil(1000 * found.high) / 10}%"
 
 
 def _told(line: Judged | None) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -12,11 +13,16 @@ import pytest
 
 from cloud.app import create_app
 from cloud.database import Database
+from cloud.ledger import store as ledger
+from cloud.ledger.store import Entry
 from cloud.registry.load import register
 from cloud.reports import routes, store
 from cloud.reports.publishing import Wish, publish
 from cloud.reports.rules import DAY_MS, due
+from contract.batch import Batch
+from contract.codec import encode
 from contract.errors import SettingsError, Unavailable
+from contract.rating import Became, Quality, Row
 from contract.signing import Signer, public_key
 from proof.edition import Published, faults, misfit, objection, read
 from proof.given import Given
@@ -85,7 +91,7 @@ async def test_a_report_is_frozen_with_all_that_it_follows_from(rated: Desk) -> 
     assert (told.period, told.number, told.stage, told.position) == ("2026-11", 1, "appeal", 1)
     assert (told.until, told.zone, told.policy) == (BEHIND + 7 * DAY_MS, ZONE, shipped("guarded"))
     assert objection(one, public_key(CITY.public)) is None
-    assert list(faults(told, {f"{NODE}/01": (40, 0, 0), f"{NODE}/02": (0, 0, 10)}, {})) == []
+    assert list(faults(told, {f"{NODE}/01": (40, 0, 0), f"{NODE}/02": (0, 0, 10)}, {}, {})) == []
     by_code = {line.code: line for line in told.lines}
     assert by_code["371721121"].counts == (40, 0, 10)
     assert by_code["371721121"].assessment == "90"
@@ -94,6 +100,30 @@ async def test_a_report_is_frozen_with_all_that_it_follows_from(rated: Desk) -> 
     assert by_code["371702100"].k == "1.0000"
     assert report.edition == ("appeal", 1)
     assert len(report.lines) == len(told.lines)
+
+
+async def test_who_was_asked_stands_beside_each_score_also_where_nobody_rated(rated: Desk) -> None:
+    """Counted from the ledger by whoever publishes, also where the city does not run."""
+    tokens = [f"TOKEN{number:05}" for number in range(3)]
+    told = [
+        Row(0, window, Became.SILENT, 1, None, token) for window, token in zip(("01", "01", "03"), tokens, strict=True)
+    ]
+    visits = Batch(1, f"{NODE}.prompt", "PROMPTPROM", 1, NOW, Quality.SYNCHRONISED, told)
+    answer = Batch(1, NODE, "ANSWERSANS", 1, NOW, Quality.SYNCHRONISED, [Row(0, "01", 2, 1, None, tokens[0])])
+    async with rated.database.writer.begin() as connection:
+        for kind, one in (("visits", visits), ("batch", answer)):
+            raw = CITY.entry(encode(one))
+            await ledger.append(connection, [Entry(kind, one.node, one.epoch, one.first, one.last, NOW, "live", raw)])
+    made, report = await publish(rated.database, CITY, wish(), zone=ZONE, at=BEHIND)
+    asked = {line.code: line.turnout for line in made.edition.lines if line.turnout is not None}
+    whole, quiet = (3, 0, 1, 0), (1, 0, 0, 0)
+    assert asked == {
+        "city": whole, "371721": whole, "371721121": whole, f"{NODE}/01": (2, 0, 1, 0), f"{NODE}/03": quiet,
+    }  # fmt: skip
+    assert made.edition.visited == made.edition.position == 3
+    beside = {line.unit.code: line.beside.participation for line in report.lines}
+    assert beside[f"{NODE}/03"] == (Fraction(0), Fraction(0), Fraction(1))
+    assert beside[f"{NODE}/02"] is None
 
 
 async def test_what_comes_late_changes_the_next_edition_and_none_that_is_out(rated: Desk) -> None:

@@ -9,10 +9,22 @@ import pytest
 from contract.errors import Refused
 from contract.seal import NOTHING
 from contract.signing import Signer, public_key
-from proof.edition import Edition, Published, edition_of, encoded, faults, misfit, objection, opened, own_windows
+from proof.edition import (
+    Edition,
+    Published,
+    edition_of,
+    encoded,
+    faults,
+    misfit,
+    objection,
+    opened,
+    own_turnouts,
+    own_windows,
+)
 from proof.policy import shipped
-from proof.report import Stage
+from proof.report import Report, Stage
 from proof.scores import Counts
+from proof.turnout import Turnout
 from proof.units import Kind, Unit, counted
 from tests.proof.reports import report
 
@@ -22,9 +34,28 @@ WINDOWS: dict[str, Counts] = {W1: (900, 20, 10), W2: (100, 50, 150)}
 ASSESSED = {"371721": Decimal("92.5"), "371702100": Decimal(88)}
 
 
+# At the first window nobody was asked.
+ASKED: dict[str, Turnout] = {W2: (400, 90, 0, 10)}
+
+
 def edition(before: Published | None = None, *, stage: Stage = "appeal", at: int = 100, until: int = 200) -> Published:
-    made = report(counted(WINDOWS, []), ASSESSED)
-    return signed(edition_of(made, before, stage=stage, until=until, at=at, zone="Asia/Shanghai", by=CITY.public))
+    return signed(made_of(report(counted(WINDOWS, []), ASSESSED), before, stage=stage, at=at, until=until))
+
+
+def made_of(
+    made: Report, before: Published | None = None, *, stage: Stage = "appeal", at: int = 1, until: int = 2
+) -> Edition:
+    return edition_of(
+        made,
+        before,
+        stage=stage,
+        until=until,
+        at=at,
+        zone="Asia/Shanghai",
+        by=CITY.public,
+        turnouts=ASKED,
+        visited=6,
+    )
 
 
 def signed(made: Edition, by: Signer = CITY) -> Published:
@@ -39,13 +70,16 @@ def test_an_edition_says_what_the_report_did() -> None:
     assert (told.period, told.number, told.stage, told.position, told.prev) == ("2026Q4", 1, "appeal", 7, NOTHING)
     assert objection(ONE) is None
     assert objection(ONE, public_key(CITY.public)) is None
-    assert list(faults(told, WINDOWS, {})) == []
+    assert list(faults(told, WINDOWS, {}, ASKED)) == []
     assert own_windows(told) == WINDOWS
+    assert (own_turnouts(told), told.visited) == (ASKED, 6)
     by_code = {line.code: line for line in told.lines}
     assert by_code["371702100"].k == "0.9500"
     assert (by_code["371702100"].assessment, by_code["371702100"].corrected) == ("88", "83.60")
     assert by_code["city"].counts == (1000, 70, 160)
     assert by_code["371721121"].assessment is None
+    asked = {code: line.turnout for code, line in by_code.items() if line.turnout is not None}
+    assert asked == dict.fromkeys(("city", "371702", "371702100", W2), (400, 90, 0, 10))
 
 
 def changed(code: str, **fields: object) -> Callable[[Edition], Edition]:
@@ -66,10 +100,13 @@ def changed(code: str, **fields: object) -> Callable[[Edition], Edition]:
         (changed("371721", assessment="99"), "371721", "corrected score"),
         (changed("city", counts=(1001, 70, 160)), "city", "ratings (1001, 70, 160) where (1000, 70, 160) is due"),
         (changed(W1, counts=(900, 20, 11)), W1, "ratings (900, 20, 11)"),
+        (changed("city", turnout=(100, 90, 0, 10)), "city", "asked and rated (100, 90, 0, 10) where (400, 90, 0, 10)"),
+        (changed(W2, turnout=None), W2, "asked and rated None where (400, 90, 0, 10) is due"),
+        (changed(W1, turnout=(1, 1, 0, 0)), W1, "asked and rated (1, 1, 0, 0) where None is due"),
     ],
 )
 def test_a_line_that_does_not_follow_is_named(change: Callable[[Edition], Edition], code: str, said: str) -> None:
-    ((where, detail),) = faults(change(ONE.edition), WINDOWS, {})
+    ((where, detail),) = faults(change(ONE.edition), WINDOWS, {}, ASKED)
     assert where == code
     assert said in detail
 
@@ -77,21 +114,32 @@ def test_a_line_that_does_not_follow_is_named(change: Callable[[Edition], Editio
 def test_a_unit_that_is_left_out_or_said_twice() -> None:
     lines = ONE.edition.lines
     left = msgspec.structs.replace(ONE.edition, lines=[one for one in lines if one.code != W2])
-    assert list(faults(left, WINDOWS, {})) == [(W2, "it has the ratings (100, 50, 150), and is not reported")]
+    assert list(faults(left, WINDOWS, {}, ASKED)) == [(W2, "it has the ratings (100, 50, 150), and is not reported")]
     twice = msgspec.structs.replace(ONE.edition, lines=[*lines, lines[0]])
-    assert list(faults(twice, WINDOWS, {})) == [("", "a unit is reported twice")]
+    assert list(faults(twice, WINDOWS, {}, ASKED)) == [("", "a unit is reported twice")]
+
+
+def test_who_was_asked_belongs_to_a_unit_that_nobody_rated_at() -> None:
+    quiet: dict[str, Turnout] = {"371721121-a9/01": (5, 0, 0, 0), **ASKED}
+    left = {code for code, detail in faults(ONE.edition, WINDOWS, {}, quiet) if detail.endswith("is not reported")}
+    assert left == {"371721121-a9/01"}
+
+
+def test_more_ratings_than_people_asked_are_no_edition() -> None:
+    with pytest.raises(ValueError, match="city: 3 were asked, and more rated"):
+        changed("city", turnout=(3, 1, 2, 1))(ONE.edition)
 
 
 def test_by_another_policy_other_figures_are_due() -> None:
     other = msgspec.structs.replace(ONE.edition, policy=shipped("plain"))
-    assert {code for code, _ in faults(other, WINDOWS, {})} >= {"city", "371702100"}
+    assert {code for code, _ in faults(other, WINDOWS, {}, ASKED)} >= {"city", "371702100"}
 
 
 def test_the_ratings_of_offices_and_people_are_not_published() -> None:
     for kind, code in ((Kind.OFFICE, "371721121:zw"), (Kind.PERSON, "371721121:1024")):
         made = report({Unit(kind, code, "x", "x"): (1, 2, 3)}, {})
         with pytest.raises(ValueError, match=f"{code}: the ratings of an office or a person are not published"):
-            edition_of(made, None, stage="appeal", until=2, at=1, zone="Asia/Shanghai", by=CITY.public)
+            made_of(made)
 
 
 def test_editions_follow_each_other_as_appeals_allow() -> None:
@@ -108,7 +156,7 @@ def test_editions_follow_each_other_as_appeals_allow() -> None:
 
 def test_the_greatest_score_times_the_greatest_k() -> None:
     made = report(counted(WINDOWS, []), {"371721": Decimal("999999.9999")})
-    told = signed(edition_of(made, None, stage="appeal", until=2, at=1, zone="Asia/Shanghai", by=CITY.public)).edition
+    told = signed(made_of(made)).edition
     assert {line.corrected for line in told.lines} == {None, "1050000.00"}
 
 

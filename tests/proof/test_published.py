@@ -32,6 +32,7 @@ from tests.proof.ledgers import (
     tampered,
     whole,
 )
+from tests.proof.test_visited import answered, told
 
 # Noon of the day after.
 AT = 1_795_406_400_000
@@ -121,6 +122,53 @@ def test_an_edition_of_another_position_has_other_figures(ledger: Path, capsys: 
     put(ledger, 8, lambda told: msgspec.structs.replace(told, position=5))
     said = named(audited(capsys, ledger), "report")
     assert any(one.startswith("position 8, edition 2 of 2026-11-22, city: ratings") for one in said)
+
+
+@pytest.fixture
+async def visited_ledger(tmp_path: Path) -> tuple[Path, list[Published]]:
+    """Of four visits on the 21st none is rated when that day is published first, at position 7, and one at last."""
+    file = tmp_path / "visited.db"
+    await whole(file)
+    await told(file)
+    editions = [await publish_day(file, "2026-11-21", at=AT)]
+    await answered(file)
+    editions.append(await publish_day(file, "2026-11-21", at=AT + DAY_MS, final=True))
+    return file, editions
+
+
+def test_who_was_asked_follows_from_the_ledger_as_it_was_then(
+    visited_ledger: tuple[Path, list[Published]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, editions = visited_ledger
+    turnouts = [{line.code: line.turnout for line in one.edition.lines}["city"] for one in editions]
+    assert turnouts == [(4, 0, 0, 0), (4, 1, 0, 0)]
+    assert not named(audited(capsys, file), "report")
+
+
+def unasked(told: Edition) -> Edition:
+    """As if nobody had been asked."""
+    lines = [msgspec.structs.replace(one, turnout=None) for one in told.lines]
+    return msgspec.structs.replace(told, visited=0, lines=lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (line("city", turnout=(4, 4, 0, 0)), "city: asked and rated (4, 4, 0, 0) where (4, 1, 0, 0) is due"),
+        (line("city", turnout=None), "city: asked and rated None where (4, 1, 0, 0) is due"),
+        (unasked, "its visits are of the ledger up to position 0, and position 1 stood there an hour before"),
+        (lambda told: msgspec.structs.replace(told, visited=99), "of the ledger up to position 99, which it does not"),
+    ],
+)
+def test_silence_that_is_left_out_of_an_edition_is_named(
+    visited_ledger: tuple[Path, list[Published]],
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Edition], Edition],
+    said: str,
+) -> None:
+    file, editions = visited_ledger
+    put(file, editions[1].edition.position + 1, change)
+    assert any(said in one for one in named(audited(capsys, file), "report"))
 
 
 def of_policy(policy: Policy) -> Callable[[Edition], Edition]:

@@ -23,15 +23,27 @@ TOKENS = [f"TOKEN{number:05}" for number in range(4)]
 async def visited(file: Path) -> None:
     """A ledger with four visits in it, of which one was rated, after midnight."""
     await whole(file)
+    await told(file)
+    await answered(file)
+
+
+async def told(file: Path) -> None:
+    """Of four visits one was rated, as their gateway says."""
     outcomes = (Became.RATED, Became.SILENT, Became.SILENT, Became.UNSHOWN)
     rows = [Row(index, "01", became, 1, None, TOKENS[index]) for index, became in enumerate(outcomes)]
-    told = Batch(1, f"{A1}.prompt", OTHER, 1, NOW, Quality.SYNCHRONISED, rows)
-    answer = Batch(1, A1, NEW, 2, NOW + 60_000, Quality.SYNCHRONISED, [Row(0, "01", 3, 1, None, TOKENS[0])])
-    entries = [("visits", told, GATEWAY), ("batch", answer, KEYS[A1])]
+    await enter(file, "visits", Batch(1, f"{A1}.prompt", OTHER, 1, NOW, Quality.SYNCHRONISED, rows), GATEWAY)
+
+
+async def answered(file: Path) -> None:
+    """The rating of that one."""
+    rows = [Row(0, "01", 3, 1, None, TOKENS[0])]
+    await enter(file, "batch", Batch(1, A1, NEW, 2, NOW + 60_000, Quality.SYNCHRONISED, rows), KEYS[A1])
+
+
+async def enter(file: Path, kind: str, one: Batch, by: Signer) -> None:
     async with await open_database(str(file)) as database, database.writer.begin() as connection:
-        for kind, one, by in entries:
-            raw = by.entry(encode(one))
-            await store.append(connection, [Entry(kind, one.node, one.epoch, one.first, one.last, NOW, "live", raw)])
+        raw = by.entry(encode(one))
+        await store.append(connection, [Entry(kind, one.node, one.epoch, one.first, one.last, NOW, "live", raw)])
 
 
 async def test_it_tells_people_and_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
