@@ -166,6 +166,7 @@ class City:
                 [*further, *self._enrolment(database)],
                 name=self._name(),
                 calendar=calendar,
+                veil=cases_policy.shipped().veil,
                 now=now,
             )
             desks = Desks(

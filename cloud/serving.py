@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from prometheus_client.metrics_core import Metric
 
 from cloud.board import routes as board_routes
-from cloud.board.picture import Cases
+from cloud.board.picture import Cases, Turnout
 from cloud.board.rules import Board
 from cloud.board.stream import Stream
 from cloud.calendar import Calendar
@@ -31,7 +31,9 @@ from cloud.quarantine import routes as quarantine
 from cloud.registry.worker import RegistryHolder
 from cloud.seals import store as seals_store
 from cloud.seals.rules import shown
+from cloud.visits.panel import Panel as VisitPanel
 from cloud.wall import pages
+from contract.veil import Veil
 from proof.seals import Sealed
 from transport.broker import Broker
 
@@ -40,6 +42,17 @@ CLOCKS_S = 2.0
 LOSSES_S = 5.0
 SEALS_S = 5.0
 CASES_S = 2.0
+TURNOUT_S = 5.0
+
+
+class Looks(NamedTuple):
+    """What others keep in the database, read again and again."""
+
+    clocks: Looking[dict[str, Skew]]
+    losses: Looking[dict[str, list[Loss]]]
+    seals: Looking[list[Sealed]]
+    cases: Looking[Cases]
+    turnout: Looking[Turnout | None]
 
 
 class Serving:
@@ -49,10 +62,7 @@ class Serving:
         self,
         stream: Stream,
         status: Listener,
-        clocks: Looking[dict[str, Skew]],
-        losses: Looking[dict[str, list[Loss]]],
-        sealed: Looking[list[Sealed]],
-        cases: Looking[Cases],
+        looks: Looks,
         database: Database,
         follower: Follower | None,
         *,
@@ -61,15 +71,10 @@ class Serving:
         self._stream = stream
         self._status = status
         self.devices = status.devices
-        self._clocks = clocks
-        self._looking: tuple[tuple[str, Looking[Any]], ...] = (
-            ("clocks", clocks),
-            ("losses", losses),
-            ("seals", sealed),
-            ("cases", cases),
-        )
-        stream.cases = lambda: cases.seen
-        stream.seal = lambda: next(map(shown, sealed.seen), None)
+        self._looks = looks
+        stream.cases = lambda: looks.cases.seen
+        stream.seal = lambda: next(map(shown, looks.seals.seen), None)
+        stream.turnout = lambda: looks.turnout.seen
         self._follower = follower
         self.routers: Sequence[APIRouter] = (
             board_routes.router(stream),
@@ -97,7 +102,8 @@ class Serving:
         """Begin to follow and to listen."""
         self._sending = tasks.create_task(self._stream.run(), name="board")
         tasks.create_task(self._status.run(), name="status")
-        self._reading = [tasks.create_task(looking.run(), name=name) for name, looking in self._looking]
+        named: dict[str, Looking[Any]] = self._looks._asdict()
+        self._reading = [tasks.create_task(looking.run(), name=name) for name, looking in named.items()]
         if self._follower is not None:
             self._following = tasks.create_task(self._follower.run(), name="follower")
 
@@ -115,7 +121,7 @@ class Serving:
         return skewed(self._skews())
 
     def _skews(self) -> list[Skew]:
-        return list(self._clocks.seen.values())
+        return list(self._looks.clocks.seen.values())
 
     def _fleet(self) -> Iterator[Metric]:
         return fleet(self._status.devices(), self._status.refused)
@@ -139,29 +145,33 @@ async def open_serving(
     *,
     name: str,
     calendar: Calendar,
+    veil: Veil,
     now: Callable[[], int],
 ) -> Serving:
     """Return the role with a board that `load` makes; `ingest` is this process's own, `further` are more routes.
 
-    `name` is the process's, `now` the city's time in ms, `calendar` has its hours.
+    `name` is the process's, `now` the city's time in ms, `calendar` has its hours; `veil` says what is not seen yet.
     """
     board = await load()
     stream = Stream(board, clock=now, load=load)
     holder.listeners.append(lambda changed: stream.know(changed.townships, changed.lone(now())))
-    clocks = Looking[dict[str, Skew]](database, clocks_store.skews, {}, every_s=CLOCKS_S)
-    losses = Looking[dict[str, list[Loss]]](
-        database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
+    looks = Looks(
+        clocks=Looking(database, clocks_store.skews, {}, every_s=CLOCKS_S),
+        losses=Looking(
+            database, lambda connection: losses_store.of_nodes(connection, status.damaged), {}, every_s=LOSSES_S
+        ),
+        seals=Looking(database, partial(seals_store.newest, count=1), [], every_s=SEALS_S),
+        cases=Looking(database, Panel(calendar, now).read, Cases(), every_s=CASES_S),
+        turnout=Looking(database, VisitPanel(calendar, now, veil).read, None, every_s=TURNOUT_S),
     )
-    sealed = Looking[list[Sealed]](database, partial(seals_store.newest, count=1), [], every_s=SEALS_S)
-    cases = Looking[Cases](database, Panel(calendar, now).read, Cases(), every_s=CASES_S)
     status = Listener(
         broker,
         client_id=f"city-{name}-status",
         registry=lambda: holder.current,
         clock=now,
         tell=stream.tell,
-        skews=lambda: clocks.seen,
-        losses=lambda: losses.seen,
+        skews=lambda: looks.clocks.seen,
+        losses=lambda: looks.losses.seen,
         city=lambda: None if ingest is None else ingest.ailment,
     )
     follower = None
@@ -169,4 +179,4 @@ async def open_serving(
         follower = Follower(database.reader, stream.committed, lost=stream.lost, after=board.commits)
     elif ingest is not None:
         ingest.listeners.append(stream.committed)
-    return Serving(stream, status, clocks, losses, sealed, cases, database, follower, further=further)
+    return Serving(stream, status, looks, database, follower, further=further)

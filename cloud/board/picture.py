@@ -177,6 +177,15 @@ class Cases(msgspec.Struct, frozen=True, rename={"worst": "list"}):
     worst: list[OpenCase] = []
 
 
+class Turnout(msgspec.Struct, frozen=True):
+    """Who was to be asked today: how many, how many of these `rated`, and between what the mean of all of them lies."""
+
+    asked: int
+    rated: int
+    low: float
+    high: float
+
+
 class LastSeal(msgspec.Struct, frozen=True):
     """The newest seal: its number, the `day` it closed, its highest ledger position, and its `root` in hex."""
 
@@ -209,6 +218,7 @@ class Picture(msgspec.Struct, frozen=True):
     nodes: Nodes
     cases: Cases
     seal: LastSeal | None
+    turnout: Turnout | None
 
 
 class Diff(msgspec.Struct, frozen=True):
@@ -230,6 +240,7 @@ class Diff(msgspec.Struct, frozen=True):
     nodes: Nodes | UnsetType = UNSET
     cases: Cases | UnsetType = UNSET
     seal: LastSeal | UnsetType | None = UNSET
+    turnout: Turnout | UnsetType | None = UNSET
 
 
 class Tick(msgspec.Struct, frozen=True):

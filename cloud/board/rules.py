@@ -27,6 +27,7 @@ from cloud.board.picture import (
     Path,
     Picture,
     Tick,
+    Turnout,
     Unit,
     short_name,
 )
@@ -57,6 +58,7 @@ class _Parts(NamedTuple):
     nodes: Nodes
     cases: Cases
     seal: LastSeal | None
+    turnout: Turnout | None
 
 
 class Board:
@@ -97,6 +99,7 @@ class Board:
         self._nodes = Nodes()
         self._cases = Cases()
         self._seal: LastSeal | None = None
+        self._turnout: Turnout | None = None
         self._lowest = Lowest(least)
         self._veiled = Veiled(veil, lone)
         self._shown: dict[str, Unit] = {}
@@ -159,6 +162,10 @@ class Board:
     def sealed(self, seal: LastSeal | None) -> None:
         """Take the newest seal."""
         self._seal = seal
+
+    def asked(self, turnout: Turnout | None) -> None:
+        """Take how many were asked today and rated; None where nobody was."""
+        self._turnout = turnout
 
     def know(self, townships: Iterable[str], lone: Collection[str]) -> None:
         """Take part of further `townships`, and in which places there is one window alone: the registry changed."""
@@ -279,6 +286,7 @@ class Board:
             nodes=self._nodes,
             cases=self._cases,
             seal=self._seal,
+            turnout=self._turnout,
         )
 
 

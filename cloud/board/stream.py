@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 
 import msgspec
 
-from cloud.board.picture import Cases, Diff, LastSeal, Nodes, Picture, Tick
+from cloud.board.picture import Cases, Diff, LastSeal, Nodes, Picture, Tick, Turnout
 from cloud.board.rules import Board
 from cloud.database import unavailable
 from cloud.ledger.commit import Commit
@@ -62,7 +62,7 @@ class Stream:
     """Owns the board from its load to the end. `clock` gives the city's time in ms; `load` makes a fresh board.
 
     While `current()` is false commits are not seen: then nothing is sent, so that no wall takes old figures for new.
-    `seal()` is the ledger's newest one, `cases()` what is open.
+    `seal()` is the ledger's newest one, `cases()` what is open, `turnout()` who was asked today.
     """
 
     def __init__(self, board: Board, *, clock: Callable[[], int], load: Callable[[], Awaitable[Board]]) -> None:
@@ -79,6 +79,7 @@ class Stream:
         self.current: Callable[[], bool] = lambda: True
         self.cases: Callable[[], Cases] = Cases
         self.seal: Callable[[], LastSeal | None] = lambda: None
+        self.turnout: Callable[[], Turnout | None] = lambda: None
         self.snapshots = 0
 
     @property
@@ -222,6 +223,7 @@ class Stream:
             self._board.advance(now)
         self._board.opened(self.cases())
         self._board.sealed(self.seal())
+        self._board.asked(self.turnout())
 
     def _snapshot(self) -> bytes:
         self.snapshots += 1

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import cloud.visits.tables  # noqa: F401  (its tables belong to the schema)
 from cloud.database import fetch, fetch_value, write
 from contract.rating import Became, Level
+from proof.turnout import Turnout
 from proof.visits import Visits
 
 CURSOR = "SELECT position, zone FROM visit_cursor WHERE id = 1"
@@ -49,6 +50,13 @@ SELECT "window", count(became),
     coalesce(sum(CASE WHEN became IS NULL THEN ratings WHEN ratings > 1 THEN ratings - 1 ELSE 0 END), 0)
 FROM visit WHERE "window" >= :low AND "window" <= :high AND day >= :first AND day <= :last
 GROUP BY "window" ORDER BY "window"
+"""  # noqa: S608  (our own numbers)
+
+
+# By the index `visit_of_day`.
+OF_DAY = f"""
+SELECT count(*), {", ".join(f"count(CASE WHEN level = {level:d} THEN 1 END)" for level in Level)}
+FROM visit WHERE day = :day AND asked < :before AND became IS NOT NULL
 """  # noqa: S608  (our own numbers)
 
 
@@ -110,6 +118,12 @@ async def between(connection: AsyncConnection, names: tuple[str, str], first: st
     """By window, what became of the visits on the days `first` to `last` at the windows between two `names`."""
     found = await fetch(connection, BETWEEN, (*names, first, last))
     return {str(window): _visits(*map(int, figures)) for window, *figures in found}
+
+
+async def of_day(connection: AsyncConnection, day: str, before: int) -> Turnout:
+    """How many were to be asked in the whole city on `day` before that moment (ms), and how they rated."""
+    ((asked, satisfied, basic, dissatisfied),) = await fetch(connection, OF_DAY, (day, before))
+    return int(asked), int(satisfied), int(basic), int(dissatisfied)
 
 
 def _visits(

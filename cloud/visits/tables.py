@@ -34,3 +34,5 @@ visit = Table(
     sqlite_with_rowid=False,
 )
 Index("visit_day", visit.c.window, visit.c.day)
+# All that the wall asks for stands in it.
+Index("visit_of_day", visit.c.day, visit.c.asked, visit.c.became, visit.c.level)

@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, closing, contextmanager
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
+from cloud.calendar import Calendar
 from cloud.guard import HEADERS, POLICY
 from contract.rating import Level
 from tests.acceptance.conftest import HD, City, Wall, opened
@@ -91,6 +93,47 @@ async def test_nothing_is_cut_off_hidden_or_out_of_reach(chromium: Browser, city
         assert len(small) > 200
         for here, there in zip(small, large, strict=True):
             assert there[1:] == pytest.approx(here[1:], abs=1.0), here[0]
+
+
+@contextmanager
+def many_asked(city: City) -> Iterator[None]:
+    """12,000 who were served today, of whom 7,440 rated, as the gateways told."""
+    long_ago = int(time.time() * 1000) - 3_600_000
+    today = Calendar(city.zone).day(long_ago)
+    rows = [
+        (f"{number:010}", today, long_ago, number * 7 % 3 + 1 if number < 7_440 else None) for number in range(12_000)
+    ]
+    insert = (
+        'INSERT INTO visit (node, token, "window", day, asked, became, ratings, level) '
+        "VALUES ('x', ?, 'x/01', ?, ?, 1, 1, ?)"
+    )
+    with closing(sqlite3.connect(city.premises.database, timeout=30)) as database:
+        database.executemany(insert, rows)
+        database.commit()
+        try:
+            yield
+        finally:
+            database.execute("DELETE FROM visit WHERE node = 'x'")
+            database.commit()
+
+
+async def test_who_was_asked_stands_under_the_score_and_moves_nothing(chromium: Browser, city: City) -> None:
+    cards = """() => [...document.querySelectorAll("section, .tile")].map((e) => {
+        const { x, y, width, height } = e.getBoundingClientRect(); return [x, y, width, height] })"""
+    for path, said in (
+        ("/wall", "参与率 62% · 应评 12,000 · 全部应评者 "),
+        ("/wall?lang=en", "62% of 12,000 asked rated · all asked "),
+    ):
+        async with opened(chromium, city, path) as wall:
+            before = await wall.page.evaluate(cards)
+            turnout = wall.page.locator("#turnout")
+            await expect(turnout).to_be_empty(timeout=20_000)
+            with many_asked(city):
+                await expect(turnout).to_contain_text(said, timeout=20_000)
+                assert re.fullmatch(r"\d\d\.\d–\d\d\.\d%", (await turnout.inner_text()).removeprefix(said))
+                assert await wall.page.evaluate(cards) == before
+                assert await wall.page.evaluate(FLAWS) == []
+                assert await axe_findings(wall.page) == []
 
 
 async def at_both_sizes(wall: Wall) -> tuple[list[Box], list[Box]]:

@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cloud.calendar import Calendar
+from cloud.board.picture import Turnout
+from cloud.calendar import MINUTE_MS, Calendar
+from cloud.cases import policy as cases_policy
 from cloud.ledger.store import standing
 from cloud.recount.recount import recount
 from cloud.registry.snapshot import RegisteredNode, RegisteredWindow, Registry
 from cloud.registry.speakers import Enlister
 from cloud.visits import store
 from cloud.visits.enlisting import lacking
+from cloud.visits.panel import Panel
 from cloud.visits.worker import VisitFollower
 from contract.batch import Batch, StreamKey
 from contract.codec import encode
@@ -23,6 +26,7 @@ from contract.identity import PROMPT
 from contract.keys import Key
 from contract.rating import Became, Quality, Row
 from contract.signing import Signer, public_key
+from contract.veil import full
 from proof.audit import Account, Auditor
 from proof.findings import Finding, Rule
 from proof.ledger import snapshot
@@ -35,6 +39,7 @@ from tests.cloud.watching import filter_of
 
 CALENDAR = Calendar("Asia/Shanghai")
 DAY = CALENDAR.day(NOW)
+VEIL = cases_policy.shipped().veil
 TELLS = f"{NODE}.{PROMPT}"
 GATEWAY = Signer(b"gateway".ljust(32, b"."))
 W1, W2 = f"{NODE}/01", f"{NODE}/02"
@@ -180,6 +185,19 @@ async def test_what_is_surplus_is_flagged_and_changes_nothing(city: Desk) -> Non
     assert '"of_no_visit":1' in str(flags[1][3])
     assert (before, await counted(city)) == ({}, EXPECTED)
     assert city.query("SELECT satisfied, basic, dissatisfied FROM tally_city") == counts
+
+
+async def test_the_wall_is_told_behind_the_veil_and_never_closer_than_is_possible(city: Desk) -> None:
+    """At a window alone in asking, one visit more is one citizen more."""
+    await city.exchange(*PIECES)
+    await VisitFollower(city.database, calendar=CALENDAR).catch_up()
+    asked = NOW - 60_000
+    seen = full(asked, VEIL) + VEIL.minutes * MINUTE_MS
+    async with city.database.reader.begin() as connection:
+        early, due = [await Panel(CALENDAR, lambda at=at: at, VEIL).read(connection) for at in (seen - 1, seen)]  # type: ignore[misc]
+    assert early is None
+    # Of five who were asked one was dissatisfied and one basically satisfied.
+    assert due == Turnout(asked=5, rated=2, low=12.0, high=72.0)
 
 
 async def test_two_that_follow_at_once_count_once(city: Desk) -> None:

@@ -3,7 +3,7 @@ import { byId, fill, mark, numbered, put, shade } from "./slot.js";
 import { counted } from "./unit.js";
 import { tenth, words } from "./words.js";
 
-export function paintHero({ city, weights }) {
+export function paintHero({ city, weights, turnout }) {
   const score = byId("city-score");
   put(score, city.score === null ? words.noFeed : tenth(city.score));
   mark(score, "data-score", city.score);
@@ -23,4 +23,5 @@ export function paintHero({ city, weights }) {
   put(byId("week-change"), change === null ? "" : words.weekChange(change));
   mark(byId("week-change"), "data-change", change);
   put(byId("weights"), words.weights(weights));
+  put(byId("turnout"), turnout === null ? "" : words.turnout(turnout));
 }
