@@ -1,5 +1,6 @@
 """Which digests are due, and what they say. Pure."""
 
+from math import ceil, floor
 from typing import Literal, NamedTuple
 
 from cloud.calendar import Calendar
@@ -7,6 +8,7 @@ from cloud.console.words import Words
 from cloud.notices.letter import Letter, Line
 from cloud.notices.wording import both
 from proof.scores import Counts, interval, percent, percent_interval
+from proof.visits import Visits
 
 # Before the windows open.
 AT_MINUTE = 8 * 60
@@ -27,7 +29,7 @@ class Period(NamedTuple):
 class Summary(NamedTuple):
     """How a place did in a time: its ratings `n`, cases `opened` and `closed`, and `alerts` that were raised.
 
-    `open` and `overdue`: how many cases are so now.
+    `open` and `overdue`: how many cases are so now. `visits`: who was to be asked, and what became of that.
     """
 
     n: Counts
@@ -36,6 +38,7 @@ class Summary(NamedTuple):
     open: int
     overdue: int
     alerts: int
+    visits: Visits = Visits()
 
 
 def due(now: int, calendar: Calendar) -> list[Period]:
@@ -61,6 +64,11 @@ def letter_of(period: Period, called: Line, summary: Summary) -> Letter:
             both("digest.rated", rated=sum(n), score=percent(n), low=bounds.low, high=bounds.high),
             both("digest.levels", satisfied=n[0], basic=n[1], dissatisfied=n[2]),
         ]
+    asked = summary.visits.participation
+    if asked is not None:
+        low, high = floor(1000 * asked.low) / 10, ceil(1000 * asked.high) / 10
+        rate = f"{float(asked.rate):.0%}".rstrip("%")
+        lines.append(both("digest.asked", asked=summary.visits.asked, rate=rate, low=low, high=high))
     lines += [
         both("digest.cases", opened=summary.opened, closed=summary.closed),
         both("digest.waiting", open=summary.open, overdue=summary.overdue, alerts=summary.alerts),

@@ -7,6 +7,8 @@ from cloud.calendar import Calendar
 from cloud.database import fetch, fetch_value
 from cloud.digests.rules import Period, Summary
 from cloud.registry.snapshot import names_of
+from cloud.visits import store as visits
+from proof.visits import together
 
 # One of days beyond the farthest was sent by a clock that ran ahead, and counts for nothing.
 SENT = "SELECT kind FROM digest_head WHERE kind = :kind AND first >= :first AND first <= :farthest"
@@ -55,4 +57,5 @@ async def summary(connection: AsyncConnection, place: str, period: Period, calen
     )
     alerts = await fetch_value(connection, ALERTS, (since, until, low, high))
     n = int(satisfied), int(basic), int(dissatisfied)
-    return Summary(n, int(opened), int(closed), int(still), int(overdue), int(alerts))
+    asked = together((await visits.between(connection, (low, high), period.first, period.last)).values())
+    return Summary(n, int(opened), int(closed), int(still), int(overdue), int(alerts), asked)

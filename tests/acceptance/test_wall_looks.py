@@ -121,7 +121,7 @@ async def test_who_was_asked_stands_under_the_score_and_moves_nothing(chromium: 
     cards = """() => [...document.querySelectorAll("section, .tile")].map((e) => {
         const { x, y, width, height } = e.getBoundingClientRect(); return [x, y, width, height] })"""
     for path, said in (
-        ("/wall", "参与率 62% · 应评 12,000 · 全部应评者 "),
+        ("/wall", "参与率 62% · 应评 12,000 · 全体 "),
         ("/wall?lang=en", "62% of 12,000 asked rated · all asked "),
     ):
         async with opened(chromium, city, path) as wall:

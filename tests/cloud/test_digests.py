@@ -20,6 +20,7 @@ from cloud.registry.snapshot import Registry
 from cloud.rota import store as rota
 from cloud.rota.rules import Turn
 from cloud.tallies.store import ADD_DAY
+from proof.visits import Visits
 from tests.cloud.docket import CALENDAR, NOON, WINDOW, at, desk_of, person, put, request
 
 DAY_MS = 86_400_000
@@ -61,6 +62,9 @@ def test_a_letter_says_how_it_went() -> None:
         "5 cases open, 3 of them overdue; 4 alerts",
     ]
     assert letter_of(period, HEZE, Summary((0, 0, 0), 0, 0, 0, 0, 0)).lines[0].en == "No ratings."
+    asked = letter_of(period, HEZE, Summary((8, 1, 1), 2, 1, 5, 3, 4, Visits(asked=20, rated=(7, 0, 1), silent=12)))
+    said = "20 were to be asked, 40 % of them rated; the score of all of them lies between 35.0 and 95.0 %"
+    assert said in [line.en for line in asked.lines]
 
 
 class Clocked:

@@ -20,7 +20,7 @@ const zh = {
   weekChange: (points) => (points === 0 ? "与上周同期持平" : `较上周同期 ${signed(points)}`),
   few: (least) => `<${least} 件`,
   untouched: "今日无评价",
-  turnout: ({ asked, rated, low, high }) => `参与率 ${Math.round((100 * rated) / asked)}% · 应评 ${grouped(asked)} · 全部应评者 ${tenth(low)}–${tenth(high)}%`,
+  turnout: ({ asked, rated, low, high }) => `参与率 ${Math.round((100 * rated) / asked)}% · 应评 ${grouped(asked)} · 全体 ${tenth(low)}–${tenth(high)}%`,
   weights: (w) => `得分 = 满意×${w[0]} + 基本满意×${w[1]} + 不满意×${w[2]}`,
   window: (place, number) => `${place} ${number}号窗`,
   windows: (n) => `${n} 窗`,
