@@ -7,9 +7,11 @@ import httpx
 import jsonschema
 import pytest
 
+from cloud.database import write
 from cloud.people.rules import Role
+from cloud.visits.worker import VisitFollower
 from tests.cloud.editions import AHEAD_S, BESIDE, DAY_S, DAYS, FAR, WINDOW, published, rated
-from tests.cloud.furnished import NODE, TODAY
+from tests.cloud.furnished import CALENDAR, NODE, TODAY
 from tests.cloud.reception import Stage, open_stage
 from tests.cloud.where import Where
 
@@ -74,6 +76,38 @@ async def test_a_line_says_how_it_follows_and_where_it_can_be_computed_again(sta
         "Level,Name,Ratings,Index,Satisfied,Dissatisfied,Interval,K,Assessed,Corrected"
     )
     assert [line.split(",")[2] for line in lines[1:]][:3] == ["0", "0", "0"]
+
+
+async def test_who_was_asked_stands_beside_the_score(where: Where) -> None:
+    """400 were asked at one window, of whom 90 rated satisfied and 10 dissatisfied."""
+    await rated(where)
+    insert = (
+        'INSERT INTO visit (node, token, "window", day, asked, became, ratings, level) '
+        "VALUES (:node, :token, :window, :day, :asked, 1, :ratings, :level)"
+    )
+    levels = [3] * 90 + [1] * 10 + [None] * 300
+    rows = [
+        (NODE, f"{number:010}", WINDOW, TODAY, CALENDAR.start(TODAY), int(level is not None), level)
+        for number, level in enumerate(levels)
+    ]
+    async with await where.open() as database:
+        # Published as what the ledger gave until then.
+        await VisitFollower(database, calendar=CALENDAR).catch_up()
+        async with database.writer.begin() as connection:
+            await write(connection, insert, rows)
+    await published(where)
+    async with open_stage(where) as stage:
+        stage.later(AHEAD_S + 60)
+        page = (await asked(stage, "operator", f"{EDITION}?place=371721121&lang=en")).text
+        assert "25% / 400" in page
+        assert "22.5–97.5%" in page
+        lines = (
+            await asked(stage, "operator", f"{EDITION}?as=csv&lang=en&kind=window&place={WINDOW}")
+        ).text.splitlines()
+        assert lines[0].endswith(",K,Assessed,Corrected,Rated / asked,Score of all asked")
+        assert lines[1].endswith(",25% / 400,22.5–97.5%")
+        # Where nobody was asked nothing is said of it.
+        assert "Rated / asked" not in (await asked(stage, "operator", f"{EDITION}?place={FAR}&lang=en")).text
 
 
 async def test_editions_are_listed_and_compared(stage: Stage) -> None:
