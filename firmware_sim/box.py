@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import httpx
 
+from firmware_sim import loopback
 from firmware_sim.children import Child
 from firmware_sim.cityplan import lay_out
 from firmware_sim.evidence import Allowed
@@ -239,7 +240,7 @@ def township_codes() -> list[str]:
 
 async def answers(address: str, header: Mapping[str, str]) -> None:
     """Wait until what is at `address` can be had, whoever brings it; a `header` lets in."""
-    async with httpx.AsyncClient(headers=header, trust_env=False) as client:
+    async with loopback.client(headers=header) as client:
         while not await _answers(client, address):  # noqa: ASYNC110  (another process has no Event)
             await asyncio.sleep(_POLL_S)
 

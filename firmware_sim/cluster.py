@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from firmware_sim import loopback
 from firmware_sim.box import Box, Order, answers
 from firmware_sim.children import Child
 from firmware_sim.ground import Ground
@@ -33,7 +34,7 @@ class Process:
     async def metrics(self) -> str:
         """Return what it tells Prometheus; nothing from one that is down or hangs."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=_ASK_S) as client:
+            async with loopback.client(timeout=_ASK_S) as client:
                 return (await client.get(f"http://{HOST}:{self.port}/metrics")).text
         except httpx.TransportError:
             return ""

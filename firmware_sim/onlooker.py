@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from firmware_sim import loopback
 from firmware_sim.delays import Sighting
 
 SILENCE_S = 5.0  # the stream ticks every second
@@ -64,7 +65,7 @@ class Onlooker:
         self._wall_ms = wall_ms
         self._changed = asyncio.Event()
         # No proxy, whatever the environment says: the city is on this machine.
-        self._client = httpx.AsyncClient(base_url=address, headers=header, timeout=SILENCE_S, trust_env=False)
+        self._client = loopback.client(base_url=address, headers=header, timeout=SILENCE_S)
 
     @property
     def total(self) -> int | None:

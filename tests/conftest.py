@@ -1,6 +1,7 @@
 """What every test may use: free ports, a real mosquitto of its own, databases on real servers that all share."""
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain
@@ -56,6 +57,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:  # n
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The cities and pages come first, since they take longest, and the faults before what is quick."""
     items.sort(key=lambda item: _order(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """Have Python look no more through what lives as long as the run: 8,000 tests took it 0.4 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _order(nodeid: str) -> int:

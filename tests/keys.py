@@ -2,6 +2,7 @@
 
 import httpx
 
+from firmware_sim import loopback
 from firmware_sim.premises import Keys
 
 # Of cities that live as long as one test.
@@ -16,4 +17,4 @@ def hung(address: str, path: str = "/wall", key: str = KEYS.wall) -> str:
 
 def coming_in(address: str, keys: Keys = KEYS) -> httpx.AsyncClient:
     """A program that has the operator's key."""
-    return httpx.AsyncClient(base_url=address, headers=keys.header, trust_env=False)
+    return loopback.client(base_url=address, headers=keys.header)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from firmware_sim import loopback
 from firmware_sim.servers.daemon import HOST, Daemon, Server, ServerError, program, take_port
 from firmware_sim.servers.nginx import Nginx
 
@@ -151,7 +152,7 @@ class Influx(Server):
     async def query(self, statement: str, database: str = "") -> list[dict[str, object]]:
         """Ask in InfluxQL and return the series of the first answer; ServerError where it refuses."""
         asked = urlencode({"q": statement, "db": database})
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with loopback.client(timeout=30) as client:
             answer = await client.post(f"{self.url}/query?{asked}", headers={"Authorization": f"Token {self.token}"})
         said = answer.json()
         (first,) = said.get("results", [{}])
@@ -164,7 +165,7 @@ class Influx(Server):
         password = secrets.token_urlsafe(24)
         # As long as there is nobody it lets anybody make the first user.
         statement = f"CREATE USER {USER} WITH PASSWORD '{password}' WITH ALL PRIVILEGES"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with loopback.client() as client:
             answer = await client.post(f"http://{HOST}:{self._http}/query", data={"q": statement})
         if not answer.is_success:
             raise ServerError(f"influxd: no user was made: {answer.text.strip()}")
@@ -173,7 +174,7 @@ class Influx(Server):
 
     async def _answers(self) -> bool:
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=1) as client:
+            async with loopback.client(timeout=1) as client:
                 return (await client.get(f"http://{HOST}:{self._http}/ping")).is_success
         except httpx.TransportError:
             return False

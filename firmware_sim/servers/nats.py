@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from firmware_sim import loopback
 from firmware_sim.broker import Broker, answers
 from firmware_sim.servers.daemon import HOST, Daemon, ServerError, free_port, program, take_port
 
@@ -101,7 +102,7 @@ class Nats(Broker):
         return next((number for number in range(NODES) if leader == _name(number)), None)
 
     async def _ask(self, page: str) -> dict[str, Any]:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with loopback.client() as client:
             told: dict[str, Any] = (await client.get(f"http://{HOST}:{self._ports.monitor}/{page}")).json()
         return told
 

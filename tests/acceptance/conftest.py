@@ -32,6 +32,7 @@ from contract.rating import Level, Quality, Row
 from contract.signing import Signer
 from edge.node import Node
 from edge.settings import read as read_edge
+from firmware_sim import loopback
 from firmware_sim.box import township_codes
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
@@ -150,7 +151,7 @@ class City:
     async def start(self) -> None:
         self._cloud = self._child("cloud", "cloud", "run", "--config", str(self.premises.cloud))
         await self._cloud.start()
-        async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(START_S), loopback.client() as client:
             while True:
                 try:
                     if (await client.get(f"{self.address}/health")).is_success:

@@ -17,6 +17,7 @@ from contract.batch import Batch
 from contract.bundle import pack
 from contract.codec import encode
 from contract.rating import Quality, Row
+from firmware_sim import loopback
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.cityplan import NodePlan, TownshipPlan, wiring
@@ -74,7 +75,7 @@ class Hall:
 
     async def knows(self, text: str) -> None:
         """Wait until the gateway was told of what has `text` in it."""
-        async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(START_S), loopback.client() as client:
             while text not in (await client.get(f"{self.gateway}/hall/picture")).text:
                 await asyncio.sleep(0.2)
 
@@ -133,7 +134,7 @@ class Hall:
 
 async def answers(address: str) -> None:
     """Wait until there is a page at `address`."""
-    async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as client:
+    async with asyncio.timeout(START_S), loopback.client() as client:
         while True:
             try:
                 if (await client.get(address)).is_success:

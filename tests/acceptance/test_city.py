@@ -24,6 +24,7 @@ from contract.codec import encode
 from contract.rating import Quality, Row
 from contract.signing import Signer
 from contract.status import GatewayStatus, NodeHealth, NodeStatus
+from firmware_sim import loopback
 from firmware_sim.broker import Broker, choose
 from tests.keys import KEYS, TOKENS, coming_in
 
@@ -95,7 +96,7 @@ async def city(place: Place) -> AsyncIterator[tuple[str, asyncio.subprocess.Proc
                 break
         else:
             raise AssertionError("the city did not start")
-        async with asyncio.timeout(40), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(40), loopback.client() as client:
             while (await client.get(f"{address}health")).status_code != 200:
                 await asyncio.sleep(0.05)
         yield address, process
@@ -216,7 +217,7 @@ async def test_a_stop_ends_open_streams_and_is_soon_over(place: Place) -> None:
 
         async def follow() -> None:
             async with (
-                httpx.AsyncClient(headers=KEYS.header, trust_env=False, timeout=20) as client,
+                loopback.client(headers=KEYS.header, timeout=20) as client,
                 client.stream("GET", f"{address}api/stream") as response,
             ):
                 response.raise_for_status()

@@ -5,13 +5,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Request, expect
 
 from contract.codes import MINUTE_MS, code_at, key_of
+from firmware_sim import loopback
 from tests.acceptance.conftest import HD, TOWNSHIP
 from tests.acceptance.halls import DOCUMENT, Hall, hall
 from tests.acceptance.test_console import RULES
@@ -66,7 +66,7 @@ async def flaws(page: Page) -> str:
 
 
 async def picture(hall: Hall) -> dict[str, object]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with loopback.client() as client:
         told: dict[str, object] = (await client.get(f"{hall.gateway}/hall/picture")).raise_for_status().json()
         return told
 

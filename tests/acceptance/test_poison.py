@@ -18,6 +18,7 @@ from contract.codec import encode
 from contract.errors import Reason
 from contract.rating import Quality, Row
 from contract.signing import Signer
+from firmware_sim import loopback
 from firmware_sim.box import Box, Order
 from firmware_sim.evidence import contradictions
 from firmware_sim.premises import USUAL
@@ -69,7 +70,7 @@ async def city(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[Ci
             await box.lay_foundation()
             await box.open_city()
             signer = read_key(box.premises.nodes[0].parent / "node.key")
-            async with httpx.AsyncClient(base_url=box.address, headers=box.keys.header, trust_env=False) as client:
+            async with loopback.client(base_url=box.address, headers=box.keys.header) as client:
                 yield City(box, client, node.name, node.wiring[0].id, signer)
         finally:
             await box.close()

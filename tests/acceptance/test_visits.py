@@ -23,6 +23,7 @@ from contract.identity import window_id
 from contract.rating import Level
 from edge.node import Node
 from edge.settings import read as read_edge
+from firmware_sim import loopback
 from firmware_sim.broker import Mosquitto
 from firmware_sim.children import Child
 from firmware_sim.cityplan import NodePlan, TownshipPlan, wiring
@@ -137,7 +138,7 @@ async def counters(hall: Hall) -> AsyncIterator[tuple[Node, dict[str, Counter], 
     node = Node(settings, factory=factory, signer=read_key(Path(settings.key)))
     known = {"Authorization": f"Bearer {SECRET}"}
     async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}", headers=known, trust_env=False) as client,
+        loopback.client(base_url=f"http://127.0.0.1:{hall.port}", headers=known) as client,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(node.run(), name="node")

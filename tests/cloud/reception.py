@@ -33,6 +33,7 @@ from cloud.people.secret import digest
 from cloud.people.tokens import TokenForm, put
 from cloud.settings import Http, NoticesSettings, OidcSettings, Settings
 from contract.signing import Signer
+from firmware_sim import loopback
 from tests.cloud.where import Where
 from transport.broker import Broker
 
@@ -73,18 +74,15 @@ class Stage:
 
     def browser(self) -> httpx.AsyncClient:
         """A browser as far as cookies and what it says of itself go."""
-        return httpx.AsyncClient(
+        return loopback.client(
             base_url=self.address.rstrip("/"),
-            trust_env=False,
             timeout=PATIENCE_S,
             headers={"Sec-Fetch-Site": "same-origin", "Accept": "text/html"},
         )
 
     def program(self, role: Role) -> httpx.AsyncClient:
         """A program with the key of `role`, in `OWN` or the whole city."""
-        return httpx.AsyncClient(
-            base_url=self.address.rstrip("/"), trust_env=False, headers={"Authorization": f"Bearer {key_of(role)}"}
-        )
+        return loopback.client(base_url=self.address.rstrip("/"), headers={"Authorization": f"Bearer {key_of(role)}"})
 
     async def account(self, name: str, role: Role, *, mail: str | None = None) -> str:
         """Make an account; the secret of its one-time link."""

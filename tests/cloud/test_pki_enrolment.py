@@ -25,6 +25,7 @@ from contract import enrolment
 from contract.enrolment import ENROL, Enrol, Enrolled, Invitation
 from contract.errors import SettingsError
 from contract.signing import Signer, public_key
+from firmware_sim import loopback
 from transport.broker import Broker
 
 NOW = 1_795_370_494_364
@@ -43,7 +44,7 @@ class Desk:
         self.authority = Authority.found(self.ca, NOW)
         self.invitations = Invitations(self.ca)
         self.database = str(folder / "city.db")
-        self.client = httpx.AsyncClient(trust_env=False)
+        self.client = loopback.client()
         settings = Settings(self.database, "", Broker("127.0.0.1", 1), Http(port=0), pki=str(self.ca))
         self.city = City(
             settings,
@@ -241,7 +242,7 @@ async def test_a_city_without_a_ca_enrols_nobody(tmp_path: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(city.run())
         await city.ready.wait()
-        async with httpx.AsyncClient(base_url=city.address, trust_env=False) as client:
+        async with loopback.client(base_url=city.address) as client:
             assert (await client.post(ENROL, content=b"{}")).status_code in {404, 405}
         city.stop()
 

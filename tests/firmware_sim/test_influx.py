@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from firmware_sim import loopback
 from firmware_sim.servers.daemon import ServerError
 from firmware_sim.servers.influx import Influx
 
@@ -22,7 +23,7 @@ async def own(tmp_path: Path) -> AsyncIterator[Influx]:
 
 
 async def write(server: Influx, bucket: str, token: str, precision: str = "ns", point: bytes = POINT) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with loopback.client() as client:
         return await client.post(
             f"{server.url}/api/v2/write",
             params={"org": "manyi", "bucket": bucket, "precision": precision},
@@ -60,7 +61,7 @@ async def test_a_precision_is_what_version_2_means_by_it(
 async def test_nobody_enters_without_the_password(influx: Influx, influx_database: str, token: str) -> None:
     await influx.query(f'CREATE DATABASE "{influx_database}"')
     assert (await write(influx, influx_database, token)).status_code == 401
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with loopback.client() as client:
         for headers in ({"Authorization": f"Token {token}"}, {}):
             answer = await client.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}, headers=headers)
             assert answer.status_code == 401
@@ -68,7 +69,7 @@ async def test_nobody_enters_without_the_password(influx: Influx, influx_databas
 
 async def test_version_1s_own_way_to_give_the_password_works_too(influx: Influx) -> None:
     user, _, password = influx.token.partition(":")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with loopback.client() as client:
         answer = await client.get(f"{influx.url}/query", params={"q": "SHOW DATABASES"}, auth=(user, password))
         assert answer.status_code == 200
         assert (await client.get(f"{influx.url}/health")).json()["status"] == "pass"

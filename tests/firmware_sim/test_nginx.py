@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from firmware_sim import loopback
 from firmware_sim.servers.daemon import ServerError
 from firmware_sim.servers.nginx import Front, Nginx, rendered
 
@@ -80,7 +81,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         for one in upstreams:
             stack.push_async_callback(one.stop)
         front = await stack.enter_async_context(Front(tmp_path / "front", SHIPPED, ports))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=front.url, trust_env=False, timeout=20))
+        client = await stack.enter_async_context(loopback.client(base_url=front.url, timeout=20))
         yield Stage(upstreams, front, client)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from cloud.settings import OidcSettings
+from firmware_sim import loopback
 from firmware_sim.servers.daemon import Daemon, Server, ServerError, program, take_port
 
 HERE = Path(__file__).parent
@@ -53,7 +54,7 @@ class OpenId(Server):
 
     async def _answers(self) -> bool:
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with loopback.client() as client:
                 return (await client.get(f"{self.issuer}/.well-known/openid-configuration")).is_success
         except httpx.TransportError:
             return False
