@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, Route, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, Request, Route, async_playwright, expect
 
 from tests.acceptance.conftest import CHROMIUM, FLAGS, City
 from tests.acceptance.test_console import RULES, desk
@@ -18,6 +18,7 @@ class Carrier:
     def __init__(self, playwright: Playwright, folder: Path) -> None:
         self._playwright = playwright
         self._folder = folder
+        self._under_way = set[Request]()
         self.context: BrowserContext
         self.page: Page
 
@@ -31,7 +32,28 @@ class Carrier:
         )
         # What its browser keeps for offline is asked first, so nothing of it may come from the network.
         self.page = self.context.pages[0] if self.context.pages else await self.context.new_page()
+        self._under_way.clear()
+        self.page.on("request", self._begins)
+        self.page.on("requestfinished", self._ends)
+        self.page.on("requestfailed", self._ends)
         return self.page
+
+    def _begins(self, request: Request) -> None:
+        self._under_way.add(request)
+
+    def _ends(self, request: Request) -> None:
+        self._under_way.discard(request)
+
+    async def delivers(self) -> None:
+        """Let time pass by the page's clock, which a test has, until nothing waits for delivery.
+
+        It passes at once: what is under way meanwhile would be given up after eight seconds of it.
+        """
+        async with asyncio.timeout(120):
+            while await self.page.locator("body").get_attribute("data-waiting") != "0":
+                while self._under_way:
+                    await asyncio.sleep(0.02)
+                await self.page.clock.run_for(2_000)
 
     async def off(self) -> None:
         await self.context.close()

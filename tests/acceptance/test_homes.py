@@ -110,8 +110,7 @@ async def test_visits_without_a_line_over_reloads_and_a_power_cut_arrive_once_wi
         assert asked(city, VISITS, POWER) == []
 
         await one.context.set_offline(False)
-        await page.clock.run_for(61_000)
-        await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        await one.delivers()
         assert await arrived(city, POWER, 4, 3) == [
             (1, 1, "home", "李庄村", "社保卡", "老人代办"),
             (2, None, "station", "李庄村", "低保", ""),
@@ -138,8 +137,7 @@ async def test_a_lost_answer_doubles_neither_visit_nor_rating(chromium: Browser,
         await arrived(city, LOST, 2, 1)
         await losing.reaches(2)
         await page.unroute_all(behavior="wait")
-        await page.clock.run_for(61_000)
-        await expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        await one.delivers()
         assert [row[:2] for row in asked(city, VISITS, LOST)] == [(1, 1), (2, None)]
         assert levels_of(city, LOST) == [2]
 
