@@ -171,8 +171,9 @@ class Finger:
     async def _toggle(self, contact: Contact, edges: Sequence[float], *, closing: bool) -> None:
         """Move the contact, and let it bounce for as long as this machine is quick enough for a bounce.
 
-        A loop that wakes up late would drag a bounce out into a second press, which no contact does. So the contact
-        never rests where it bounced to, and what comes too late to be a bounce does not come.
+        A loop that wakes up late, or a machine that stands still between two edges, would drag a bounce out into a
+        second press, which no contact does. So the contact never rests where it bounced to, and what comes too late to
+        be a bounce does not come: one that stood open so long while it closed stays open.
         """
         there, back = (contact.drive_low, contact.drive_high) if closing else (contact.drive_high, contact.drive_low)
         begin = self._loop.time()
@@ -184,6 +185,8 @@ class Finger:
             if self._loop.time() - begin > _LONGEST_BOUNCE_S:
                 return
             back()
+            if closing and self._loop.time() - begin > _LONGEST_BOUNCE_S:
+                return
             there()
 
     async def _look_until(self, enough: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from edge.panel import Panel
 from edge.session import Choice
 from edge.settings import Timing
 from firmware_sim.crowd import Press
-from firmware_sim.finger import Finger, pins, trace
+from firmware_sim.finger import Finger, WatchedPin, pins, trace
 from firmware_sim.fingerlog import Entry, FingerLog, read
 
 WINDOW = "371721121-a1/02"
@@ -205,4 +205,21 @@ async def test_a_busy_machine_makes_no_second_press_out_of_a_bounce(log_path: Pa
         for number in range(6):
             assert await here.finger.visit(f"v-{number}", [Press(0, Level.BASIC)]) == "lit"
         hogging.cancel()
+    assert [choice.presses for choice in here.recorded] == [1] * 6
+
+
+async def test_a_machine_that_stands_still_within_a_bounce_makes_no_second_press_of_it(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did once, for 0.3 s between two edges, and the judge found a rating more than there were presses."""
+    drive_high = WatchedPin.drive_high
+
+    def stands_still(pin: WatchedPin) -> None:
+        drive_high(pin)
+        time.sleep(0.06)
+
+    async with bench(log_path, timing=Timing(settle_s=0.02, cooldown_s=0.02)) as here:
+        monkeypatch.setattr(WatchedPin, "drive_high", stands_still)
+        for number in range(6):
+            assert await here.finger.visit(f"v-{number}", [Press(0, Level.BASIC)]) == "lit"
     assert [choice.presses for choice in here.recorded] == [1] * 6
