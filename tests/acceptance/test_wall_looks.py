@@ -127,9 +127,9 @@ async def test_who_was_asked_stands_under_the_score_and_moves_nothing(chromium: 
         async with opened(chromium, city, path) as wall:
             before = await wall.page.evaluate(cards)
             turnout = wall.page.locator("#turnout")
-            await expect(turnout).to_be_empty(timeout=20_000)
+            await expect(turnout).to_be_empty(timeout=40_000)
             with many_asked(city):
-                await expect(turnout).to_contain_text(said, timeout=20_000)
+                await expect(turnout).to_contain_text(said, timeout=40_000)
                 assert re.fullmatch(r"\d\d\.\d–\d\d\.\d%", (await turnout.inner_text()).removeprefix(said))
                 assert await wall.page.evaluate(cards) == before
                 assert await wall.page.evaluate(FLAWS) == []
