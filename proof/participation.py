@@ -1,9 +1,10 @@
 """What the ratings say of all who were served, of whom most were silent. Pure; for display."""
 
 from fractions import Fraction
+from math import ceil, floor
 from typing import NamedTuple
 
-from proof.scores import POINTS, Counts, Points, total
+from proof.scores import POINTS, Counts, Interval, Points, total
 
 
 class Participation(NamedTuple):
@@ -12,6 +13,11 @@ class Participation(NamedTuple):
     rate: Fraction
     low: Fraction
     high: Fraction
+
+    @property
+    def bounds(self) -> Interval:
+        """`low` and `high` in percent with one decimal, outwards: what is shown holds what is possible."""
+        return Interval(floor(1000 * self.low) / 10, ceil(1000 * self.high) / 10)
 
 
 def participation(n: Counts, served: int, points: Points = POINTS) -> Participation | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
-from math import ceil, floor
+from math import floor
 from typing import NamedTuple
 
 from proof.funnel import Place
@@ -109,12 +109,12 @@ def _score_with_upheld(line: Line, _: Language) -> Cell:
     return None if found is None else found.score
 
 
-def _of_served(tenths: Callable[[Participation], int]) -> Callable[[Line, Language], Cell]:
-    """A share in percent, given in tenths of one, which are rounded from the exact share."""
+def _of_served(share: Callable[[Participation], float]) -> Callable[[Line, Language], Cell]:
+    """A share in percent with one decimal."""
 
     def of(line: Line, _: Language) -> Cell:
         found = line.beside.participation
-        return None if found is None else tenths(found) / 10
+        return None if found is None else share(found)
 
     return of
 
@@ -141,9 +141,9 @@ _FIGURES = (
     _Figure("含存疑评价得分 %", "Raw score with upheld flags %", _score_with_upheld, "0.0", rare=True),
     _Figure("与全市相比", "Against the city", _against),
     _Figure("收缩得分 %", "Shrunk score %", _shrunk, "0.0"),
-    _Figure("评价率 %", "Response %", _of_served(lambda one: floor(1000 * one.rate + _HALF)), "0.0", rare=True),
-    _Figure("全体至少 %", "All served, at least %", _of_served(lambda one: floor(1000 * one.low)), "0.0", rare=True),
-    _Figure("全体至多 %", "All served, at most %", _of_served(lambda one: ceil(1000 * one.high)), "0.0", rare=True),
+    _Figure("评价率 %", "Response %", _of_served(lambda one: floor(1000 * one.rate + _HALF) / 10), "0.0", rare=True),
+    _Figure("全体至少 %", "All served, at least %", _of_served(lambda one: one.bounds.low), "0.0", rare=True),
+    _Figure("全体至多 %", "All served, at most %", _of_served(lambda one: one.bounds.high), "0.0", rare=True),
 )
 
 

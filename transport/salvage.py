@@ -44,11 +44,11 @@ def kept_in(path: Path, tables: Mapping[str, str]) -> dict[str, list[Row]]:
     Of a damaged frame in its log both are read, the page that it holds and the one before it: rows with the same key
     may stand in the answer, and then what is surely as it was written comes first.
     """
-    database, log = path.read_bytes(), _log_of(path)
-    found = _read(path, wal.mended(database, log), tables)
-    if all(frame.sound for frame in wal.frames(log)):
+    database, frames = path.read_bytes(), [*wal.frames(_log_of(path))]
+    found = _read(path, wal.mended(database, frames), tables)
+    if all(frame.sound for frame in frames):
         return found
-    more = _read(path, wal.mended(database, log, damaged_too=True), tables)
+    more = _read(path, wal.mended(database, frames, damaged_too=True), tables)
     return {table: list(dict.fromkeys([*rows, *more[table]])) for table, rows in found.items()}
 
 

@@ -7,7 +7,7 @@ from the one written in the frame before, so each can be judged by itself (https
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from operator import mul
 from typing import NamedTuple
@@ -79,13 +79,12 @@ def damaged(log: bytes) -> bool:
     return commits > 1
 
 
-def mended(database: bytes, log: bytes, *, damaged_too: bool = False) -> bytes:
-    """The bytes of `database` with every sound frame of `log` in it, to be read without a log.
+def mended(database: bytes, found: Sequence[Frame], *, damaged_too: bool = False) -> bytes:
+    """The bytes of `database` with every sound frame of its log in it, of all those `found`; to be read without a log.
 
     A page of a damaged frame is as the frame before left it, so its tree may contradict itself; with `damaged_too` it
     is as that frame has it, so each of its rows has yet to prove itself.
     """
-    found = [*frames(log)]
     size = len(found[0].content) if found else 1
     # What damage makes of a page's number may lie anywhere.
     most = max([len(database) // size, *(frame.commit for frame in found if frame.sound)])

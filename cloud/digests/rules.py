@@ -1,6 +1,5 @@
 """Which digests are due, and what they say. Pure."""
 
-from math import ceil, floor
 from typing import Literal, NamedTuple
 
 from cloud.calendar import Calendar
@@ -66,7 +65,7 @@ def letter_of(period: Period, called: Line, summary: Summary) -> Letter:
         ]
     asked = summary.visits.participation
     if asked is not None:
-        low, high = floor(1000 * asked.low) / 10, ceil(1000 * asked.high) / 10
+        low, high = asked.bounds
         rate = f"{float(asked.rate):.0%}".rstrip("%")
         lines.append(both("digest.asked", asked=summary.visits.asked, rate=rate, low=low, high=high))
     lines += [

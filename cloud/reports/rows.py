@@ -1,7 +1,6 @@
 """The tables of the pages on reports: editions, lines of one, and one unit from edition to edition."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil, floor
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -163,7 +162,7 @@ def turned_out(one: Figures) -> str:
 def all_asked(one: Figures) -> str:
     """Between which bounds the mean of all who were asked lies; empty where nobody was."""
     found = one.participation
-    return "" if found is None else f"{floor(1000 * found.low) / 10}–{ceil(1000 * found.high) / 10}%"
+    return "" if found is None else f"{found.bounds.low}–{found.bounds.high}%"
 
 
 def _told(line: Judged | None) -> list[str]:

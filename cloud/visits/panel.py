@@ -1,7 +1,6 @@
 """What the wall shows of who was asked today and who rated, through the veil: where one window asks, it is that one."""
 
 from collections.abc import Callable
-from math import ceil, floor
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +28,4 @@ class Panel:
         found = said(turnout, POINTS)
         if found is None:
             return None
-        # Tenths of a percent, outwards: what is shown holds what is possible.
-        low, high = floor(1000 * found.low) / 10, ceil(1000 * found.high) / 10
-        return Turnout(turnout[0], sum(turnout[1:]), low, high)
+        return Turnout(turnout[0], sum(turnout[1:]), *found.bounds)

@@ -131,22 +131,22 @@ def test_a_torn_commit_of_many_frames_is_one_commit_and_a_database_of_one_page_h
 def test_what_was_committed_is_put_into_the_database_and_what_was_not_is_left() -> None:
     database = page(b"a") * 4
     log = written([(2, 0, page(b"b")), (6, 6, page(b"c")), (1, 0, page(b"d"))])
-    whole = mended(database, log)
+    whole = mended(database, [*frames(log)])
     first = page(b"a")[:18] + b"\1\1" + page(b"a")[20:]
     assert whole == first + page(b"b") + page(b"a") * 2 + bytes(SIZE) + page(b"c")
     # A commit can leave fewer pages.
     log = written([(2, 0, page(b"b")), (6, 6, page(b"c")), (1, 0, page(b"d")), (2, 2, page(b"f"))])
-    assert mended(database, log) == page(b"d")[:18] + b"\1\1" + page(b"d")[20:] + page(b"f")
+    assert mended(database, [*frames(log)]) == page(b"d")[:18] + b"\1\1" + page(b"d")[20:] + page(b"f")
 
 
 def test_a_page_of_a_broken_frame_is_as_the_frame_before_left_it() -> None:
     log = written([(2, 2, page(b"b")), (2, 2, page(b"c")), (3, 3, page(b"d"))])
     head = b"\0" * 18 + b"\1\1" + bytes(SIZE - 20)
-    assert mended(bytes(SIZE), log) == head + page(b"c") + page(b"d")
-    assert mended(bytes(SIZE), broken(log, 1)) == head + page(b"b") + page(b"d")
+    assert mended(bytes(SIZE), [*frames(log)]) == head + page(b"c") + page(b"d")
+    assert mended(bytes(SIZE), [*frames(broken(log, 1))]) == head + page(b"b") + page(b"d")
     # The end of a commit is gone: what it had before goes in with the next.
     log = written([(2, 0, page(b"b")), (1, 2, page(b"c")), (3, 3, page(b"d"))])
-    assert mended(bytes(SIZE), broken(log, 1)) == head + page(b"b") + page(b"d")
+    assert mended(bytes(SIZE), [*frames(broken(log, 1))]) == head + page(b"b") + page(b"d")
 
 
 def test_a_mended_file_has_all_that_sqlite_would_have_read(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_mended_file_has_all_that_sqlite_would_have_read(tmp_path: Path) -> No
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE note (text TEXT);")
         connection.executemany("INSERT INTO note VALUES (?)", [("x" * number,) for number in range(200)])
-        whole = mended(path.read_bytes(), path.with_name("store.db-wal").read_bytes())
+        whole = mended(path.read_bytes(), [*frames(path.with_name("store.db-wal").read_bytes())])
     other = tmp_path / "mended.db"
     other.write_bytes(whole)
     with closing(sqlite3.connect(f"{other.as_uri()}?immutable=1", uri=True)) as connection:
