@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from proof.participation import Participation, participation
 from proof.policy import Policy
 from proof.scores import Points
-from proof.units import Kind, of_window
+from proof.units import Kind, by_unit
 from proof.visits import Visits
 
 # How many were to be asked, and of these: satisfied, basically satisfied, dissatisfied. The others stayed silent.
@@ -19,11 +19,7 @@ def turnouts(windows: Mapping[str, Visits]) -> dict[str, Turnout]:
 
 def of_units(windows: Mapping[str, Turnout]) -> dict[tuple[Kind, str], Turnout]:
     """Return the same by unit: of each window and of all that it lies in."""
-    found: dict[tuple[Kind, str], Turnout] = {}
-    for code, turnout in windows.items():
-        for unit in of_window(code):
-            found[unit] = _plus(found[unit], turnout) if unit in found else turnout
-    return found
+    return by_unit(windows, _plus)
 
 
 def said(turnout: Turnout, points: Points) -> Participation | None:

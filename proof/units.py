@@ -1,14 +1,15 @@
 """Whom a report judges: places, windows, and who had a window for a time; each name says where it belongs. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from contract.identity import county_of, township_of
 from proof.scores import Counts, plus
 from proof.span import Span
 
+T = TypeVar("T")
 NONE: Counts = (0, 0, 0)
 CITY = "city"
 
@@ -73,6 +74,15 @@ def of_window(code: str) -> Iterator[tuple[Kind, str]]:
     yield Kind.TOWNSHIP, township_of(code)
     yield Kind.COUNTY, county_of(code)
     yield Kind.CITY, CITY
+
+
+def by_unit(windows: Mapping[str, T], plus_: Callable[[T, T], T]) -> dict[tuple[Kind, str], T]:
+    """What `windows` have, by each unit that they belong to, added up by `plus_`."""
+    found: dict[tuple[Kind, str], T] = {}
+    for code, one in windows.items():
+        for key in of_window(code):
+            found[key] = plus_(found[key], one) if key in found else one
+    return found
 
 
 def counted(windows: Mapping[str, Counts], known: Iterable[Unit]) -> dict[Unit, Counts]:

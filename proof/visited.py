@@ -4,11 +4,11 @@ import argparse
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from contract.identity import counter_of, county_of, township_of, window_id
+from contract.identity import counter_of, window_id
 from contract.rating import Became
 from proof import policy as policies
 from proof.kinds import VISITS
@@ -16,7 +16,8 @@ from proof.ledger import HEAD, UNCOUNTED, batch_at, snapshot
 from proof.period import asked
 from proof.policy import Policy
 from proof.source import located
-from proof.visits import Ledger, Visits, together
+from proof.units import CITY, Kind, by_unit
+from proof.visits import Ledger, Visits
 from proof.zone import zone_of
 
 _ENTRIES = "SELECT position, kind, raw FROM ledger_entry WHERE kind IN ('batch', 'visits') ORDER BY position"
@@ -76,11 +77,11 @@ def visits_in(ledger: sqlite3.Connection, zone: ZoneInfo) -> Ledger:
 
 def units(windows: Mapping[str, Visits]) -> Iterator[tuple[str, Visits]]:
     """Yield the city, its counties, townships and windows that have visits, by code, with what became of them."""
-    yield "city", together(windows.values())
-    of: tuple[Callable[[str], str], ...] = (county_of, township_of, str)
-    for code_of in of:
-        for code in sorted({code_of(window) for window in windows}):
-            yield code, together(visits for window, visits in windows.items() if code_of(window) == code)
+    found = by_unit(windows, Visits.plus)
+    yield CITY, found.get((Kind.CITY, CITY), Visits())
+    for kind in (Kind.COUNTY, Kind.TOWNSHIP, Kind.WINDOW):
+        for key in sorted(key for key in found if key[0] is kind):
+            yield key[1], found[key]
 
 
 def _figures(visits: Visits, policy: Policy) -> dict[str, object]:
