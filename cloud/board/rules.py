@@ -64,7 +64,8 @@ class _Parts(NamedTuple):
 class Board:
     """One boot of the board; `boot` is its name in ids. `townships` are the codes that always have a tile.
 
-    `lone` are the places with one window alone, whose figures go through the `veil` as those of windows do.
+    `lone` are the places with one window alone, whose figures go through the `veil` as those of windows do. What is no
+    commit's is set by whoever knows it: `cases`, the open ones, the newest `seal`, and the `turnout` of today.
     """
 
     def __init__(
@@ -97,9 +98,9 @@ class Board:
         self._feed = list(loaded.feed)[:FEED]
         self._pace = Pace()
         self._nodes = Nodes()
-        self._cases = Cases()
-        self._seal: LastSeal | None = None
-        self._turnout: Turnout | None = None
+        self.cases = Cases()
+        self.seal: LastSeal | None = None
+        self.turnout: Turnout | None = None
         self._lowest = Lowest(least)
         self._veiled = Veiled(veil, lone)
         self._shown: dict[str, Unit] = {}
@@ -154,18 +155,6 @@ class Board:
     def tell(self, nodes: Nodes) -> None:
         """Take the newest picture of the devices."""
         self._nodes = nodes
-
-    def opened(self, cases: Cases) -> None:
-        """Take the newest picture of the open cases."""
-        self._cases = cases
-
-    def sealed(self, seal: LastSeal | None) -> None:
-        """Take the newest seal."""
-        self._seal = seal
-
-    def asked(self, turnout: Turnout | None) -> None:
-        """Take how many were asked today and rated; None where nobody was."""
-        self._turnout = turnout
 
     def know(self, townships: Iterable[str], lone: Collection[str]) -> None:
         """Take part of further `townships`, and in which places there is one window alone: the registry changed."""
@@ -284,9 +273,9 @@ class Board:
                 uncounted=self._uncounted,
             ),
             nodes=self._nodes,
-            cases=self._cases,
-            seal=self._seal,
-            turnout=self._turnout,
+            cases=self.cases,
+            seal=self.seal,
+            turnout=self.turnout,
         )
 
 

@@ -221,9 +221,9 @@ class Stream:
         # Until it is loaded anew, a board whose clock went back stays where it was.
         if not self._board.misdated(now):
             self._board.advance(now)
-        self._board.opened(self.cases())
-        self._board.sealed(self.seal())
-        self._board.asked(self.turnout())
+        self._board.cases = self.cases()
+        self._board.seal = self.seal()
+        self._board.turnout = self.turnout()
 
     def _snapshot(self) -> bytes:
         self.snapshots += 1

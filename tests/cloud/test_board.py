@@ -199,13 +199,13 @@ def test_open_cases_are_in_the_picture_and_in_a_diff_when_they_change() -> None:
         return Cases(2, overdue, [("new", 1), ("replied", 1)], [worst])
 
     for overdue in (0, 1):
-        tested.opened(opened(overdue))
+        tested.cases = opened(overdue)
         diff = tested.diff()
         assert diff is not None
         assert set(msgspec.to_builtins(diff)) == {"id", "position", "now", "cases"}
         assert diff.cases == tested.snapshot().cases == opened(overdue)
         # Read again, and the same.
-        tested.opened(opened(overdue))
+        tested.cases = opened(overdue)
         assert tested.diff() is None
 
 
